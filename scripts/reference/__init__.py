@@ -1,0 +1,1 @@
+"""Parts of `scripts/reference.py`; see there."""

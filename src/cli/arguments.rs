@@ -1,0 +1,232 @@
+//! What can be asked on the command line; the comments are the help texts.
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use obscura::device::DevicePreference;
+use obscura::generate::GenerationOptions;
+use obscura::nn::Dtype;
+use std::path::PathBuf;
+
+/// CLIP and BLIP on your own machine: caption, classify, compare and ask about pictures.
+///
+/// MODEL is a .gguf file (made by `obscura convert`) or a folder in Hugging Face layout:
+/// config.json, tokenizer, preprocessor_config.json, and model.safetensors or pytorch_model.bin.
+/// Pictures are PNG, JPEG, WebP, GIF or BMP files.
+#[derive(Debug, Parser)]
+#[command(name = "obscura", version, propagate_version = true)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+    #[command(flatten)]
+    pub common: Common,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+pub struct Common {
+    /// Where to compute
+    #[arg(long, global = true, value_enum, default_value = "cpu")]
+    device: DeviceArgument,
+    /// Number format of the weights: auto keeps a .gguf as it is and makes other files q8;
+    /// f32 is unquantized
+    #[arg(long, global = true, value_enum, default_value = "auto")]
+    dtype: DtypeArgument,
+    /// Print one JSON object per picture instead of text
+    #[arg(long, global = true)]
+    pub json: bool,
+}
+
+impl Common {
+    pub fn device(&self) -> DevicePreference {
+        match self.device {
+            DeviceArgument::Cpu => DevicePreference::Cpu,
+            DeviceArgument::Gpu => DevicePreference::Gpu,
+        }
+    }
+
+    pub fn dtype(&self) -> Dtype {
+        match self.dtype {
+            DtypeArgument::Auto => Dtype::Auto,
+            DtypeArgument::Q4 => Dtype::Q4,
+            DtypeArgument::Q8 => Dtype::Q8,
+            DtypeArgument::F16 => Dtype::F16,
+            DtypeArgument::F32 => Dtype::F32,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DeviceArgument {
+    Cpu,
+    Gpu,
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum DtypeArgument {
+    Auto,
+    Q4,
+    Q8,
+    F16,
+    F32,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Describe pictures in a sentence (BLIP)
+    Caption(Caption),
+    /// Say which of given labels fits each picture (CLIP, BLIP)
+    Classify(Classify),
+    /// Turn pictures or texts into vectors that can be compared (CLIP, BLIP)
+    Embed(Embed),
+    /// Score how well texts describe a picture (CLIP, BLIP)
+    Match(Match),
+    /// Answer a question about a picture, or about a video's frames in order (BLIP)
+    Answer(Answer),
+    /// Write a model as one .gguf file, quantized if asked
+    Convert(Convert),
+    /// Show what a model file holds
+    Inspect(Inspect),
+}
+
+#[derive(Debug, Args)]
+pub struct Caption {
+    /// A .gguf file or a folder in Hugging Face layout
+    pub model: PathBuf,
+    /// Pictures
+    #[arg(required = true)]
+    pub images: Vec<PathBuf>,
+    /// First words of the caption, which it continues
+    #[arg(long, default_value = "", hide_default_value = true)]
+    pub prompt: String,
+    #[command(flatten)]
+    pub generation: Generation,
+    /// Draw the words by chance instead of taking the likeliest
+    #[arg(long)]
+    sample: bool,
+    /// With --sample: draw only among the likeliest words that together reach this probability
+    #[arg(long, default_value_t = 1.0, requires = "sample")]
+    top_p: f32,
+    /// With --sample: draw only among this many of the likeliest words (0: all)
+    #[arg(long, default_value_t = 50, requires = "sample")]
+    top_k: usize,
+    /// With --sample: above 1 more surprising, below 1 less
+    #[arg(long, default_value_t = 1.0, requires = "sample")]
+    temperature: f32,
+    /// With --sample: the same seed draws the same words
+    #[arg(long, requires = "sample")]
+    seed: Option<u64>,
+    /// Above 1, words that are already there become less likely
+    #[arg(long, default_value_t = 1.0)]
+    repetition_penalty: f32,
+}
+
+impl Caption {
+    pub fn options(&self) -> GenerationOptions {
+        GenerationOptions {
+            do_sample: self.sample,
+            top_p: self.top_p,
+            top_k: self.top_k,
+            temperature: self.temperature,
+            seed: self.seed,
+            repetition_penalty: self.repetition_penalty,
+            ..self.generation.options()
+        }
+    }
+}
+
+/// Options of all generated texts.
+#[derive(Debug, Args)]
+pub struct Generation {
+    /// Follow so many alternatives at once and take the best
+    #[arg(long, default_value_t = 1)]
+    beams: usize,
+    /// Add at most so many tokens
+    #[arg(long, default_value_t = 20)]
+    max_new_tokens: usize,
+    /// Do not end before the text, start token and prompt included, has so many tokens
+    #[arg(long, default_value_t = 0)]
+    min_length: usize,
+    /// With --beams: above 1 prefers longer texts, below 1 shorter ones
+    #[arg(long, default_value_t = 1.0)]
+    length_penalty: f32,
+}
+
+impl Generation {
+    pub fn options(&self) -> GenerationOptions {
+        GenerationOptions {
+            num_beams: self.beams,
+            max_new_tokens: self.max_new_tokens,
+            min_length: self.min_length,
+            length_penalty: self.length_penalty,
+            ..Default::default()
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub struct Classify {
+    /// A .gguf file or a folder in Hugging Face layout
+    pub model: PathBuf,
+    /// Pictures
+    #[arg(required = true)]
+    pub images: Vec<PathBuf>,
+    /// The labels, separated by commas
+    #[arg(long, required = true, value_delimiter = ',')]
+    pub labels: Vec<String>,
+    /// A sentence with {} for the label; several are averaged [default: "a photo of a {}"]
+    #[arg(long = "template")]
+    pub templates: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Embed {
+    /// A .gguf file or a folder in Hugging Face layout
+    pub model: PathBuf,
+    /// Pictures
+    #[arg(required_unless_present = "texts")]
+    pub images: Vec<PathBuf>,
+    /// A text; may be given several times
+    #[arg(long = "text", num_args = 1.., conflicts_with = "images")]
+    pub texts: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Match {
+    /// A .gguf file or a folder in Hugging Face layout
+    pub model: PathBuf,
+    /// The picture
+    pub image: PathBuf,
+    /// Texts that may describe it
+    #[arg(required = true)]
+    pub texts: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub struct Answer {
+    /// A .gguf file or a folder in Hugging Face layout
+    pub model: PathBuf,
+    /// One picture, or a video's frames in order
+    #[arg(required = true)]
+    pub images: Vec<PathBuf>,
+    /// The question
+    #[arg(long)]
+    pub question: String,
+    /// Rank these answers, separated by commas, instead of writing one
+    #[arg(long, value_delimiter = ',')]
+    pub answers: Vec<String>,
+    #[command(flatten)]
+    pub generation: Generation,
+}
+
+#[derive(Debug, Args)]
+pub struct Convert {
+    /// A folder in Hugging Face layout, or a .gguf file
+    pub model: PathBuf,
+    /// The .gguf file to write
+    pub output: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub struct Inspect {
+    /// A .gguf file or a folder in Hugging Face layout
+    pub model: PathBuf,
+}

@@ -1,0 +1,57 @@
+//! `obscura inspect`: what a model's files hold, without loading the weights.
+
+use super::arguments::{Common, Inspect};
+use super::report;
+use obscura::Result;
+use obscura::load::convert::Source;
+use obscura::models::ModelConfig;
+use obscura::tokenizer::Tokenizer;
+use serde_json::json;
+
+/// Prints architecture, tasks, tokenizer, sizes and every tensor.
+pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
+    let source = Source::open(&command.model)?;
+    let description = source.description();
+    let config = ModelConfig::from_json(&description.config)?;
+    let vocabulary = Tokenizer::from_json(&description.tokenizer)?.vocabulary_size();
+    let tensors: Vec<_> = source.tensors().collect();
+    let elements: usize = tensors.iter().map(|tensor| tensor.elements()).sum();
+    if common.json {
+        let tensors: Vec<_> = tensors
+            .iter()
+            .map(|tensor| {
+                json!({
+                    "name": tensor.name, "shape": tensor.shape,
+                    "format": tensor.format.name(), "bytes": tensor.bytes,
+                })
+            })
+            .collect();
+        let value = json!({
+            "model": command.model, "container": source.container(),
+            "architecture": config.family().name(), "tasks": config.tasks(),
+            "image_size": config.image_size(), "parameters": elements, "bytes": source.bytes(),
+            "tokenizer": { "vocabulary": vocabulary }, "tensors": tensors,
+        });
+        return report::line(&value.to_string());
+    }
+    report::line(&format!("model         {}", command.model.display()))?;
+    report::line(&format!("container     {}", source.container()))?;
+    report::line(&format!("architecture  {}", config.family().name()))?;
+    report::line(&format!("tasks         {}", config.tasks().join(", ")))?;
+    report::line(&format!("image size    {} px", config.image_size()))?;
+    report::line(&format!("vocabulary    {vocabulary} tokens"))?;
+    report::line(&format!("parameters    {:.2} million", elements as f64 / 1e6))?;
+    report::line(&format!("weights       {:.1} MB", source.bytes() as f64 / 1e6))?;
+    report::line(&format!("tensors       {}\n", tensors.len()))?;
+    let name_width = tensors.iter().map(|tensor| tensor.name.len()).max().unwrap_or(0);
+    for tensor in tensors {
+        let shape = tensor.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
+        report::line(&format!(
+            "{:name_width$}  {:>6}  {:>12}  {shape}",
+            tensor.name,
+            tensor.format.name(),
+            tensor.bytes
+        ))?;
+    }
+    Ok(())
+}

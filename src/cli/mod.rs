@@ -1,0 +1,34 @@
+//! The command line. `arguments` says what can be asked, one file a group of commands does it.
+
+mod arguments;
+mod convert;
+mod inspect;
+mod progress;
+mod report;
+mod tasks;
+
+use arguments::{Arguments, Command};
+use clap::Parser;
+use std::process::ExitCode;
+
+/// Runs the command that the process's arguments name. Exit code 1 is a failure, 2 bad usage.
+pub fn run() -> ExitCode {
+    let arguments = Arguments::parse();
+    let common = &arguments.common;
+    let result = match &arguments.command {
+        Command::Caption(command) => tasks::caption(command, common),
+        Command::Classify(command) => tasks::classify(command, common),
+        Command::Embed(command) => tasks::embed(command, common),
+        Command::Match(command) => tasks::match_texts(command, common),
+        Command::Answer(command) => tasks::answer(command, common),
+        Command::Convert(command) => convert::convert(command, common),
+        Command::Inspect(command) => inspect::inspect(command, common),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

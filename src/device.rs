@@ -1,0 +1,80 @@
+//! Where a model computes: the CPU, or a GPU through WebGPU (natively: Vulkan, Metal or DirectX).
+
+use crate::{Error, Result};
+use burn::tensor::Device;
+use std::str::FromStr;
+
+/// What a caller asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum DevicePreference {
+    /// A real GPU if there is one, else the CPU.
+    #[default]
+    Auto,
+    /// The GPU or an error.
+    Gpu,
+    /// The CPU.
+    Cpu,
+}
+
+impl FromStr for DevicePreference {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        match name {
+            "auto" => Ok(Self::Auto),
+            "webgpu" | "gpu" => Ok(Self::Gpu),
+            "cpu" => Ok(Self::Cpu),
+            _ => Err(Error::BadInput(format!(
+                "unknown device '{name}': expected auto, webgpu (or gpu) or cpu"
+            ))),
+        }
+    }
+}
+
+/// A device and how it is called in `model.info`.
+#[derive(Debug, Clone)]
+pub struct Placement {
+    /// The device.
+    pub device: Device,
+    /// `webgpu` or `cpu`.
+    pub name: &'static str,
+    /// The GPU's description, where the platform tells.
+    pub adapter: Option<String>,
+}
+
+impl Placement {
+    /// The CPU. It is always there.
+    pub fn cpu() -> Self {
+        Self { device: Device::flex(), name: "cpu", adapter: None }
+    }
+
+    /// A GPU device.
+    pub fn gpu(device: Device, adapter: Option<String>) -> Self {
+        Self { device, name: "webgpu", adapter }
+    }
+}
+
+/// Opens the device asked for. The GPU is opened once per process.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn open(preference: DevicePreference) -> Result<Placement> {
+    static GPU: std::sync::OnceLock<Result<Device>> = std::sync::OnceLock::new();
+    let gpu = || {
+        // Without any adapter the runtime panics instead of returning its error.
+        let opened = GPU.get_or_init(|| {
+            std::panic::catch_unwind(|| Device::wgpu_options().init())
+                .map_err(|_| no_gpu("no adapter was found"))?
+                .map_err(|error| no_gpu(&error.to_string()))
+        });
+        opened.clone().map(|device| Placement::gpu(device, None))
+    };
+    match preference {
+        DevicePreference::Cpu => Ok(Placement::cpu()),
+        DevicePreference::Gpu => gpu(),
+        DevicePreference::Auto => Ok(gpu().unwrap_or_else(|_| Placement::cpu())),
+    }
+}
+
+/// The error of a missing GPU.
+pub fn no_gpu(why: &str) -> Error {
+    Error::NoDevice(format!("no GPU can be used here ({why}): choose the cpu device"))
+}

@@ -1,0 +1,58 @@
+//! From logits to a text: greedy, beam search and sampling, as `generate` of the `transformers`
+//! package does them. This folder sees a model only through [`NextLogits`].
+
+mod beam;
+mod candidates;
+mod options;
+mod sequence;
+
+pub use options::{EarlyStopping, GenerationOptions};
+
+use crate::{Error, Result};
+use burn::tensor::Tensor;
+
+/// A decoder that keeps what it has read.
+pub trait NextLogits {
+    /// Reads new tokens of each text (the same number for all) and gives the logits after the last
+    /// one: `[texts, vocabulary]`.
+    fn next(&mut self, ids: &[Vec<u32>]) -> Tensor<2>;
+
+    /// Makes text `i` continue what text `parents[i]` was.
+    fn reorder(&mut self, parents: &[usize]);
+}
+
+/// A generated text.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Generated {
+    /// The prompt and the generated tokens, the stop token last where it was reached.
+    pub ids: Vec<u32>,
+    /// Beam search: the sum of log-probabilities over `length ^ length_penalty`. Else the mean
+    /// log-probability of the generated tokens.
+    pub score: f32,
+}
+
+/// Continues `prompt` until `stop` or the limit. `on_token` is called with each token once it is
+/// final; its error ends the generation.
+pub async fn generate(
+    decoder: &mut impl NextLogits,
+    prompt: &[u32],
+    stop: u32,
+    options: &GenerationOptions,
+    mut on_token: impl AsyncFnMut(u32) -> Result<()>,
+) -> Result<Generated> {
+    options.check()?;
+    assert!(!prompt.is_empty(), "a prompt holds at least the start token");
+    if options.num_beams == 1 {
+        return sequence::generate(decoder, prompt, stop, options, on_token).await;
+    }
+    let generated = beam::generate(decoder, prompt, stop, options).await?;
+    for id in &generated.ids[prompt.len()..] {
+        on_token(*id).await?;
+    }
+    Ok(generated)
+}
+
+/// What went wrong when reading from the device.
+fn read_error(error: impl std::fmt::Debug) -> Error {
+    Error::DeviceLost(format!("the device did not return a result: {error:?}"))
+}

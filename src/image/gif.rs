@@ -1,0 +1,79 @@
+//! The first frame of a GIF. It is read from the `gif` crate directly, because the `image` crate
+//! leaves what the frame does not cover transparent, where the reference shows the first colour of
+//! the palette, and cuts off a frame that sticks out, where the reference enlarges the picture.
+
+use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, Frame, MemoryLimit};
+use ::image::RgbImage;
+
+use super::decode::{MAX_DECODED_BYTES, check_size, zeroed};
+use super::rgb::image_from;
+use crate::{Error, Result};
+
+pub(super) fn decode_first_frame(bytes: &[u8]) -> Result<RgbImage> {
+    let mut options = DecodeOptions::new();
+    options.set_color_output(ColorOutput::Indexed);
+    options.allow_unknown_blocks(true);
+    if let Some(limit) = std::num::NonZeroU64::new(MAX_DECODED_BYTES) {
+        options.set_memory_limit(MemoryLimit::Bytes(limit));
+    }
+    let mut decoder = options.read_info(bytes).map_err(damaged)?;
+
+    let Some(frame) = decoder.next_frame_info().map_err(damaged)? else {
+        return Err(Error::BadImage("the GIF picture holds no frame".into()));
+    };
+    let frame = frame.clone();
+    let right = u32::from(frame.left) + u32::from(frame.width);
+    let bottom = u32::from(frame.top) + u32::from(frame.height);
+    let width = right.max(u32::from(decoder.width()));
+    let height = bottom.max(u32::from(decoder.height()));
+    check_size(width, height, 3)?;
+
+    let mut indices = zeroed(decoder.buffer_size())?;
+    decoder.read_into_buffer(&mut indices).map_err(damaged)?;
+    let colours = colours(&decoder, &frame);
+    paint(&frame, &indices, &colours, (width, height))
+}
+
+fn damaged(error: DecodingError) -> Error {
+    Error::BadImage(format!("the GIF picture is truncated or damaged: {error}"))
+}
+
+/// The colour of each index, the transparent one white. Indices beyond the palette are black.
+fn colours(decoder: &Decoder<&[u8]>, frame: &Frame) -> [[u8; 3]; 256] {
+    let palette = frame
+        .palette
+        .as_deref()
+        .or(decoder.global_palette())
+        .unwrap_or_default();
+    let (given, _) = palette.as_chunks::<3>();
+    let mut colours = [[0; 3]; 256];
+    colours
+        .iter_mut()
+        .zip(given)
+        .for_each(|(colour, given)| *colour = *given);
+    if let Some(index) = frame.transparent {
+        colours[usize::from(index)] = [255; 3];
+    }
+    colours
+}
+
+fn paint(
+    frame: &Frame,
+    indices: &[u8],
+    colours: &[[u8; 3]; 256],
+    (width, height): (u32, u32),
+) -> Result<RgbImage> {
+    let background = usize::from(frame.transparent.unwrap_or(0));
+    let mut rgb = zeroed(width as usize * height as usize * 3)?;
+    for pixel in rgb.chunks_exact_mut(3) {
+        pixel.copy_from_slice(&colours[background]);
+    }
+    let (top, left) = (usize::from(frame.top), usize::from(frame.left));
+    let rows = rgb.chunks_exact_mut(width as usize * 3).skip(top);
+    for (row, indices) in rows.zip(indices.chunks_exact(usize::from(frame.width).max(1))) {
+        for (pixel, index) in row[left * 3..].chunks_exact_mut(3).zip(indices) {
+            pixel.copy_from_slice(&colours[usize::from(*index)]);
+        }
+    }
+    image_from(width, height, rgb)
+}

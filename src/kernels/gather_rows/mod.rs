@@ -1,0 +1,4 @@
+//! Rows of a packed table as floats: the embedding lookup.
+
+pub mod cpu;
+pub mod gpu;

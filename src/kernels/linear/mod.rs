@@ -1,0 +1,8 @@
+//! `activation(input · weightᵀ + bias)` over a packed weight.
+
+pub mod cpu;
+pub mod gpu;
+pub mod naive;
+
+#[cfg(test)]
+mod tests;

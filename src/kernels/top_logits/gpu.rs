@@ -1,0 +1,23 @@
+//! `top_logits` in WGSL, one workgroup a row.
+
+use crate::kernels::wgsl::{Wgsl, empty_like};
+use burn_wgpu::CubeTensor;
+
+struct TopLogitsKernel;
+
+/// See [`crate::kernels::top_logits()`].
+pub fn top_logits(logits: CubeTensor, watched: CubeTensor, count: usize) -> CubeTensor {
+    let logits = burn_wgpu::into_contiguous(logits);
+    let watched = burn_wgpu::into_contiguous(watched);
+    let [rows, vocabulary] = [logits.meta.shape()[0], logits.meta.shape()[1]];
+    let watched_count = watched.meta.shape()[1];
+    let output = empty_like(&logits, [rows, 2 * count + watched_count + 1]);
+    let values = vec![
+        ("vocabulary", vocabulary.to_string()),
+        ("count", count.to_string()),
+        ("watched", watched_count.to_string()),
+    ];
+    Wgsl::<TopLogitsKernel>::new(include_str!("top_logits.wgsl"), values)
+        .launch([rows, 1, 1], [256, 1], &[&logits, &watched, &output]);
+    output
+}

@@ -1,0 +1,86 @@
+// The largest logits of each row in descending order, the logits at watched ids, and the
+// log-sum-exp. One workgroup a row; it finds the maximum, then the largest one below it, and so on.
+
+@group(0) @binding(0) var<storage, read_write> logits: array<f32>;
+@group(0) @binding(1) var<storage, read_write> watched: array<i32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+
+const VOCABULARY = {{vocabulary}}u;
+const COUNT = {{count}}u;
+const WATCHED = {{watched}}u;
+const WIDTH = 2u * COUNT + WATCHED + 1u;
+const INVOCATIONS = 256u;
+const NONE = 0xffffffffu;
+
+var<workgroup> values: array<f32, INVOCATIONS>;
+var<workgroup> indices: array<u32, INVOCATIONS>;
+
+// Whether entry a comes before entry b: larger value first, lower index first among equals.
+fn before(value_a: f32, index_a: u32, value_b: f32, index_b: u32) -> bool {
+    return value_a > value_b || (value_a == value_b && index_a < index_b);
+}
+
+@compute @workgroup_size(256, 1, 1)
+fn main(
+    @builtin(workgroup_id) group: vec3<u32>,
+    @builtin(local_invocation_index) lane: u32,
+) {
+    let row = group.x * VOCABULARY;
+    let result = group.x * WIDTH;
+    var last_value = 0.0;
+    var last_index = NONE;
+    var largest = 0.0;
+    for (var rank = 0u; rank < COUNT; rank++) {
+        var best_value = -3.4028234e38;
+        var best_index = NONE;
+        for (var i = lane; i < VOCABULARY; i += INVOCATIONS) {
+            let value = logits[row + i];
+            let left = rank == 0u || before(last_value, last_index, value, i);
+            if (left && (best_index == NONE || before(value, i, best_value, best_index))) {
+                best_value = value;
+                best_index = i;
+            }
+        }
+        values[lane] = best_value;
+        indices[lane] = best_index;
+        for (var width = INVOCATIONS / 2u; width > 0u; width /= 2u) {
+            workgroupBarrier();
+            if (lane < width) {
+                let value = values[lane + width];
+                let index = indices[lane + width];
+                if (index != NONE && (indices[lane] == NONE || before(value, index, values[lane], indices[lane]))) {
+                    values[lane] = value;
+                    indices[lane] = index;
+                }
+            }
+        }
+        workgroupBarrier();
+        last_value = values[0];
+        last_index = indices[0];
+        if (rank == 0u) {
+            largest = last_value;
+        }
+        if (lane == 0u) {
+            output[result + rank] = last_value;
+            output[result + COUNT + rank] = f32(last_index);
+        }
+        workgroupBarrier();
+    }
+    for (var i = lane; i < WATCHED; i += INVOCATIONS) {
+        output[result + 2u * COUNT + i] = logits[row + u32(watched[group.x * WATCHED + i])];
+    }
+    var sum = 0.0;
+    for (var i = lane; i < VOCABULARY; i += INVOCATIONS) {
+        sum += exp(logits[row + i] - largest);
+    }
+    values[lane] = sum;
+    for (var width = INVOCATIONS / 2u; width > 0u; width /= 2u) {
+        workgroupBarrier();
+        if (lane < width) {
+            values[lane] += values[lane + width];
+        }
+    }
+    if (lane == 0u) {
+        output[result + WIDTH - 1u] = largest + log(values[0]);
+    }
+}

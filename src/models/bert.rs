@@ -1,0 +1,279 @@
+//! BLIP's text transformer: BERT (Devlin et al., arXiv 1810.04805) whose layers may also attend to
+//! an image or to a question. One stack serves as text encoder, image-grounded encoder and
+//! image-grounded decoder; only masks and context differ.
+
+use crate::Result;
+use crate::kernels::Activation;
+use crate::nn::{
+    Embedding, KeysValues, LayerNorm, Linear, Mlp, Parameters, SelfCache, attend, attend_shared,
+    merge_heads, split_heads,
+};
+use burn::tensor::{Device, Tensor};
+
+/// Sizes of the text transformer.
+#[derive(Debug, Clone)]
+pub struct BertConfig {
+    /// Entries of the token table.
+    pub vocabulary: usize,
+    /// Longest text, in tokens.
+    pub positions: usize,
+    /// Width of the token vectors.
+    pub width: usize,
+    /// Width of what cross-attention attends to.
+    pub context_width: usize,
+    /// Width inside the perceptron.
+    pub hidden: usize,
+    /// Number of layers.
+    pub depth: usize,
+    /// Attention heads.
+    pub heads: usize,
+    /// The perceptron's activation.
+    pub activation: Activation,
+    /// Epsilon of the layer norms.
+    pub epsilon: f64,
+}
+
+/// Projections and the post-norm around one attention.
+#[derive(Debug, Clone)]
+struct Attention {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    output: Linear,
+    norm: LayerNorm,
+    heads: usize,
+}
+
+impl Attention {
+    fn load(
+        parameters: &mut Parameters,
+        prefix: &str,
+        config: &BertConfig,
+        context_width: usize,
+    ) -> Result<Self> {
+        let width = config.width;
+        let at = |name: &str| format!("{prefix}.{name}");
+        Ok(Self {
+            query: Linear::load(parameters, &at("self.query"), [width, width])?,
+            key: Linear::load(parameters, &at("self.key"), [width, context_width])?,
+            value: Linear::load(parameters, &at("self.value"), [width, context_width])?,
+            output: Linear::load(parameters, &at("output.dense"), [width, width])?,
+            norm: LayerNorm::load(parameters, &at("output.LayerNorm"), width, config.epsilon)?,
+            heads: config.heads,
+        })
+    }
+
+    /// `[batch, heads, tokens, head width]`.
+    fn queries(&self, input: Tensor<3>) -> Tensor<4> {
+        split_heads(self.query.forward(input), self.heads)
+    }
+
+    /// Keys and values of a context, `[batch, tokens, context width]`.
+    fn keys_values(&self, context: Tensor<3>) -> KeysValues {
+        KeysValues {
+            keys: split_heads(self.key.forward(context.clone()), self.heads),
+            values: split_heads(self.value.forward(context), self.heads),
+        }
+    }
+
+    /// Output projection, residual, post-norm: `[batch, tokens, width]`.
+    fn finish(&self, attended: Tensor<4>, input: Tensor<3>) -> Tensor<3> {
+        self.norm.forward(self.output.forward(merge_heads(attended)) + input)
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Layer {
+    self_attention: Attention,
+    cross_attention: Attention,
+    mlp: Mlp,
+    norm: LayerNorm,
+}
+
+impl Layer {
+    fn load(parameters: &mut Parameters, prefix: &str, config: &BertConfig) -> Result<Self> {
+        let at = |name: &str| format!("{prefix}.{name}");
+        let width = config.width;
+        Ok(Self {
+            self_attention: Attention::load(parameters, &at("attention"), config, width)?,
+            cross_attention: Attention::load(
+                parameters,
+                &at("crossattention"),
+                config,
+                config.context_width,
+            )?,
+            mlp: Mlp::load(
+                parameters,
+                [&at("intermediate.dense"), &at("output.dense")],
+                [width, config.hidden],
+                config.activation,
+            )?,
+            norm: LayerNorm::load(parameters, &at("output.LayerNorm"), width, config.epsilon)?,
+        })
+    }
+
+    /// `[batch, tokens, width]` to the same shape.
+    fn forward(
+        &self,
+        input: Tensor<3>,
+        context: Option<&KeysValues>,
+        mut cache: Option<&mut SelfCache>,
+    ) -> Tensor<3> {
+        let causal = cache.is_some();
+        let queries = self.self_attention.queries(input.clone());
+        let mut keys_values = self.self_attention.keys_values(input.clone());
+        if let Some(cache) = cache.as_mut() {
+            keys_values = cache.append(keys_values);
+        }
+        let attended = attend(queries, keys_values, causal);
+        let mut hidden = self.self_attention.finish(attended, input);
+        if let Some(context) = context {
+            let queries = self.cross_attention.queries(hidden.clone());
+            let attended = attend_shared(queries, context.clone());
+            hidden = self.cross_attention.finish(attended, hidden);
+        }
+        self.norm.forward(self.mlp.forward(hidden.clone()) + hidden)
+    }
+}
+
+/// What the layers attend to besides the text, as keys and values of each layer: computed once per
+/// image (or question), used for every token.
+#[derive(Debug, Clone)]
+pub struct Context(Vec<KeysValues>);
+
+/// The keys and values of the tokens so far, of each layer.
+#[derive(Debug, Clone)]
+pub struct Cache(Vec<SelfCache>);
+
+impl Cache {
+    /// Tokens so far.
+    pub fn tokens(&self) -> usize {
+        self.0.first().map_or(0, SelfCache::tokens)
+    }
+
+    /// Makes batch entry `i` continue what entry `parents[i]` was.
+    pub fn reorder(&mut self, parents: &[usize]) {
+        self.0.iter_mut().for_each(|layer| layer.reorder(parents));
+    }
+}
+
+/// Embeddings and layers.
+#[derive(Debug, Clone)]
+pub struct Bert {
+    config: BertConfig,
+    word_embeddings: Embedding,
+    position_embeddings: Tensor<2>,
+    embedding_norm: LayerNorm,
+    layers: Vec<Layer>,
+    device: Device,
+}
+
+impl Bert {
+    /// Takes the transformer at `prefix`.
+    pub fn load(parameters: &mut Parameters, prefix: &str, config: &BertConfig) -> Result<Self> {
+        let at = |name: &str| format!("{prefix}.{name}");
+        let width = config.width;
+        Ok(Self {
+            word_embeddings: Embedding::load(
+                parameters,
+                &at("embeddings.word_embeddings.weight"),
+                [config.vocabulary, width],
+            )?,
+            position_embeddings: parameters.tensor(
+                &at("embeddings.position_embeddings.weight"),
+                [config.positions, width],
+            )?,
+            embedding_norm: LayerNorm::load(
+                parameters,
+                &at("embeddings.LayerNorm"),
+                width,
+                config.epsilon,
+            )?,
+            layers: (0..config.depth)
+                .map(|index| Layer::load(parameters, &at(&format!("encoder.layer.{index}")), config))
+                .collect::<Result<_>>()?,
+            device: parameters.device().clone(),
+            config: config.clone(),
+        })
+    }
+
+    /// Sizes.
+    pub fn config(&self) -> &BertConfig {
+        &self.config
+    }
+
+    /// Cross-attention keys and values of `states`, `[batch, tokens, context width]`.
+    pub fn context(&self, states: Tensor<3>) -> Context {
+        let layers = self.layers.iter();
+        Context(layers.map(|layer| layer.cross_attention.keys_values(states.clone())).collect())
+    }
+
+    /// A cache for [`Self::decode`] that holds no tokens yet.
+    pub fn empty_cache(&self) -> Cache {
+        Cache(vec![SelfCache::default(); self.layers.len()])
+    }
+
+    /// A whole text, each token seeing all others: `[batch, tokens, width]`.
+    pub fn encode(&self, ids: &[Vec<u32>], context: Option<&Context>) -> Tensor<3> {
+        let mut hidden = self.embed(ids, 0);
+        for (index, layer) in self.layers.iter().enumerate() {
+            hidden = layer.forward(hidden, context.map(|context| &context.0[index]), None);
+        }
+        hidden
+    }
+
+    /// The next tokens of a text, each seeing those before it: `[batch, tokens, width]`. Several
+    /// tokens at once are possible only at the start.
+    pub fn decode(&self, ids: &[Vec<u32>], context: &Context, cache: &mut Cache) -> Tensor<3> {
+        let mut hidden = self.embed(ids, cache.tokens());
+        let layers = self.layers.iter().zip(&context.0).zip(&mut cache.0);
+        for ((layer, context), cache) in layers {
+            hidden = layer.forward(hidden, Some(context), Some(cache));
+        }
+        hidden
+    }
+
+    /// Token and position vectors, normalised: `[batch, tokens, width]`.
+    fn embed(&self, ids: &[Vec<u32>], first_position: usize) -> Tensor<3> {
+        let words = self.word_embeddings.forward(ids, &self.device);
+        let tokens = words.dims()[1];
+        let positions = self.position_embeddings.clone().narrow(0, first_position, tokens);
+        self.embedding_norm.forward(words + positions.unsqueeze::<3>())
+    }
+}
+
+/// The language-model head: a transform, then a score for each token of the vocabulary.
+#[derive(Debug, Clone)]
+pub struct LanguageModelHead {
+    transform: Linear,
+    norm: LayerNorm,
+    decoder: Linear,
+}
+
+impl LanguageModelHead {
+    /// Takes the head at `prefix`. The decoder's weight may be tied to the token table, and its
+    /// bias stored under either of two names.
+    pub fn load(parameters: &mut Parameters, prefix: &str, config: &BertConfig) -> Result<Self> {
+        let at = |name: &str| format!("{prefix}.{name}");
+        let (width, vocabulary) = (config.width, config.vocabulary);
+        let bias = ["decoder.bias", "bias"].map(|name| at(name));
+        let name = bias.iter().find(|name| parameters.contains(name)).unwrap_or(&bias[1]);
+        let bias = parameters.tensor(name, [vocabulary])?;
+        Ok(Self {
+            transform: Linear::load(parameters, &at("transform.dense"), [width, width])?
+                .with_activation(config.activation),
+            norm: LayerNorm::load(parameters, &at("transform.LayerNorm"), width, config.epsilon)?,
+            decoder: Linear::load_without_bias(
+                parameters,
+                &at("decoder.weight"),
+                [vocabulary, width],
+            )?
+            .with_bias(bias),
+        })
+    }
+
+    /// `[..., width]` to logits, `[..., vocabulary]`.
+    pub fn forward<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
+        self.decoder.forward(self.norm.forward(self.transform.forward(hidden)))
+    }
+}

@@ -1,0 +1,291 @@
+//! BLIP (Li et al., arXiv 2201.12086): one vision transformer and one text transformer used three
+//! ways. The heads present follow the checkpoint's `architectures`: conditional generation,
+//! image-text retrieval, question answering, or several of them in one file.
+
+use super::bert::{Bert, BertConfig, Cache, Context, LanguageModelHead};
+use super::config::{Section, check_patches};
+use crate::kernels::Activation;
+use crate::nn::transformer::{BlockConfig, ProjectionNames};
+use crate::nn::vit::{VisionTransformer, VitConfig, VitNames};
+use crate::nn::{Linear, Parameters};
+use crate::{Error, Result};
+use burn::tensor::Tensor;
+
+/// The classes of the reference whose heads a checkpoint has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Heads {
+    /// `BlipForConditionalGeneration`: captions.
+    pub captioning: bool,
+    /// `BlipForImageTextRetrieval`: the shared space and image-text matching.
+    pub retrieval: bool,
+    /// `BlipForQuestionAnswering`: answers to questions.
+    pub answering: bool,
+}
+
+/// Sizes and special tokens of a BLIP.
+#[derive(Debug, Clone)]
+pub struct BlipConfig {
+    /// Which heads the checkpoint has.
+    pub heads: Heads,
+    /// The image encoder.
+    pub vision: VitConfig,
+    /// The text transformer.
+    pub text: BertConfig,
+    /// Width of the shared space.
+    pub projection: usize,
+    /// `[DEC]`, which starts a generated text.
+    pub start_token: u32,
+    /// `[SEP]`, which ends one.
+    pub stop_token: u32,
+}
+
+impl BlipConfig {
+    /// Reads the sections of config.json, with the defaults of the reference.
+    pub fn parse(root: &Section) -> Result<Self> {
+        let vision = root.section("vision_config")?;
+        let text = root.section("text_config")?;
+        let vision_width = vision.size("hidden_size", 768)?;
+        let width = text.size("hidden_size", 768)?;
+        let config = Self {
+            heads: parse_heads(&root.texts("architectures")?)?,
+            vision: VitConfig {
+                image_size: vision.size("image_size", 384)?,
+                patch_size: vision.size("patch_size", 16)?,
+                depth: vision.depth(12)?,
+                block: BlockConfig {
+                    width: vision_width,
+                    hidden: vision.size("intermediate_size", 4 * vision_width)?,
+                    heads: vision.heads(12, vision_width)?,
+                    activation: vision.activation("hidden_act", Activation::Gelu)?,
+                    epsilon: vision.epsilon("layer_norm_eps", 1e-5)?,
+                },
+            },
+            text: BertConfig {
+                vocabulary: text.size("vocab_size", 30_524)?,
+                positions: text.size("max_position_embeddings", 512)?,
+                width,
+                // The reference overrides text_config.encoder_hidden_size with the vision width.
+                context_width: vision_width,
+                hidden: text.size("intermediate_size", 3_072)?,
+                depth: text.depth(12)?,
+                heads: text.heads(8, width)?,
+                activation: text.activation("hidden_act", Activation::Gelu)?,
+                epsilon: text.epsilon("layer_norm_eps", 1e-12)?,
+            },
+            projection: root.size("image_text_hidden_size", 256)?,
+            start_token: text.id("bos_token_id", 30_522)?,
+            stop_token: text.id("sep_token_id", 102)?,
+        };
+        check_patches(config.vision.image_size, config.vision.patch_size)?;
+        config.check_tokens()?;
+        Ok(config)
+    }
+
+    fn check_tokens(&self) -> Result<()> {
+        for (name, token) in [("bos_token_id", self.start_token), ("sep_token_id", self.stop_token)] {
+            if token as usize >= self.text.vocabulary {
+                return Err(Error::BadWeights(format!(
+                    "config.json: text_config.{name} is {token}, but vocab_size is {}",
+                    self.text.vocabulary
+                )));
+            }
+        }
+        if self.heads.answering && self.text.width != self.vision.block.width {
+            return Err(Error::BadWeights(format!(
+                "config.json: question answering needs text and vision of equal hidden_size, found {} and {}",
+                self.text.width, self.vision.block.width
+            )));
+        }
+        Ok(())
+    }
+}
+
+fn parse_heads(architectures: &[String]) -> Result<Heads> {
+    let has = |name: &str| architectures.iter().any(|found| found == name);
+    let heads = Heads {
+        captioning: has("BlipForConditionalGeneration"),
+        retrieval: has("BlipForImageTextRetrieval"),
+        answering: has("BlipForQuestionAnswering"),
+    };
+    if heads == Heads::default() {
+        return Err(Error::BadWeights(format!(
+            "config.json: architectures is {architectures:?}, expected BlipForConditionalGeneration, BlipForImageTextRetrieval or BlipForQuestionAnswering"
+        )));
+    }
+    Ok(heads)
+}
+
+/// Matrices that are tables under another name, as (matrix, table): the reference ties the
+/// language-model head to the token table. Files may have both, or the table alone.
+pub const TIES: [(&str, &str); 1] = [(
+    "text_decoder.cls.predictions.decoder.weight",
+    "text_decoder.bert.embeddings.word_embeddings.weight",
+)];
+
+/// The image-grounded decoder with its language-model head.
+#[derive(Debug, Clone)]
+pub struct TextDecoder {
+    bert: Bert,
+    head: LanguageModelHead,
+}
+
+impl TextDecoder {
+    const PREFIX: &'static str = "text_decoder";
+
+    fn load(parameters: &mut Parameters, config: &BertConfig) -> Result<Self> {
+        let prefix = Self::PREFIX;
+        Ok(Self {
+            bert: Bert::load(parameters, &format!("{prefix}.bert"), config)?,
+            head: LanguageModelHead::load(parameters, &format!("{prefix}.cls.predictions"), config)?,
+        })
+    }
+
+    /// What every token attends to: the states of an image, or of a question.
+    pub fn context(&self, states: Tensor<3>) -> Context {
+        self.bert.context(states)
+    }
+
+    /// A cache that holds no tokens yet.
+    pub fn empty_cache(&self) -> Cache {
+        self.bert.empty_cache()
+    }
+
+    /// Logits after the last of the new tokens: `[batch, vocabulary]`.
+    pub fn next_logits(&self, ids: &[Vec<u32>], context: &Context, cache: &mut Cache) -> Tensor<2> {
+        let hidden = self.bert.decode(ids, context, cache);
+        let [batch, tokens, width] = hidden.dims();
+        let last = hidden.narrow(1, tokens - 1, 1).reshape([batch, width]);
+        self.head.forward(last)
+    }
+
+    /// Logits after every token: `[batch, tokens, vocabulary]`.
+    pub fn all_logits(&self, ids: &[Vec<u32>], context: &Context) -> Tensor<3> {
+        self.head.forward(self.bert.decode(ids, context, &mut self.empty_cache()))
+    }
+}
+
+/// What image-text retrieval needs beside the two encoders.
+#[derive(Debug, Clone)]
+struct RetrievalHeads {
+    vision_projection: Linear,
+    text_projection: Linear,
+    matching: Linear,
+}
+
+/// A BLIP with whichever heads its checkpoint has.
+#[derive(Debug, Clone)]
+pub struct Blip {
+    config: BlipConfig,
+    vision: VisionTransformer,
+    text_encoder: Option<Bert>,
+    text_decoder: Option<TextDecoder>,
+    retrieval: Option<RetrievalHeads>,
+}
+
+impl Blip {
+    /// Takes the model out of a checkpoint's tensors.
+    pub fn load(parameters: &mut Parameters, config: BlipConfig) -> Result<Self> {
+        let names = VitNames {
+            patch_bias: true,
+            pre_norm: false,
+            projections: ProjectionNames::Fused,
+        };
+        let Heads { captioning, retrieval, answering } = config.heads;
+        let (text, projection) = (&config.text, config.projection);
+        let vision_width = config.vision.block.width;
+        let mut linear = |name: &str, shape| Linear::load(parameters, name, shape);
+        let retrieval_heads = if retrieval {
+            Some(RetrievalHeads {
+                vision_projection: linear("vision_proj", [projection, vision_width])?,
+                text_projection: linear("text_proj", [projection, text.width])?,
+                matching: linear("itm_head", [2, text.width])?,
+            })
+        } else {
+            None
+        };
+        Ok(Self {
+            vision: VisionTransformer::load(parameters, config.vision.clone(), names)?,
+            text_encoder: (retrieval || answering)
+                .then(|| Bert::load(parameters, "text_encoder", text))
+                .transpose()?,
+            text_decoder: (captioning || answering)
+                .then(|| TextDecoder::load(parameters, text))
+                .transpose()?,
+            retrieval: retrieval_heads,
+            config,
+        })
+    }
+
+    /// Sizes and special tokens.
+    pub fn config(&self) -> &BlipConfig {
+        &self.config
+    }
+
+    /// The image encoder.
+    pub fn vision(&self) -> &VisionTransformer {
+        &self.vision
+    }
+
+    /// The image-grounded decoder. Present with a captioning or answering head.
+    pub fn text_decoder(&self) -> Result<&TextDecoder> {
+        self.text_decoder.as_ref().ok_or_else(|| no_head("caption pictures or answer questions"))
+    }
+
+    fn text_encoder(&self) -> Result<&Bert> {
+        self.text_encoder.as_ref().ok_or_else(|| no_head("encode texts"))
+    }
+
+    fn retrieval(&self) -> Result<&RetrievalHeads> {
+        self.retrieval.as_ref().ok_or_else(|| no_head("compare pictures with texts"))
+    }
+
+    /// Every patch behind the class token: `[batch, 3, height, width]` to `[batch, tokens, width]`.
+    pub fn encode_image(&self, pixels: Tensor<4>) -> Tensor<3> {
+        let tokens = self.vision.encode(self.vision.embed(pixels));
+        self.vision.post_norm.forward(tokens)
+    }
+
+    /// The image's vector in the shared space (ITC), from [`Self::encode_image`]'s states:
+    /// `[batch, tokens, width]` to `[batch, projection]`.
+    pub fn project_image(&self, states: Tensor<3>) -> Result<Tensor<2>> {
+        Ok(self.retrieval()?.vision_projection.forward(first_token(states)))
+    }
+
+    /// Every token of texts of equal length on their own: `[batch, tokens, width]`.
+    pub fn encode_text_tokens(&self, ids: &[Vec<u32>]) -> Result<Tensor<3>> {
+        Ok(self.text_encoder()?.encode(ids, None))
+    }
+
+    /// Vectors in the shared space (ITC) of texts of equal length: `[batch, projection]`.
+    pub fn encode_text(&self, ids: &[Vec<u32>]) -> Result<Tensor<2>> {
+        let first = first_token(self.encode_text_tokens(ids)?);
+        Ok(self.retrieval()?.text_projection.forward(first))
+    }
+
+    /// What the image-grounded encoder attends to: [`Self::encode_image`]'s states, of one image
+    /// or of several frames one after another, `[1, tokens, width]`.
+    pub fn grounding(&self, states: Tensor<3>) -> Result<Context> {
+        Ok(self.text_encoder()?.context(states))
+    }
+
+    /// Every token of texts or questions of equal length in view of an image:
+    /// `[batch, tokens, width]`.
+    pub fn ground_text(&self, ids: &[Vec<u32>], grounding: &Context) -> Result<Tensor<3>> {
+        Ok(self.text_encoder()?.encode(ids, Some(grounding)))
+    }
+
+    /// The image-text matching logits of a [`Self::ground_text`] result, [no, yes]: `[batch, 2]`.
+    pub fn matching_logits(&self, grounded: Tensor<3>) -> Result<Tensor<2>> {
+        Ok(self.retrieval()?.matching.forward(first_token(grounded)))
+    }
+}
+
+/// `[batch, tokens, width]` to `[batch, width]`.
+fn first_token(states: Tensor<3>) -> Tensor<2> {
+    let [batch, _, width] = states.dims();
+    states.narrow(1, 0, 1).reshape([batch, width])
+}
+
+fn no_head(what: &str) -> Error {
+    Error::UnsupportedTask(format!("this checkpoint has no head to {what}"))
+}

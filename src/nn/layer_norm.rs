@@ -1,0 +1,29 @@
+//! Layer normalisation (Ba et al., arXiv 1607.06450) over the last dimension.
+
+use super::Parameters;
+use crate::Result;
+use burn::tensor::{Tensor, module::layer_norm};
+
+/// `(x - mean) / sqrt(variance + epsilon) * weight + bias`.
+#[derive(Debug, Clone)]
+pub struct LayerNorm {
+    weight: Tensor<1>,
+    bias: Tensor<1>,
+    epsilon: f64,
+}
+
+impl LayerNorm {
+    /// Takes `{prefix}.weight` and `{prefix}.bias`, both `[width]`.
+    pub fn load(parameters: &mut Parameters, prefix: &str, width: usize, epsilon: f64) -> Result<Self> {
+        Ok(Self {
+            weight: parameters.tensor(&format!("{prefix}.weight"), [width])?,
+            bias: parameters.tensor(&format!("{prefix}.bias"), [width])?,
+            epsilon,
+        })
+    }
+
+    /// `[..., width]` to the same shape.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        layer_norm(input, self.weight.clone(), Some(self.bias.clone()), self.epsilon)
+    }
+}

@@ -1,0 +1,82 @@
+//! Linear layers and embedding tables over packed weights.
+
+use super::Parameters;
+use crate::Result;
+use crate::kernels::{self, Activation, PackedMatrix};
+use burn::tensor::{Device, Tensor};
+
+/// `activation(x Wᵀ + b)`, in whatever number format the weight arrived.
+#[derive(Debug, Clone)]
+pub struct Linear {
+    weight: PackedMatrix,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+}
+
+impl Linear {
+    /// Takes `{prefix}.weight`, `[outputs, inputs]`, and `{prefix}.bias`, `[outputs]`.
+    pub fn load(
+        parameters: &mut Parameters,
+        prefix: &str,
+        [outputs, inputs]: [usize; 2],
+    ) -> Result<Self> {
+        let mut linear = Self::load_without_bias(parameters, &format!("{prefix}.weight"), [outputs, inputs])?;
+        linear.bias = Some(parameters.tensor(&format!("{prefix}.bias"), [outputs])?);
+        Ok(linear)
+    }
+
+    /// Takes the weight `name`, `[outputs, inputs]`.
+    pub fn load_without_bias(
+        parameters: &mut Parameters,
+        name: &str,
+        [outputs, inputs]: [usize; 2],
+    ) -> Result<Self> {
+        let weight = parameters.matrix(name, [outputs, inputs])?;
+        Ok(Self { weight, bias: None, activation: Activation::None })
+    }
+
+    /// The same layer with an activation on its output.
+    pub fn with_activation(mut self, activation: Activation) -> Self {
+        self.activation = activation;
+        self
+    }
+
+    /// The same layer with this bias.
+    pub fn with_bias(mut self, bias: Tensor<1>) -> Self {
+        self.bias = Some(bias);
+        self
+    }
+
+    /// `[..., inputs]` to `[..., outputs]`.
+    pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let mut shape = input.dims();
+        let inputs = shape[D - 1];
+        let rows = shape[..D - 1].iter().product::<usize>();
+        let flat = input.reshape([rows, inputs]);
+        let output = kernels::linear(flat, &self.weight, self.bias.clone(), self.activation);
+        shape[D - 1] = self.weight.shape().rows;
+        output.reshape(shape)
+    }
+}
+
+/// A table of vectors, looked up by token id.
+#[derive(Debug, Clone)]
+pub struct Embedding {
+    table: PackedMatrix,
+}
+
+impl Embedding {
+    /// Takes the table `name`, `[entries, width]`.
+    pub fn load(parameters: &mut Parameters, name: &str, shape: [usize; 2]) -> Result<Self> {
+        Ok(Self { table: parameters.matrix(name, shape)? })
+    }
+
+    /// The vectors of `ids`, one list of equal length per batch entry: `[batch, tokens, width]`.
+    pub fn forward(&self, ids: &[Vec<u32>], device: &Device) -> Tensor<3> {
+        let tokens = ids.first().map_or(0, Vec::len);
+        assert!(ids.iter().all(|row| row.len() == tokens), "rows of ids of different lengths");
+        let flat = kernels::ids_tensor(ids.iter().flatten().map(|id| *id as i32), device);
+        let rows = kernels::gather_rows(&self.table, flat);
+        rows.reshape([ids.len(), tokens, self.table.shape().columns]) // [batch, tokens, width]
+    }
+}

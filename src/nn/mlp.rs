@@ -1,0 +1,33 @@
+//! The two-layer perceptron of a transformer block.
+
+use super::{Linear, Parameters};
+use crate::Result;
+use crate::kernels::Activation;
+use burn::tensor::Tensor;
+
+/// `contract(activation(expand(x)))`.
+#[derive(Debug, Clone)]
+pub struct Mlp {
+    expand: Linear,
+    contract: Linear,
+}
+
+impl Mlp {
+    /// Takes the two layers at their prefixes: `[hidden, width]` and `[width, hidden]`.
+    pub fn load(
+        parameters: &mut Parameters,
+        [expand, contract]: [&str; 2],
+        [width, hidden]: [usize; 2],
+        activation: Activation,
+    ) -> Result<Self> {
+        Ok(Self {
+            expand: Linear::load(parameters, expand, [hidden, width])?.with_activation(activation),
+            contract: Linear::load(parameters, contract, [width, hidden])?,
+        })
+    }
+
+    /// `[batch, tokens, width]` to the same shape.
+    pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
+        self.contract.forward(self.expand.forward(input))
+    }
+}

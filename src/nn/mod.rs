@@ -1,0 +1,18 @@
+//! Layers that the models share. A model is written once over these; the number format of its
+//! weights is known to [`Linear`] and [`Embedding`] alone.
+
+mod attention;
+mod bicubic;
+mod layer_norm;
+mod linear;
+mod mlp;
+mod parameters;
+pub mod transformer;
+pub mod vit;
+
+pub use attention::{KeysValues, SelfCache, attend, attend_shared, merge_heads, split_heads};
+pub use bicubic::resize_positions;
+pub use layer_norm::LayerNorm;
+pub use linear::{Embedding, Linear};
+pub use mlp::Mlp;
+pub use parameters::{Dtype, Parameters, Target, is_embedding};

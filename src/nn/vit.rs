@@ -1,0 +1,124 @@
+//! The vision transformer (Dosovitskiy et al., arXiv 2010.11929), as CLIP and BLIP use it.
+
+use super::transformer::{Block, BlockConfig, ProjectionNames, load_blocks};
+use super::{LayerNorm, Linear, Parameters, resize_positions};
+use crate::Result;
+use burn::tensor::Tensor;
+
+/// Sizes of a vision transformer.
+#[derive(Debug, Clone)]
+pub struct VitConfig {
+    /// Side of the square pictures it was trained on, in pixels.
+    pub image_size: usize,
+    /// Side of a patch, in pixels.
+    pub patch_size: usize,
+    /// Number of blocks.
+    pub depth: usize,
+    /// Sizes of a block.
+    pub block: BlockConfig,
+}
+
+impl VitConfig {
+    /// Patches along a side at the trained size.
+    pub fn grid(&self) -> usize {
+        self.image_size / self.patch_size
+    }
+}
+
+/// What differs between the two families' checkpoints.
+#[derive(Debug, Clone, Copy)]
+pub struct VitNames {
+    /// Whether the patch embedding has a bias (BLIP's has).
+    pub patch_bias: bool,
+    /// Whether a layer norm comes before the blocks, at `pre_layrnorm` (CLIP's spelling).
+    pub pre_norm: bool,
+    /// How attention projections are stored.
+    pub projections: ProjectionNames,
+}
+
+/// Patches, positions, blocks. The final norm, `post_layernorm`, is applied by the model: CLIP
+/// applies it to the class token alone, BLIP to all tokens.
+#[derive(Debug, Clone)]
+pub struct VisionTransformer {
+    config: VitConfig,
+    patch_embedding: Linear,
+    class_embedding: Tensor<2>,
+    position_embedding: Tensor<2>,
+    pre_norm: Option<LayerNorm>,
+    blocks: Vec<Block>,
+    /// `post_layernorm`.
+    pub post_norm: LayerNorm,
+}
+
+impl VisionTransformer {
+    /// Takes the encoder at `vision_model`.
+    pub fn load(parameters: &mut Parameters, config: VitConfig, names: VitNames) -> Result<Self> {
+        let block = &config.block;
+        let (width, depth) = (block.width, 3 * config.patch_size * config.patch_size);
+        let at = |name: &str| format!("vision_model.{name}");
+        let mut patch_embedding = Linear::load_without_bias(
+            parameters,
+            &at("embeddings.patch_embedding.weight"),
+            [width, depth],
+        )?;
+        if names.patch_bias {
+            let bias = parameters.tensor(&at("embeddings.patch_embedding.bias"), [width])?;
+            patch_embedding = patch_embedding.with_bias(bias);
+        }
+        let positions = 1 + config.grid() * config.grid();
+        let norm = |parameters: &mut Parameters, name: &str| {
+            LayerNorm::load(parameters, &at(name), width, block.epsilon)
+        };
+        Ok(Self {
+            class_embedding: parameters.tensor(&at("embeddings.class_embedding"), [1, width])?,
+            position_embedding: parameters.tensor(
+                &at(if names.pre_norm {
+                    "embeddings.position_embedding.weight"
+                } else {
+                    "embeddings.position_embedding"
+                }),
+                [positions, width],
+            )?,
+            pre_norm: names.pre_norm.then(|| norm(parameters, "pre_layrnorm")).transpose()?,
+            blocks: load_blocks(parameters, &at("encoder.layers"), config.depth, block, names.projections)?,
+            post_norm: norm(parameters, "post_layernorm")?,
+            patch_embedding,
+            config,
+        })
+    }
+
+    /// Sizes.
+    pub fn config(&self) -> &VitConfig {
+        &self.config
+    }
+
+    /// Patch vectors behind the class token, with positions added: `[batch, 3, height, width]` to
+    /// `[batch, 1 + patches, width]`. Pictures of another size than the trained one get resized
+    /// positions.
+    pub fn embed(&self, pixels: Tensor<4>) -> Tensor<3> {
+        let [batch, channels, height, width] = pixels.dims();
+        let patch = self.config.patch_size;
+        let grid = [height / patch, width / patch];
+        let count = grid[0] * grid[1];
+        let patches = pixels
+            .reshape([batch, channels, grid[0], patch, grid[1], patch])
+            .permute([0, 2, 4, 1, 3, 5])
+            .reshape([batch, count, channels * patch * patch]);
+        let embedded = self.patch_embedding.forward(patches); // [batch, patches, width]
+        let width = embedded.dims()[2];
+        let class = self.class_embedding.clone().unsqueeze::<3>().expand([batch, 1, width]);
+        let tokens = Tensor::cat(vec![class, embedded], 1); // [batch, 1 + patches, width]
+        let positions = resize_positions(self.position_embedding.clone(), self.config.grid(), grid);
+        tokens + positions.unsqueeze::<3>()
+    }
+
+    /// The output of the last block for tokens of [`Self::embed`], before `post_norm`:
+    /// `[batch, tokens, width]`.
+    pub fn encode(&self, tokens: Tensor<3>) -> Tensor<3> {
+        let tokens = match &self.pre_norm {
+            Some(norm) => norm.forward(tokens),
+            None => tokens,
+        };
+        self.blocks.iter().fold(tokens, |tokens, block| block.forward(tokens, false))
+    }
+}

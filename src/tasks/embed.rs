@@ -1,0 +1,38 @@
+//! Pictures and texts as vectors of the space they share.
+
+use super::{Model, Network, read};
+use crate::Result;
+use crate::image::RgbImage;
+use crate::models::normalize;
+use burn::tensor::Tensor;
+
+impl Model {
+    /// A picture's vector in the shared space, scaled to length one if `unit`.
+    pub async fn embed_image(&self, image: &RgbImage, unit: bool) -> Result<Vec<f32>> {
+        let vector = match &self.network {
+            Network::Clip(clip) => clip.encode_image(self.pixels(image)),
+            Network::Blip(_) => {
+                let blip = self.blip("embed")?;
+                blip.project_image(blip.encode_image(self.pixels(image)))?
+            }
+        };
+        read(if unit { normalize(vector) } else { vector }).await
+    }
+
+    /// A text's vector in the shared space, scaled to length one if `unit`.
+    pub async fn embed_text(&self, text: &str, unit: bool) -> Result<Vec<f32>> {
+        if !unit {
+            return read(self.encode_texts(&[self.text_ids(text)?])?).await;
+        }
+        let mut vectors = self.text_vectors(&[text.to_string()]).await?;
+        Ok(vectors.swap_remove(0))
+    }
+
+    /// Vectors of texts of equal length, not normalised: `[texts, projection]`.
+    pub(super) fn encode_texts(&self, ids: &[Vec<u32>]) -> Result<Tensor<2>> {
+        match &self.network {
+            Network::Clip(clip) => Ok(clip.encode_text(ids)),
+            Network::Blip(_) => self.blip("embed")?.encode_text(ids),
+        }
+    }
+}

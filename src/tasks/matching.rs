@@ -1,0 +1,56 @@
+//! How well texts describe a picture: BLIP's image-text matching (ITM) looks at both together, the
+//! similarity of vectors (ITC, and all that CLIP has) at each alone.
+
+use super::text::dot;
+use super::{Model, Network, read};
+use crate::image::RgbImage;
+use crate::models::normalize;
+use crate::{Error, Result};
+use burn::tensor::activation::softmax;
+use serde::Serialize;
+
+/// A text and how well it fits.
+#[derive(Debug, Clone, Serialize, PartialEq)]
+pub struct Match {
+    /// The text as given.
+    pub text: String,
+    /// The probability that text and picture belong together, by BLIP's ITM head. None for CLIP.
+    pub probability: Option<f32>,
+    /// The cosine of the text's and the picture's vectors.
+    pub similarity: f32,
+}
+
+impl Model {
+    /// One match a text, in the given order.
+    pub async fn match_texts(&self, image: &RgbImage, texts: &[String]) -> Result<Vec<Match>> {
+        if !self.info.tasks.contains(&"match") {
+            return Err(self.unsupported("match"));
+        }
+        if texts.is_empty() {
+            return Err(Error::BadInput("no texts to match: give at least one".to_string()));
+        }
+        let text_vectors = self.text_vectors(texts).await?;
+        let mut probabilities = vec![None; texts.len()];
+        let image_vector = match &self.network {
+            Network::Clip(_) => self.embed_image(image, true).await?,
+            Network::Blip(blip) => {
+                let states = blip.encode_image(self.pixels(image));
+                let grounding = blip.grounding(states.clone())?;
+                for (text, probability) in texts.iter().zip(&mut probabilities) {
+                    let grounded = blip.ground_text(&[self.text_ids(text)?], &grounding)?;
+                    let matching = softmax(blip.matching_logits(grounded)?, 1); // [1, 2]
+                    *probability = Some(read(matching).await?[1]);
+                }
+                read(normalize(blip.project_image(states)?)).await?
+            }
+        };
+        let found = texts.iter().zip(probabilities).zip(&text_vectors);
+        Ok(found
+            .map(|((text, probability), vector)| Match {
+                text: text.clone(),
+                probability,
+                similarity: dot(vector, &image_vector),
+            })
+            .collect())
+    }
+}

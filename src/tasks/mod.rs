@@ -1,0 +1,195 @@
+//! What users ask of a model, over pictures and texts instead of tensors: one file a task. The
+//! command line and the browser both end here.
+
+mod answer;
+mod caption;
+mod classify;
+mod embed;
+mod matching;
+mod text;
+
+pub use answer::{Answer, RankedAnswer};
+pub use caption::Caption;
+pub use classify::{DEFAULT_TEMPLATE, LabelScore};
+pub use matching::Match;
+
+use crate::device::Placement;
+use crate::generate::NextLogits;
+use crate::image::{Preprocessor, RgbImage};
+use crate::models::bert::{Cache, Context};
+use crate::models::blip::TextDecoder;
+use crate::models::{Blip, Clip, ModelConfig};
+use crate::nn::Parameters;
+use crate::tokenizer::Tokenizer;
+use crate::{Error, Result};
+use burn::tensor::{Tensor, TensorData};
+use serde::Serialize;
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+/// The network of either family.
+#[derive(Debug, Clone)]
+pub enum Network {
+    /// A CLIP.
+    Clip(Clip),
+    /// A BLIP.
+    Blip(Blip),
+}
+
+/// `model.info`.
+#[derive(Debug, Clone, Serialize, PartialEq)]
+#[serde(rename_all = "camelCase")]
+pub struct Info {
+    /// `clip` or `blip`.
+    pub family: &'static str,
+    /// The tasks the checkpoint has heads for.
+    pub tasks: Vec<&'static str>,
+    /// `webgpu` or `cpu`.
+    pub device: &'static str,
+    /// The GPU's description, where known.
+    pub adapter: Option<String>,
+    /// The format of most of the weights.
+    pub dtype: &'static str,
+    /// How many numbers the model has.
+    pub parameters: usize,
+    /// How many bytes they take on the device.
+    pub bytes: usize,
+    /// Side of the square that pictures are brought to, in pixels.
+    pub image_size: usize,
+}
+
+/// A model with everything it takes to use it.
+#[derive(Debug)]
+pub struct Model {
+    network: Network,
+    tokenizer: Tokenizer,
+    preprocessor: Preprocessor,
+    placement: Placement,
+    info: Info,
+    /// Vectors of texts that were encoded before: labels are asked for again and again.
+    text_vectors: Mutex<HashMap<String, Vec<f32>>>,
+}
+
+impl Model {
+    /// Puts the parts together; `config` and `parameters` are what the network was loaded from.
+    pub fn new(
+        network: Network,
+        tokenizer: Tokenizer,
+        preprocessor: Preprocessor,
+        config: &ModelConfig,
+        parameters: &Parameters,
+        placement: Placement,
+    ) -> Result<Self> {
+        let (vocabulary, patch) = (config.vocabulary(), config.vision().patch_size);
+        if tokenizer.vocabulary_size() > vocabulary {
+            return Err(Error::BadWeights(format!(
+                "the tokenizer has {} tokens, but the model knows {vocabulary}",
+                tokenizer.vocabulary_size()
+            )));
+        }
+        let (height, width) = preprocessor.output_size();
+        if height % patch != 0 || width % patch != 0 {
+            return Err(Error::BadWeights(format!(
+                "preprocessor_config.json makes pictures of {width} x {height} pixels, which are not whole patches of {patch}"
+            )));
+        }
+        let info = Info {
+            family: config.family().name(),
+            tasks: config.tasks(),
+            device: placement.name,
+            adapter: placement.adapter.clone(),
+            dtype: parameters.main_dtype().name(),
+            parameters: parameters.elements(),
+            bytes: parameters.bytes(),
+            image_size: height,
+        };
+        let text_vectors = Mutex::new(HashMap::new());
+        Ok(Self { network, tokenizer, preprocessor, placement, info, text_vectors })
+    }
+
+    /// Facts about the model.
+    pub fn info(&self) -> &Info {
+        &self.info
+    }
+
+    /// The network, for those who want tensors.
+    pub fn network(&self) -> &Network {
+        &self.network
+    }
+
+    /// Where it computes.
+    pub fn placement(&self) -> &Placement {
+        &self.placement
+    }
+
+    /// The tokenizer.
+    pub fn tokenizer(&self) -> &Tokenizer {
+        &self.tokenizer
+    }
+
+    /// A picture as the network takes it: `[1, 3, height, width]`.
+    pub fn pixels(&self, image: &RgbImage) -> Tensor<4> {
+        self.pixels_from(&self.preprocessor, image)
+    }
+
+    /// The same at another size than the checkpoint's, in whole patches; the network resizes its
+    /// position embeddings.
+    pub fn pixels_at(&self, image: &RgbImage, size: usize) -> Tensor<4> {
+        self.pixels_from(&self.preprocessor.with_size(size), image)
+    }
+
+    fn pixels_from(&self, preprocessor: &Preprocessor, image: &RgbImage) -> Tensor<4> {
+        let (height, width) = preprocessor.output_size();
+        let data = TensorData::new(preprocessor.prepare(image), [1, 3, height, width]);
+        Tensor::from_data(data, &self.placement.device)
+    }
+
+    /// The network, if it is a BLIP with the heads for `task`.
+    fn blip(&self, task: &str) -> Result<&Blip> {
+        match &self.network {
+            Network::Blip(blip) if self.info.tasks.contains(&task) => Ok(blip),
+            _ => Err(self.unsupported(task)),
+        }
+    }
+
+    fn unsupported(&self, task: &str) -> Error {
+        Error::UnsupportedTask(format!(
+            "this {} has no head for '{task}'; it can {}",
+            self.info.family.to_uppercase(),
+            self.info.tasks.join(", ")
+        ))
+    }
+}
+
+/// BLIP's decoder with what it attends to and has read.
+struct Decoding<'a> {
+    decoder: &'a TextDecoder,
+    context: Context,
+    cache: Cache,
+}
+
+impl<'a> Decoding<'a> {
+    /// `states` is an image's, or a question's: `[1, tokens, width]`.
+    fn new(decoder: &'a TextDecoder, states: Tensor<3>) -> Self {
+        Self { decoder, context: decoder.context(states), cache: decoder.empty_cache() }
+    }
+}
+
+impl NextLogits for Decoding<'_> {
+    fn next(&mut self, ids: &[Vec<u32>]) -> Tensor<2> {
+        self.decoder.next_logits(ids, &self.context, &mut self.cache)
+    }
+
+    fn reorder(&mut self, parents: &[usize]) {
+        self.cache.reorder(parents);
+    }
+}
+
+/// A small tensor's numbers, read back from the device.
+async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    let lost = |error: &dyn std::fmt::Debug| {
+        Error::DeviceLost(format!("the device did not return a result: {error:?}"))
+    };
+    let data = tensor.into_data_async().await.map_err(|error| lost(&error))?;
+    data.try_to_vec().map_err(|error| lost(&error))
+}

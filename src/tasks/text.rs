@@ -1,0 +1,75 @@
+//! Vectors of texts, encoded in batches of equal length and remembered.
+
+use super::{Model, Network, read};
+use crate::models::normalize;
+use crate::{Error, Result};
+use std::collections::BTreeMap;
+
+/// BLIP's own limit on captions and questions in retrieval and answering.
+pub const BLIP_TEXT_TOKENS: usize = 35;
+/// Texts encoded at once.
+const BATCH: usize = 32;
+/// Vectors remembered; beyond that the memory starts anew.
+const REMEMBERED: usize = 16_384;
+
+impl Model {
+    /// A text's ids with its special tokens, cut as the reference cuts it.
+    pub fn text_ids(&self, text: &str) -> Result<Vec<u32>> {
+        if text.trim().is_empty() {
+            return Err(Error::BadInput("a text is empty: write at least one word".to_string()));
+        }
+        let longest = match &self.network {
+            Network::Clip(clip) => clip.config().text.positions,
+            Network::Blip(blip) => BLIP_TEXT_TOKENS.min(blip.config().text.positions),
+        };
+        self.tokenizer.encode(text, longest)
+    }
+
+    /// The unit vectors of texts in the space they share with pictures.
+    pub async fn text_vectors(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
+        self.encode_new(texts).await?;
+        let known = self.known();
+        Ok(texts.iter().map(|text| known[text].clone()).collect())
+    }
+
+    /// Encodes those that are not remembered.
+    async fn encode_new(&self, texts: &[String]) -> Result<()> {
+        let mut by_length: BTreeMap<usize, Vec<(&String, Vec<u32>)>> = BTreeMap::new();
+        {
+            let mut known = self.known();
+            if known.len() + texts.len() > REMEMBERED {
+                known.clear();
+            }
+            for text in texts.iter().filter(|text| !known.contains_key(*text)) {
+                let ids = self.text_ids(text)?;
+                by_length.entry(ids.len()).or_default().push((text, ids));
+            }
+        }
+        for batch in by_length.values().flat_map(|same_length| same_length.chunks(BATCH)) {
+            let ids: Vec<Vec<u32>> = batch.iter().map(|(_, ids)| ids.clone()).collect();
+            let vectors = normalize(self.encode_texts(&ids)?);
+            let width = vectors.dims()[1];
+            let values = read(vectors).await?;
+            let texts = batch.iter().map(|(text, _)| (*text).clone());
+            self.known().extend(texts.zip(values.chunks_exact(width).map(<[f32]>::to_vec)));
+        }
+        Ok(())
+    }
+
+    fn known(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<String, Vec<f32>>> {
+        // The map is valid at every step, so a panic elsewhere does not spoil it.
+        self.text_vectors.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// The cosine of two unit vectors.
+pub fn dot(left: &[f32], right: &[f32]) -> f32 {
+    left.iter().zip(right).map(|(a, b)| a * b).sum()
+}
+
+/// The vector scaled to length one.
+pub fn unit(mut vector: Vec<f32>) -> Vec<f32> {
+    let length = dot(&vector, &vector).sqrt();
+    vector.iter_mut().for_each(|value| *value /= length);
+    vector
+}

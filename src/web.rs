@@ -1,0 +1,342 @@
+//! The browser's way in: every `#[wasm_bindgen]` export, and nothing else. `www/worker.js` calls
+//! these; `www/obscura.js` is what users call.
+
+use crate::device::{DevicePreference, Placement, no_gpu};
+use crate::generate::{EarlyStopping, GenerationOptions};
+use crate::image::{self, RgbImage};
+use crate::load::GgufLoader;
+use crate::nn::Dtype;
+use crate::{Error, Result, tasks};
+use burn::tensor::Device;
+use js_sys::{Float32Array, Function, JSON, Promise, Reflect};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+use std::cell::RefCell;
+use wasm_bindgen::{JsCast, prelude::*};
+use wasm_bindgen_futures::JsFuture;
+
+unsafe extern "C" {
+    /// Runs the static constructors of all linked crates; made by the linker.
+    fn __wasm_call_ctors();
+}
+
+/// Runs once, when the module is instantiated.
+#[wasm_bindgen(start)]
+pub fn start() {
+    console_error_panic_hook::set_once();
+    // SAFETY: called once, before anything else of this module runs. Were it never called, the
+    // linker would wrap every export in it, and a tensor operation would cost milliseconds.
+    unsafe { __wasm_call_ctors() };
+}
+
+/// An upright RGB picture.
+#[wasm_bindgen]
+pub struct Picture(RgbImage);
+
+#[wasm_bindgen]
+impl Picture {
+    /// Decodes a PNG, JPEG, WebP, GIF or BMP file.
+    pub fn decode(bytes: &[u8]) -> Result<Picture, JsValue> {
+        image::decode(bytes).map(Picture).map_err(to_js)
+    }
+
+    /// Takes pixels, as in ImageData: four bytes each, not premultiplied.
+    #[wasm_bindgen(js_name = fromRgba)]
+    pub fn from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<Picture, JsValue> {
+        image::from_rgba(width, height, rgba).map(Picture).map_err(to_js)
+    }
+}
+
+/// Loads a model from the bytes of a GGUF file, pushed in order.
+#[wasm_bindgen]
+pub struct Loader {
+    name: String,
+    preference: DevicePreference,
+    dtype: Dtype,
+    total: Option<u64>,
+    loader: Option<GgufLoader>,
+}
+
+#[wasm_bindgen]
+impl Loader {
+    /// `name` is for error messages; `total` is the file's length in bytes, 0 if unknown.
+    #[wasm_bindgen(constructor)]
+    pub fn new(name: String, device: &str, dtype: &str, total: f64) -> Result<Loader, JsValue> {
+        Ok(Self {
+            name,
+            preference: device.parse().map_err(to_js)?,
+            dtype: dtype.parse().map_err(to_js)?,
+            total: (total >= 1.0).then_some(total as u64),
+            loader: None,
+        })
+    }
+
+    /// Takes the next bytes of the file.
+    pub async fn push(&mut self, chunk: Vec<u8>) -> Result<(), JsValue> {
+        if self.loader.is_none() {
+            let placement = open_device(self.preference).await.map_err(to_js)?;
+            self.loader = Some(GgufLoader::new(&self.name, placement, self.dtype, self.total));
+        }
+        let loader = self.loader.as_mut().expect("made above");
+        loader.push(&chunk).map_err(to_js)
+    }
+
+    /// The model, after the last byte. The loader is used up.
+    pub async fn finish(self) -> Result<Model, JsValue> {
+        let empty = || Error::BadWeights(format!("{}: the file is empty", self.name));
+        let loader = self.loader.ok_or_else(empty).map_err(to_js)?;
+        loader.finish().map(Model).map_err(to_js)
+    }
+}
+
+/// A loaded model.
+#[wasm_bindgen]
+pub struct Model(tasks::Model);
+
+#[wasm_bindgen]
+impl Model {
+    /// `{family, tasks, device, adapter, dtype, parameters, bytes, imageSize}`.
+    pub fn info(&self) -> Result<JsValue, JsValue> {
+        to_object(self.0.info())
+    }
+
+    /// `{text, tokens, score}`.
+    pub async fn caption(
+        &self,
+        picture: &Picture,
+        options: JsValue,
+        on_token: Option<Function>,
+    ) -> Result<JsValue, JsValue> {
+        let options: TextOptions = from_object(&options)?;
+        let prompt = options.prompt.clone().unwrap_or_default();
+        let on_token = async |text: &str, id: u32| tell(on_token.as_ref(), text, id).await;
+        let caption = self.0.caption(&picture.0, &prompt, &options.generation(), on_token).await;
+        to_object(&caption.map_err(to_js)?)
+    }
+
+    /// `[{label, score}]`, best first.
+    pub async fn classify(
+        &self,
+        picture: &Picture,
+        labels: Vec<String>,
+        options: JsValue,
+    ) -> Result<JsValue, JsValue> {
+        let options: LabelOptions = from_object(&options)?;
+        let templates: Vec<String> =
+            options.templates.unwrap_or_default().into_iter().chain(options.template).collect();
+        let scores = self.0.classify(&picture.0, &labels, &templates).await.map_err(to_js)?;
+        to_object(&scores)
+    }
+
+    /// A picture's vector, of length one unless `normalize` is false.
+    #[wasm_bindgen(js_name = embedImage)]
+    pub async fn embed_image(&self, picture: &Picture, options: JsValue) -> Result<Float32Array, JsValue> {
+        let options: VectorOptions = from_object(&options)?;
+        let vector = self.0.embed_image(&picture.0, options.normalize).await.map_err(to_js)?;
+        Ok(Float32Array::from(&vector[..]))
+    }
+
+    /// A text's vector, of length one unless `normalize` is false.
+    #[wasm_bindgen(js_name = embedText)]
+    pub async fn embed_text(&self, text: String, options: JsValue) -> Result<Float32Array, JsValue> {
+        let options: VectorOptions = from_object(&options)?;
+        let vector = self.0.embed_text(&text, options.normalize).await.map_err(to_js)?;
+        Ok(Float32Array::from(&vector[..]))
+    }
+
+    /// `[{text, probability, similarity}]`, in the given order.
+    #[wasm_bindgen(js_name = match)]
+    pub async fn match_texts(&self, picture: &Picture, texts: Vec<String>) -> Result<JsValue, JsValue> {
+        let matches = self.0.match_texts(&picture.0, &texts).await.map_err(to_js)?;
+        to_object(&matches)
+    }
+
+    /// `{text, tokens, score}`, or `[{text, score}]`, best first, if `options.answers` are given.
+    pub async fn answer(
+        &self,
+        pictures: Vec<Picture>,
+        question: String,
+        options: JsValue,
+        on_token: Option<Function>,
+    ) -> Result<JsValue, JsValue> {
+        let options: TextOptions = from_object(&options)?;
+        let images: Vec<RgbImage> = pictures.into_iter().map(|picture| picture.0).collect();
+        if let Some(answers) = &options.answers {
+            let ranked = self.0.rank_answers(&images, &question, answers).await.map_err(to_js)?;
+            return to_object(&ranked);
+        }
+        let on_token = async |text: &str, id: u32| tell(on_token.as_ref(), text, id).await;
+        let answer = self.0.answer(&images, &question, &options.generation(), on_token).await;
+        to_object(&answer.map_err(to_js)?)
+    }
+}
+
+/// Options of `caption` and `answer`, by their names in JavaScript.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase", default, deny_unknown_fields)]
+struct TextOptions {
+    prompt: Option<String>,
+    answers: Option<Vec<String>>,
+    max_new_tokens: usize,
+    min_length: usize,
+    num_beams: usize,
+    length_penalty: f32,
+    early_stopping: bool,
+    do_sample: bool,
+    temperature: f32,
+    top_k: usize,
+    top_p: f32,
+    repetition_penalty: f32,
+    seed: Option<u64>,
+}
+
+impl Default for TextOptions {
+    fn default() -> Self {
+        let default = GenerationOptions::default();
+        Self {
+            prompt: None,
+            answers: None,
+            max_new_tokens: default.max_new_tokens,
+            min_length: default.min_length,
+            num_beams: default.num_beams,
+            length_penalty: default.length_penalty,
+            early_stopping: false,
+            do_sample: default.do_sample,
+            temperature: default.temperature,
+            top_k: default.top_k,
+            top_p: default.top_p,
+            repetition_penalty: default.repetition_penalty,
+            seed: default.seed,
+        }
+    }
+}
+
+impl TextOptions {
+    fn generation(&self) -> GenerationOptions {
+        GenerationOptions {
+            max_new_tokens: self.max_new_tokens,
+            min_length: self.min_length,
+            num_beams: self.num_beams,
+            length_penalty: self.length_penalty,
+            early_stopping: match self.early_stopping {
+                true => EarlyStopping::Always,
+                false => EarlyStopping::Heuristic,
+            },
+            do_sample: self.do_sample,
+            temperature: self.temperature,
+            top_k: self.top_k,
+            top_p: self.top_p,
+            repetition_penalty: self.repetition_penalty,
+            seed: self.seed,
+        }
+    }
+}
+
+/// Options of `classify`.
+#[derive(Deserialize, Default)]
+#[serde(default, deny_unknown_fields)]
+struct LabelOptions {
+    template: Option<String>,
+    templates: Option<Vec<String>>,
+}
+
+/// Options of `embed`.
+#[derive(Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct VectorOptions {
+    normalize: bool,
+}
+
+impl Default for VectorOptions {
+    fn default() -> Self {
+        Self { normalize: true }
+    }
+}
+
+/// Hands a piece of text to JavaScript and waits for its answer; a rejection is a wish to stop.
+async fn tell(on_token: Option<&Function>, text: &str, id: u32) -> Result<()> {
+    let Some(function) = on_token else { return Ok(()) };
+    let stopped = |_| Error::Aborted("the call was aborted".to_string());
+    let answer = function.call2(&JsValue::NULL, &text.into(), &id.into()).map_err(stopped)?;
+    if let Some(promise) = answer.dyn_ref::<Promise>() {
+        JsFuture::from(promise.clone()).await.map_err(stopped)?;
+    }
+    Ok(())
+}
+
+/// Opens the device asked for. The GPU is opened once; every model shares it.
+async fn open_device(preference: DevicePreference) -> Result<Placement> {
+    thread_local! {
+        static GPU: RefCell<Option<Placement>> = const { RefCell::new(None) };
+    }
+    if preference == DevicePreference::Cpu {
+        return Ok(Placement::cpu());
+    }
+    let adapter = find_adapter().await;
+    match (preference, adapter) {
+        (DevicePreference::Auto, None | Some(Adapter { software: true, .. })) => Ok(Placement::cpu()),
+        (_, None) => Err(no_gpu("this browser offers no WebGPU adapter")),
+        (_, Some(adapter)) => {
+            if let Some(open) = GPU.with_borrow(Clone::clone) {
+                return Ok(open);
+            }
+            let device = Device::wgpu_options().init_async().await;
+            let device = device.map_err(|error| no_gpu(&error.to_string()))?;
+            let placement = Placement::gpu(device, adapter.description);
+            GPU.set(Some(placement.clone()));
+            Ok(placement)
+        }
+    }
+}
+
+/// What the browser tells of its GPU.
+struct Adapter {
+    description: Option<String>,
+    software: bool,
+}
+
+/// Asks `navigator.gpu`; web-sys has it only behind an unstable flag.
+async fn find_adapter() -> Option<Adapter> {
+    let get = |object: &JsValue, name: &str| {
+        Reflect::get(object, &name.into()).ok().filter(|value| !value.is_null() && !value.is_undefined())
+    };
+    let gpu = get(&get(&js_sys::global(), "navigator")?, "gpu")?;
+    let request: Function = get(&gpu, "requestAdapter")?.dyn_into().ok()?;
+    let promise: Promise = request.call0(&gpu).ok()?.dyn_into().ok()?;
+    let adapter = JsFuture::from(promise).await.ok().filter(|adapter| !adapter.is_null())?;
+    let info = get(&adapter, "info").unwrap_or(JsValue::UNDEFINED);
+    let text = |name: &str| get(&info, name).and_then(|value| value.as_string());
+    let words: Vec<String> = ["vendor", "architecture", "device", "description"]
+        .into_iter()
+        .filter_map(text)
+        .filter(|word| !word.is_empty())
+        .collect();
+    let software = [&info, &adapter]
+        .into_iter()
+        .any(|object| get(object, "isFallbackAdapter").is_some_and(|value| value.is_truthy()));
+    Some(Adapter { description: (!words.is_empty()).then(|| words.join(" ")), software })
+}
+
+/// An options object (or undefined) by its JSON form: functions and undefined fields drop out.
+fn from_object<T: DeserializeOwned + Default>(value: &JsValue) -> Result<T, JsValue> {
+    if value.is_undefined() || value.is_null() {
+        return Ok(T::default());
+    }
+    let text = JSON::stringify(value).ok().and_then(|text| text.as_string()).unwrap_or_default();
+    serde_json::from_str(&text)
+        .map_err(|error| to_js(Error::BadInput(format!("unusable options {text}: {error}"))))
+}
+
+/// A result as plain JavaScript objects.
+fn to_object(value: &impl Serialize) -> Result<JsValue, JsValue> {
+    let text = serde_json::to_string(value)
+        .map_err(|error| to_js(Error::BadInput(format!("the result has no JSON form: {error}"))))?;
+    JSON::parse(&text)
+}
+
+/// An `Error` object with the kind as its `code`.
+fn to_js(error: Error) -> JsValue {
+    let object = js_sys::Error::new(&error.to_string());
+    // Setting a property of an object that was just made does not fail.
+    let _ = Reflect::set(&object, &"code".into(), &error.code().into());
+    object.into()
+}

@@ -1,0 +1,154 @@
+//! Reading the golden data: from the file system, or out of the test program in a browser.
+
+use super::tolerance::assert_close;
+use obscura::device::Placement;
+use obscura::image::decode;
+use obscura::kernels::PackedFormat;
+use obscura::load::{Assembly, Description};
+use obscura::nn::Target;
+use obscura::tasks::Model;
+use obscura::weights::{Parsed, TensorInfo, blocks, safetensors};
+use obscura::{Error, Result};
+use burn::tensor::{Tensor, TensorData};
+use serde_json::Value;
+use std::collections::HashMap;
+
+/// A file below `tests/`, or below `OBSCURA_GOLDEN` if that is set: the full-size check writes the
+/// same layout elsewhere.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn read(path: &str) -> Option<Vec<u8>> {
+    let root = match (std::env::var("OBSCURA_GOLDEN"), path.strip_prefix("golden/")) {
+        (Ok(other), Some(path)) => std::path::Path::new(&other).join(path),
+        _ => std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).join(path),
+    };
+    std::fs::read(root).ok()
+}
+
+#[cfg(target_arch = "wasm32")]
+pub fn read(path: &str) -> Option<Vec<u8>> {
+    use include_dir::{Dir, include_dir};
+    static GOLDEN: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/golden");
+    static PICTURES: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/pictures");
+    let file = match path.split_once('/')? {
+        ("golden", path) => GOLDEN.get_file(path),
+        ("pictures", path) => PICTURES.get_file(path),
+        _ => None,
+    };
+    file.map(|file| file.contents().to_vec())
+}
+
+fn read_text(path: &str) -> String {
+    let bytes = read(path).unwrap_or_else(|| panic!("tests/{path} is missing"));
+    String::from_utf8(bytes).expect("UTF-8")
+}
+
+/// What the reference computed for one model.
+pub struct Golden {
+    /// expected.json.
+    pub json: Value,
+    tensors: HashMap<String, (Vec<usize>, Vec<f32>)>,
+}
+
+impl Golden {
+    pub fn open(name: &str) -> Self {
+        let json = serde_json::from_str(&read_text(&format!("golden/{name}/expected.json")));
+        let bytes = read(&format!("golden/{name}/expected.safetensors")).expect("expected tensors");
+        let tensors = table(&bytes).expect("a valid safetensors file");
+        let tensors = tensors.into_iter().map(|info| {
+            let values = blocks::dequantize(info.format, data(&bytes, &info), info.elements());
+            (info.name.clone(), (info.shape.clone(), values.expect("float values")))
+        });
+        Self { json: json.expect("valid JSON"), tensors: tensors.collect() }
+    }
+
+    /// The strings of a list in expected.json.
+    pub fn names(&self, key: &str) -> Vec<String> {
+        strings(&self.json[key])
+    }
+
+    /// The lists of ids of a list in expected.json.
+    pub fn ids(&self, key: &str) -> Vec<Vec<u32>> {
+        self.json[key].as_array().expect("lists of ids").iter().map(numbers).collect()
+    }
+
+    pub fn has(&self, key: &str) -> bool {
+        self.tensors.contains_key(key)
+    }
+
+    pub fn values(&self, key: &str) -> &[f32] {
+        &self.tensors.get(key).unwrap_or_else(|| panic!("golden tensor {key}")).1
+    }
+
+    /// The reference's pixels of a picture, `[1, 3, height, width]`.
+    pub fn pixels(&self, key: &str, placement: &Placement) -> Tensor<4> {
+        let (shape, values) = self.tensors.get(key).unwrap_or_else(|| panic!("golden tensor {key}"));
+        let shape = [1, shape[0], shape[1], shape[2]];
+        Tensor::from_data(TensorData::new(values.clone(), shape), &placement.device)
+    }
+
+    /// Compares a tensor with the golden one of that key.
+    pub async fn compare<const D: usize>(&self, key: &str, ours: Tensor<D>, bound: f32) -> Vec<f32> {
+        let ours = to_vec(ours).await;
+        assert_close(key, &ours, self.values(key), bound);
+        ours
+    }
+}
+
+pub fn strings(value: &Value) -> Vec<String> {
+    let items = value.as_array().expect("a list of strings");
+    items.iter().map(|item| item.as_str().expect("a string").to_string()).collect()
+}
+
+pub fn numbers(value: &Value) -> Vec<u32> {
+    let items = value.as_array().expect("a list of ids");
+    items.iter().map(|item| item.as_u64().expect("an id") as u32).collect()
+}
+
+pub async fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data_async().await.expect("a result").try_to_vec().expect("f32 values")
+}
+
+/// Our own pixels of a picture.
+pub fn decode_picture(name: &str) -> obscura::image::RgbImage {
+    let bytes = read(&format!("pictures/{name}")).unwrap_or_else(|| panic!("picture {name}"));
+    decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"))
+}
+
+/// JPEG decoders differ by a level or two, the other formats leave no freedom.
+pub fn is_lossy(name: &str) -> bool {
+    name.ends_with(".jpg")
+}
+
+/// Loads a golden checkpoint in single precision, through the pieces that every loader is made of.
+pub fn load(name: &str, placement: Placement) -> Result<Model> {
+    let folder = format!("golden/{name}/model");
+    let description = Description {
+        config: read_text(&format!("{folder}/config.json")),
+        tokenizer: read_text(&format!("{folder}/tokenizer.json")),
+        preprocessor: read_text(&format!("{folder}/preprocessor_config.json")),
+    };
+    let target = Target::Convert(PackedFormat::F32);
+    let mut assembly = Assembly::new(&description, placement, target)?;
+    let files = match read(&format!("{folder}/model.safetensors.index.json")) {
+        Some(index) => safetensors::parse_index(&String::from_utf8_lossy(&index))?.files,
+        None => vec!["model.safetensors".to_string()],
+    };
+    for file in files {
+        let bytes = read(&format!("{folder}/{file}")).expect("weights");
+        for info in table(&bytes)? {
+            assembly.accept(&info, data(&bytes, &info))?;
+        }
+    }
+    assembly.finish()
+}
+
+fn table(bytes: &[u8]) -> Result<Vec<TensorInfo>> {
+    match safetensors::parse(bytes, bytes.len() as u64)? {
+        Parsed::Complete(table) => Ok(table),
+        Parsed::Incomplete => Err(Error::BadWeights("incomplete golden file".to_string())),
+    }
+}
+
+fn data<'a>(bytes: &'a [u8], info: &TensorInfo) -> &'a [u8] {
+    &bytes[info.offset as usize..(info.offset + info.bytes) as usize]
+}

@@ -1,0 +1,297 @@
+// The public module: CLIP and BLIP behind promises. Each model lives in a worker of its own
+// (worker.js), which gets one call at a time from the queue here. Types: obscura.d.ts.
+
+import { ObscuraError } from "./error.js";
+import { describe, readPicture, transferables } from "./picture.js";
+
+export { ObscuraError };
+
+const DEVICES = ["auto", "webgpu", "cpu"];
+const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
+const DISPOSE_PATIENCE_MS = 1000;
+
+/** Loads a model; see obscura.d.ts. */
+export async function load(source, options = {}) {
+  const { device = "auto", dtype = "auto", cache = true, sha256, signal, progress } = options;
+  checkOneOf("device", device, DEVICES);
+  checkOneOf("dtype", dtype, DTYPES);
+  if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
+    throw new ObscuraError("bad_input", "sha256 is the file's SHA-256 as 64 hexadecimal digits.");
+  }
+  const engine = new Engine();
+  try {
+    const prepare = async () => {
+      const file = await findModel(source, signal);
+      return [{ ...file, sha256: sha256 ?? file.sha256, device, dtype, cache }];
+    };
+    const info = await engine.call("load", prepare, { signal, onProgress: progress });
+    return new Model(engine, info);
+  } catch (error) {
+    engine.terminate(error);
+    throw error;
+  }
+}
+
+/** A loaded model. Calls may overlap: they run one after the other, in the order they were made. */
+class Model {
+  #engine;
+
+  constructor(engine, info) {
+    this.#engine = engine;
+    this.info = Object.freeze({ ...info, tasks: Object.freeze([...info.tasks]) });
+  }
+
+  async caption(image, options) {
+    return this.#call("caption", options, async (plain, signal) => [await readPicture(image, signal), plain]);
+  }
+
+  async classify(image, labels, options) {
+    checkTexts("labels", labels);
+    return this.#call("classify", options, async (plain, signal) => [await readPicture(image, signal), labels, plain]);
+  }
+
+  async embed(input, options) {
+    const items = Array.isArray(input) ? input : [input];
+    const read = async (item, signal) => (typeof item === "string" ? item : readPicture(item, signal));
+    const vectors = await this.#call("embed", options, async (plain, signal) => [
+      await Promise.all(items.map((item) => read(item, signal))),
+      plain,
+    ]);
+    return Array.isArray(input) ? vectors : vectors[0];
+  }
+
+  async match(image, texts, options) {
+    checkTexts("texts", texts);
+    return this.#call("match", options, async (plain, signal) => [await readPicture(image, signal), texts]);
+  }
+
+  async answer(imageOrFrames, question, options) {
+    const frames = Array.isArray(imageOrFrames) ? imageOrFrames : [imageOrFrames];
+    if (frames.length === 0) throw new ObscuraError("bad_input", "answer() needs at least one picture.");
+    if (typeof question !== "string" || question.trim() === "") {
+      throw new ObscuraError("bad_input", `The question is a text, not ${describe(question)}.`);
+    }
+    if (options?.answers !== undefined) checkTexts("answers", options.answers);
+    return this.#call("answer", options, async (plain, signal) => [
+      await Promise.all(frames.map((frame) => readPicture(frame, signal))),
+      question,
+      plain,
+    ]);
+  }
+
+  async dispose() {
+    await this.#engine.dispose();
+  }
+
+  #call(method, { signal, onToken, ...plain } = {}, prepare) {
+    return this.#engine.call(method, () => prepare(plain, signal), { signal, onToken });
+  }
+}
+
+/** The bridge to one worker: a queue, abort, and what to do when the worker breaks. */
+class Engine {
+  #worker;
+  #queue = [];
+  #running = null;
+  #dead = null; // why no call can be made any more
+  #lastId = 0;
+  #disposed = null;
+
+  constructor() {
+    try {
+      this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "obscura" });
+    } catch (error) {
+      const message = `The worker could not be started (${error.message}): serve obscura's files from the page's own site.`;
+      throw new ObscuraError("network", message, { cause: error });
+    }
+    this.#worker.onmessage = ({ data }) => this.#receive(data);
+    this.#worker.onerror = (event) => {
+      event.preventDefault();
+      const detail = event.message || "worker.js or a file that it imports is missing";
+      this.terminate(new ObscuraError("network", `The worker broke: ${detail}. Load the model again.`));
+    };
+  }
+
+  /**
+   * Queues one call. `prepare` starts at once and resolves with the arguments; the promise rejects as
+   * soon as `signal` aborts, and a call that has not been sent by then never is.
+   */
+  call(method, prepare, { signal, onToken, onProgress } = {}) {
+    return new Promise((resolve, reject) => {
+      if (signal?.aborted) return reject(abortError(signal));
+      if (this.#dead) return reject(this.#dead);
+      const call = { id: ++this.#lastId, method, onToken, onProgress, settled: false, sent: false };
+      const settle = (report) => (value) => {
+        if (call.settled) return;
+        call.settled = true;
+        signal?.removeEventListener("abort", call.abort);
+        report(value);
+      };
+      call.resolve = settle(resolve);
+      call.reject = settle(reject);
+      call.abort = () => {
+        call.reject(abortError(signal));
+        if (call.sent) this.#worker.postMessage({ type: "abort", id: call.id });
+      };
+      signal?.addEventListener("abort", call.abort);
+      call.prepared = prepare();
+      call.prepared.catch((error) => call.reject(error)); // at once, not when its turn comes
+      this.#queue.push(call);
+      this.#next();
+    });
+  }
+
+  async #next() {
+    if (this.#running) return;
+    this.#running = this.#queue.shift() ?? null;
+    if (!this.#running) return;
+    await this.#run(this.#running);
+    this.#running = null;
+    this.#next();
+  }
+
+  /** Sends one call and waits until the worker has really ended it, aborted or not. */
+  async #run(call) {
+    try {
+      const parameters = await call.prepared;
+      if (call.settled) return;
+      const pictures = parameters.flat().filter((part) => part?.rgba || part?.encoded);
+      await new Promise((ended) => {
+        call.ended = ended;
+        this.#worker.postMessage({ type: "call", id: call.id, method: call.method, parameters }, transferables(pictures));
+        call.sent = true;
+      });
+    } catch (error) {
+      const unsendable = error.name === "DataCloneError";
+      const message = `An option of ${call.method}() cannot be sent to a worker: ${error.message}`;
+      call.reject(unsendable ? new ObscuraError("bad_input", message) : error);
+    }
+  }
+
+  #receive({ type, id, ...message }) {
+    const call = this.#running;
+    if (call?.id !== id) return;
+    if (type === "token" || type === "progress") {
+      if (!call.settled) this.#notify(call, type, message);
+      return;
+    }
+    if (type === "result") call.resolve(message.value);
+    else call.reject(new ObscuraError(message.code, message.message));
+    if (message.fatal) this.terminate(new ObscuraError(message.code, message.message));
+    call.ended();
+  }
+
+  /** An error in the caller's own function ends the call with that error. */
+  #notify(call, type, { text, token, event }) {
+    try {
+      if (type === "token") call.onToken?.(text, token);
+      else call.onProgress?.(event);
+    } catch (error) {
+      call.reject(error);
+      this.#worker.postMessage({ type: "abort", id: call.id });
+    }
+  }
+
+  /** Lets the worker free what it holds, the GPU's memory too, then ends it. */
+  dispose() {
+    this.#disposed ??= new Promise((freed) => {
+      if (this.#dead) return freed();
+      this.#endCalls(new ObscuraError("aborted", "The model was disposed of: load it again."));
+      this.#worker.onmessage = ({ data }) => data.type === "disposed" && freed();
+      this.#worker.postMessage({ type: "dispose" });
+      setTimeout(freed, DISPOSE_PATIENCE_MS); // a long computation does not hear messages
+    }).then(() => this.#worker.terminate());
+    return this.#disposed;
+  }
+
+  terminate(reason) {
+    this.#worker.terminate();
+    this.#endCalls(reason);
+  }
+
+  #endCalls(reason) {
+    this.#dead ??= reason;
+    for (const call of [this.#running, ...this.#queue.splice(0)]) {
+      call?.reject(reason);
+      call?.ended?.();
+    }
+  }
+}
+
+/** The model's file as the worker wants it: {name, file, url, sha256?, bytes?} or {name, file, blob}. */
+async function findModel(source, signal) {
+  if (source === undefined || source === null) return findEmbeddedModel(signal);
+  if (source instanceof Blob) {
+    const name = source.name ?? "model.gguf";
+    return { name, file: name, blob: source };
+  }
+  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
+    return { name: "model.gguf", file: "model.gguf", blob: new Blob([source]) };
+  }
+  if (typeof source === "string" || source instanceof URL) return findModelAt(String(source));
+  const folder = Array.isArray(source) || source?.[Symbol.iterator];
+  throw new ObscuraError(
+    "bad_input",
+    folder ? needsConversion("A list of files") : `${describe(source)} is not a model: give the URL of a .gguf file, or the file.`,
+  );
+}
+
+function findModelAt(address) {
+  const path = address.split(/[?#]/, 1)[0];
+  const isGguf = /\.gguf$/i.test(path);
+  if (!isGguf && /^[\w-][\w.-]*\/[\w.-]+$/.test(address)) {
+    throw new ObscuraError("bad_input", needsConversion(`'${address}', a model's name on the hub,`));
+  }
+  if (path.endsWith("/") || /\.(json|safetensors|bin)$/i.test(path)) {
+    throw new ObscuraError("bad_input", needsConversion(`'${address}'`));
+  }
+  try {
+    const url = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
+    return { name: address, file: fileName(url), url: url.href };
+  } catch (error) {
+    throw new ObscuraError("bad_input", `'${address}' is not a URL.`, { cause: error });
+  }
+}
+
+async function findEmbeddedModel(signal) {
+  const list = new URL("./models/models.json", import.meta.url);
+  let entry;
+  try {
+    const response = await fetch(list, { signal });
+    if (response.status !== 404 && !response.ok) throw new Error(`the server answered ${response.status}`);
+    const { default: id, models } = response.ok ? await response.json() : {};
+    entry = models?.find((model) => model.id === id);
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ObscuraError("network", `The list of models ${list} could not be read: ${error.message}`, { cause: error });
+  }
+  if (!entry) {
+    throw new ObscuraError("bad_input", "No model is embedded here: give load() the URL of a .gguf file, or the file.");
+  }
+  const url = new URL(entry.url, list);
+  return { name: entry.id, file: fileName(url), url: url.href, sha256: entry.sha256, bytes: entry.bytes };
+}
+
+function needsConversion(what) {
+  return `${what} cannot be loaded directly: make one file of it first, with 'obscura convert MODEL OUT.gguf'.`;
+}
+
+function fileName(url) {
+  return url.pathname.split("/").pop() || "model.gguf";
+}
+
+function abortError(signal) {
+  return new ObscuraError("aborted", "The call was aborted.", { cause: signal.reason });
+}
+
+function checkOneOf(name, value, allowed) {
+  if (allowed.includes(value)) return;
+  throw new ObscuraError("bad_input", `${name} is one of ${allowed.join(", ")}, not ${describe(value)}.`);
+}
+
+function checkTexts(name, texts) {
+  const isList = Array.isArray(texts) && texts.length > 0;
+  const wrong = isList ? texts.find((text) => typeof text !== "string") : texts;
+  if (isList && wrong === undefined) return;
+  throw new ObscuraError("bad_input", `${name} is a list of at least one text, not ${describe(isList ? [wrong] : texts)}.`);
+}
