@@ -41,8 +41,14 @@ def pictures_for(name, full):
     if full:
         return FULL_PICTURES
     every = [*SIX, *sorted(p.name for p in record.PICTURES.iterdir() if p.suffix != ".md" and p.name not in SIX)]
-    return {"clip-quick": every, "clip-gelu": SIX[:5] + ["rotated.jpg"], "blip-caption": SIX + ["rotated.jpg", "lossless.webp"],
-            "blip-caption-untied": SIX[:4], "blip-retrieval": SIX, "blip-vqa": SIX[:4]}[name]
+    return {
+        "clip-quick": every,
+        "clip-gelu": SIX[:5] + ["rotated.jpg"],
+        "blip-caption": SIX + ["rotated.jpg", "lossless.webp"],
+        "blip-caption-untied": SIX[:4],
+        "blip-retrieval": SIX,
+        "blip-vqa": SIX[:4],
+    }[name]
 
 
 def make(checkpoint, out: Path):
@@ -77,8 +83,8 @@ def parts(full, out: Path):
         pictures.draw_all(record.PICTURES)
         pictures.record_decoded(record.PICTURES, out / "pixels")
 
-    others = {"pictures": draw, "tokenizers": lambda: texts.record(out / "tokenizers"), "gguf": lambda: quantized.record(out / "gguf")}
-    return {**others, **made}
+    tokenizers, blocks = out / "tokenizers", out / "gguf"
+    return {"pictures": draw, "tokenizers": lambda: texts.record(tokenizers), "gguf": lambda: quantized.record(blocks), **made}
 
 
 def main():

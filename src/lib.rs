@@ -1,9 +1,49 @@
-//! CLIP and BLIP in a browser tab. (map comes later)
+//! CLIP and BLIP in a browser tab: the pictures never leave it.
+//!
+//! One crate for two platforms. Compiled to WebAssembly it runs inside a page (`web.rs` is its
+//! interface, `www/obscura.js` what users call); natively it is the `obscura` command line. Both
+//! run the very same models over Burn, on the GPU through WebGPU or on the CPU with SIMD.
+//!
+//! # The way of the data
+//!
+//! ```text
+//! file  -weights-> tensors -load-> Clip | Blip                      (nn::Parameters in between)
+//! bytes -image::decode-> RGB8 -image::Preprocessor-> [1, 3, S, S]
+//!       -nn::vit-> [1, 1 + (S/P)^2, D]
+//!          Clip: class token -> projection -> unit vector
+//!          Blip: every patch -> cross-attention keys and values, computed once per image
+//!                [DEC] + prompt -bert with cache-> logits -generate-> token ... [SEP]
+//!       -tokenizer-> text
+//! ```
+//!
+//! # The modules
+//!
+//! - [`tasks`]: what users ask for (caption, classify, embed, match, answer), over pictures and
+//!   texts. Start reading here.
+//! - [`load`]: model files to models; [`weights`]: the bytes of gguf, safetensors and PyTorch files.
+//! - [`image`], [`tokenizer`]: the two ends of every task, equal to the reference's.
+//! - [`models`]: Clip, Bert, Blip, over the layers of [`nn`] and the operations of [`kernels`].
+//! - [`generate`]: logits to texts.
+//! - [`device`], [`error`]: where to compute, and what can go wrong.
+//!
+//! # Invariants
+//!
+//! - Each model is written once. It knows neither its file format, nor its quantization (that is
+//!   [`nn::Linear`]'s alone), nor its platform.
+//! - `weights` parses bytes and does no I/O. `kernels` knows no model. Only `web.rs` knows
+//!   JavaScript.
+//! - A kernel's `naive.rs` defines what it computes; every faster path passes the same tests.
+//! - Bytes from outside (image, weights, prompt, a missing GPU) end in an `Err` that names the
+//!   offender and what was expected. A shape mistake of our own is an `assert!` with both values.
+//! - Nothing is read back from a GPU but what was asked for: a vector, a score, the few numbers
+//!   that choosing a token takes.
+//!
+//! The reference for every number is the `transformers` Python package in eager float32 on the CPU.
 
 pub mod device;
 pub mod error;
-pub mod image;
 pub mod generate;
+pub mod image;
 pub mod kernels;
 pub mod load;
 pub mod models;

@@ -1,4 +1,4 @@
-"""The checkpoints that are made: six small ones that are committed, and the real sizes on demand."""
+"""The checkpoints that are made: seven small ones that are committed, and the real sizes on demand."""
 
 import torch
 
@@ -56,7 +56,7 @@ def blip_preprocessor(size):
 
 
 def blip_config(vision, text, projection, vocabulary, separator):
-    """As the official base models have it: `encoder_hidden_size` omitted, `eos_token_id` 2 although it ends at [SEP]."""
+    """As the official base models: `encoder_hidden_size` omitted, `eos_token_id` 2 although captions end at [SEP]."""
     return {
         "image_text_hidden_size": projection,
         "initializer_factor": 1.0,

@@ -132,7 +132,8 @@ impl Tensors {
                 continue;
             }
             let missing = tensor.bytes as usize - self.collected.len();
-            let part = advance(&mut chunk, position, missing.min(chunk.len()));
+            let available = missing.min(chunk.len());
+            let part = advance(&mut chunk, position, available);
             if part.len() < missing {
                 self.collected.reserve_exact(missing);
                 self.collected.extend_from_slice(part);

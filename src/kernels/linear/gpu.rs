@@ -15,6 +15,8 @@ const VECTOR_COLUMNS: usize = 4;
 /// Rows and columns of one workgroup of `rows.wgsl`: 8 x 8 invocations of 4 x 4 each.
 const TILE: usize = 32;
 
+const BIAS_BINDING: &str = "@group(0) @binding(3) var<storage, read_write> bias: array<f32>;";
+
 struct RowsKernel;
 struct VectorKernel;
 
@@ -36,18 +38,21 @@ pub fn packed_linear(
         ("weight_element", weight_element(shape.format).to_string()),
         ("load_weight", load_vector(shape)),
         ("bias", if epilogue.bias { "bias[column]" } else { "0.0" }.to_string()),
+        // A binding that a shader does not read is no part of its layout.
+        ("bias_binding", if epilogue.bias { BIAS_BINDING } else { "" }.to_string()),
         ("activation", activation_name(epilogue.activation).to_string()),
     ];
-    let buffers = [&input, &words, &bias, &output];
+    let all = [&input, &words, &output, &bias];
+    let buffers = if epilogue.bias { &all[..] } else { &all[..3] };
     if rows <= VECTOR_ROWS {
         values.push(("rows", rows.to_string()));
         let groups = shape.rows.div_ceil(VECTOR_COLUMNS);
         // WebGPU allows 65,535 groups in a dimension, fewer than a large vocabulary may need.
         let groups = [groups.min(32_768), groups.div_ceil(32_768), 1];
-        Wgsl::<VectorKernel>::new(concat!(include_str!("vector.wgsl"), include_str!("../activation.wgsl")), values).launch(groups, [64, 1], &buffers);
+        Wgsl::<VectorKernel>::new(concat!(include_str!("vector.wgsl"), include_str!("../activation.wgsl")), values).launch(groups, [64, 1], buffers);
     } else {
         let groups = [shape.rows.div_ceil(TILE), rows.div_ceil(TILE), 1];
-        Wgsl::<RowsKernel>::new(concat!(include_str!("rows.wgsl"), include_str!("../activation.wgsl")), values).launch(groups, [8, 8], &buffers);
+        Wgsl::<RowsKernel>::new(concat!(include_str!("rows.wgsl"), include_str!("../activation.wgsl")), values).launch(groups, [8, 8], buffers);
     }
     output
 }

@@ -3,6 +3,3 @@
 pub mod cpu;
 pub mod gpu;
 pub mod naive;
-
-#[cfg(test)]
-mod tests;

@@ -4,8 +4,8 @@
 
 @group(0) @binding(0) var<storage, read_write> input: array<vec4<f32>>;
 @group(0) @binding(1) var<storage, read_write> weight: array<{{weight_element}}>;
-@group(0) @binding(2) var<storage, read_write> bias: array<f32>;
-@group(0) @binding(3) var<storage, read_write> output: array<f32>;
+@group(0) @binding(2) var<storage, read_write> output: array<f32>;
+{{bias_binding}}
 
 const VECTORS = {{columns}}u / 4u;
 const OUTPUTS = {{outputs}}u;

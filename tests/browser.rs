@@ -1,0 +1,95 @@
+//! The tests that run in a browser (`wasm-pack test --headless --chrome`): the kernels and parity
+//! with the reference on both devices, and what an operation costs to issue.
+#![cfg(target_arch = "wasm32")]
+
+mod kernels;
+mod parity;
+
+use burn::tensor::{Device, Tensor};
+use obscura::device::Placement;
+use std::cell::RefCell;
+use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
+
+wasm_bindgen_test_configure!(run_in_browser);
+
+/// The GPU, opened once a page. Without one the test says so.
+async fn gpu(test: &str) -> Option<Placement> {
+    thread_local! {
+        static GPU: RefCell<Option<Option<Placement>>> = const { RefCell::new(None) };
+    }
+    if let Some(known) = GPU.with_borrow(Clone::clone) {
+        return known;
+    }
+    let placement = match Device::wgpu_options().init_async().await {
+        Ok(device) => Some(Placement::gpu(device, None)),
+        Err(error) => {
+            console_log!("skipped: {test} needs WebGPU: {error}");
+            None
+        }
+    };
+    GPU.set(Some(placement.clone()));
+    placement
+}
+
+async fn check_models(placement: &Placement) {
+    for (name, class) in parity::MODELS {
+        parity::check(name, name, class, placement.clone()).await.expect("no error");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn kernels_on_the_cpu_equal_their_definitions() {
+    let cpu = Placement::cpu();
+    kernels::check_linear(&cpu).await;
+    kernels::check_gather_rows(&cpu).await;
+    kernels::check_top_logits(&cpu).await;
+}
+
+#[wasm_bindgen_test]
+async fn linear_layers_on_webgpu_equal_their_definition() {
+    if let Some(gpu) = gpu("linear layers").await {
+        kernels::check_linear(&gpu).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn lookups_on_webgpu_equal_their_definitions() {
+    if let Some(gpu) = gpu("lookups").await {
+        kernels::check_gather_rows(&gpu).await;
+        kernels::check_top_logits(&gpu).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn every_model_on_the_cpu_equals_the_reference() {
+    check_models(&Placement::cpu()).await;
+}
+
+#[wasm_bindgen_test]
+async fn every_model_on_webgpu_equals_the_reference() {
+    if let Some(gpu) = gpu("parity").await {
+        check_models(&gpu).await;
+    }
+}
+
+/// Static constructors that run on every call once made this 5,800 us; see `web::start`.
+#[wasm_bindgen_test]
+async fn issuing_an_operation_on_webgpu_costs_less_than_half_a_millisecond() {
+    let Some(gpu) = gpu("issue cost").await else { return };
+    let mut sum = Tensor::<2>::ones([8, 8], &gpu.device);
+    let step = Tensor::<2>::ones([8, 8], &gpu.device);
+    for _ in 0..20 {
+        sum = sum + step.clone(); // compiles the pipeline
+    }
+    sum.clone().into_data_async().await.expect("a result");
+    let start = js_sys::Date::now();
+    const OPERATIONS: u32 = 400;
+    for _ in 0..OPERATIONS {
+        sum = sum + step.clone();
+    }
+    let microseconds = (js_sys::Date::now() - start) * 1000.0 / f64::from(OPERATIONS);
+    let result: Vec<f32> = sum.into_data_async().await.expect("a result").try_to_vec().expect("f32");
+    assert_eq!(result[0], 421.0);
+    console_log!("issuing one operation: {microseconds:.0} us");
+    assert!(microseconds < 500.0, "issuing one operation costs {microseconds:.0} us");
+}

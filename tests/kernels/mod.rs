@@ -1,0 +1,148 @@
+//! Every kernel against its naive definition: shapes around each tile's edges, all formats and
+//! epilogues. The same checks run natively and in a browser, on both devices.
+
+use burn::tensor::{Int, Tensor, TensorData};
+use obscura::device::Placement;
+use obscura::kernels::{self, Activation, PackedFormat, PackedMatrix, PackedShape};
+
+const FORMATS: [PackedFormat; 4] =
+    [PackedFormat::F32, PackedFormat::F16, PackedFormat::Q8, PackedFormat::Q4];
+const ACTIVATIONS: [Activation; 3] = [Activation::None, Activation::Gelu, Activation::QuickGelu];
+
+/// (rows of the input, inputs, outputs): odd ones, edges of tiles and blocks, sizes of real models.
+const SHAPES: [(usize, usize, usize); 22] = [
+    (1, 1, 1),
+    (1, 3, 2),
+    (2, 4, 3),
+    (3, 7, 31),
+    (4, 31, 8),
+    (5, 32, 33),
+    (6, 33, 16),
+    (7, 64, 17),
+    (8, 96, 4),
+    (31, 32, 7),
+    (33, 160, 65),
+    (1, 768, 768),
+    (2, 256, 50),
+    (3, 320, 100),
+    (4, 288, 66),
+    (50, 257, 15),
+    (50, 768, 64),
+    (197, 64, 48),
+    (577, 32, 24),
+    (1, 3072, 33),
+    (9, 3072, 40),
+    (1, 64, 3001),
+];
+
+/// Numbers that look random and are the same everywhere.
+fn noise(count: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(12_345);
+    let mut next = || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        state as f32 / u32::MAX as f32 * 2.0 - 1.0
+    };
+    (0..count).map(|_| next()).collect()
+}
+
+fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], placement: &Placement) -> Tensor<D> {
+    Tensor::from_data(TensorData::new(values, shape), &placement.device)
+}
+
+async fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data_async().await.expect("a result").try_to_vec().expect("f32 values")
+}
+
+async fn words(matrix: &PackedMatrix) -> Vec<u32> {
+    let words: Tensor<1, Int> = matrix.words();
+    let words: Vec<i32> = words.into_data_async().await.expect("words").try_to_vec().expect("i32");
+    words.into_iter().map(|word| word as u32).collect()
+}
+
+/// Linear layers, with and without bias.
+pub async fn check_linear(placement: &Placement) {
+    for (rows, inputs, outputs) in SHAPES {
+        for format in FORMATS {
+            if PackedShape::fits(format, inputs) {
+                check_linear_shape(placement, rows, PackedShape { rows: outputs, columns: inputs, format }).await;
+            }
+        }
+    }
+}
+
+async fn check_linear_shape(placement: &Placement, rows: usize, shape: PackedShape) {
+    let seed = (rows * 31 + shape.columns * 7 + shape.rows) as u32;
+    let input = noise(rows * shape.columns, seed);
+    let weight = noise(shape.rows * shape.columns, seed + 1);
+    let bias = noise(shape.rows, seed + 2);
+    let matrix = PackedMatrix::from_f32(&weight, shape, &placement.device);
+    let words = words(&matrix).await;
+    for (index, activation) in ACTIVATIONS.into_iter().enumerate() {
+        let with_bias = index != 1;
+        let bias = with_bias.then_some(bias.as_slice());
+        let expected =
+            kernels::linear::naive::packed_linear(&input, &words, bias, shape, activation);
+        let device_input = tensor(input.clone(), [rows, shape.columns], placement);
+        let device_bias = bias.map(|bias| tensor(bias.to_vec(), [shape.rows], placement));
+        let found = to_vec(kernels::linear(device_input, &matrix, device_bias, activation)).await;
+        let what = format!("{rows} rows, {shape:?}, {activation:?}, bias {with_bias}");
+        compare(&what, &found, &expected, 2e-6);
+    }
+}
+
+/// Relative to the size of the whole result: single sums may cancel out.
+#[track_caller]
+fn compare(what: &str, found: &[f32], expected: &[f32], bound: f64) {
+    assert_eq!(found.len(), expected.len(), "{what}: number of values");
+    let square = |value: f32| f64::from(value) * f64::from(value);
+    let length: f64 = expected.iter().map(|value| square(*value)).sum();
+    let difference: f64 = found.iter().zip(expected).map(|(a, b)| square(a - b)).sum();
+    let error = (difference / length.max(1e-12)).sqrt();
+    assert!(error <= bound, "{what}: relative error {error:e}");
+}
+
+/// Row lookup.
+pub async fn check_gather_rows(placement: &Placement) {
+    for columns in [1, 3, 4, 7, 32, 64, 768] {
+        for format in FORMATS.into_iter().filter(|format| PackedShape::fits(*format, columns)) {
+            let shape = PackedShape { rows: 11, columns, format };
+            let matrix = PackedMatrix::from_f32(&noise(11 * columns, 5), shape, &placement.device);
+            let words = words(&matrix).await;
+            let indices = [10, 0, 3, 3];
+            let mut expected = vec![0.0; indices.len() * columns];
+            for (index, row) in indices.iter().zip(expected.chunks_exact_mut(columns)) {
+                kernels::packed::decode(&words, shape, *index as usize, 0, row);
+            }
+            let indices = kernels::ids_tensor(indices, &placement.device);
+            let found = to_vec(kernels::gather_rows(&matrix, indices)).await;
+            compare(&format!("{shape:?}"), &found, &expected, 1e-7);
+        }
+    }
+}
+
+/// The best logits of each row, ties and watched ones included.
+pub async fn check_top_logits(placement: &Placement) {
+    for (rows, vocabulary, count) in [(1, 1, 1), (1, 5, 5), (2, 300, 1), (3, 1000, 7), (2, 30_524, 12)] {
+        let mut logits = noise(rows * vocabulary, vocabulary as u32);
+        for value in &mut logits {
+            *value = (*value * 200.0).round() / 8.0; // many equal ones
+        }
+        let watched: Vec<i32> = (0..rows * 2).map(|i| (i * 37 % vocabulary) as i32).collect();
+        let mut expected = Vec::new();
+        for (row, watched) in logits.chunks_exact(vocabulary).zip(watched.chunks_exact(2)) {
+            expected.extend(kernels::top_logits::naive::top_logits_row(row, watched, count));
+        }
+        let device_logits = tensor(logits, [rows, vocabulary], placement);
+        let watched = kernels::ids_tensor(watched, &placement.device).reshape([rows, 2]);
+        let found = to_vec(kernels::top_logits(device_logits, watched, count)).await;
+        let width = 2 * count + 2 + 1;
+        for (found, expected) in found.chunks_exact(width).zip(expected.chunks_exact(width)) {
+            let (found_sum, found) = found.split_last().expect("not empty");
+            let (expected_sum, expected) = expected.split_last().expect("not empty");
+            assert_eq!(found, expected, "{vocabulary} logits, {count} best");
+            assert!((found_sum - expected_sum).abs() < 1e-4, "{found_sum} for {expected_sum}");
+        }
+    }
+}

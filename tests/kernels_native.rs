@@ -1,0 +1,35 @@
+//! The kernels on the host: the CPU, and the GPU where there is one.
+
+mod kernels;
+
+use kernels::{check_gather_rows, check_linear, check_top_logits};
+use obscura::device::{self, DevicePreference, Placement};
+use pollster::block_on;
+
+#[test]
+fn linear_layers_on_the_cpu_equal_their_definition() {
+    block_on(check_linear(&Placement::cpu()));
+}
+
+#[test]
+fn row_lookup_on_the_cpu_equals_its_definition() {
+    block_on(check_gather_rows(&Placement::cpu()));
+}
+
+#[test]
+fn top_logits_on_the_cpu_equal_their_definition() {
+    block_on(check_top_logits(&Placement::cpu()));
+}
+
+#[test]
+fn all_kernels_on_the_gpu_equal_their_definitions() {
+    let placement = match device::open(DevicePreference::Gpu) {
+        Ok(placement) => placement,
+        Err(error) => return eprintln!("skipped: {error}"),
+    };
+    block_on(async {
+        check_linear(&placement).await;
+        check_gather_rows(&placement).await;
+        check_top_logits(&placement).await;
+    });
+}
