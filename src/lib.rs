@@ -51,7 +51,7 @@ pub mod nn;
 pub mod tasks;
 pub mod tokenizer;
 #[cfg(target_arch = "wasm32")]
-mod web;
+pub mod web;
 pub mod weights;
 
 pub use error::{Error, Result};

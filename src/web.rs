@@ -19,13 +19,17 @@ unsafe extern "C" {
     fn __wasm_call_ctors();
 }
 
-/// Runs once, when the module is instantiated.
+/// Runs when the module is instantiated. Test programs have another start and call this themselves.
 #[wasm_bindgen(start)]
 pub fn start() {
-    console_error_panic_hook::set_once();
-    // SAFETY: called once, before anything else of this module runs. Were it never called, the
-    // linker would wrap every export in it, and a tensor operation would cost milliseconds.
-    unsafe { __wasm_call_ctors() };
+    static ONCE: std::sync::Once = std::sync::Once::new();
+    ONCE.call_once(|| {
+        console_error_panic_hook::set_once();
+        // SAFETY: called once, before anything that needs a static constructor. Were it called
+        // nowhere, the linker would wrap every export in it, and a tensor operation would cost
+        // milliseconds.
+        unsafe { __wasm_call_ctors() };
+    });
 }
 
 /// An upright RGB picture.
@@ -35,14 +39,14 @@ pub struct Picture(RgbImage);
 #[wasm_bindgen]
 impl Picture {
     /// Decodes a PNG, JPEG, WebP, GIF or BMP file.
-    pub fn decode(bytes: &[u8]) -> Result<Picture, JsValue> {
-        image::decode(bytes).map(Picture).map_err(to_js)
+    pub fn decode(bytes: &[u8]) -> Result<Picture> {
+        image::decode(bytes).map(Picture)
     }
 
     /// Takes pixels, as in ImageData: four bytes each, not premultiplied.
     #[wasm_bindgen(js_name = fromRgba)]
-    pub fn from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<Picture, JsValue> {
-        image::from_rgba(width, height, rgba).map(Picture).map_err(to_js)
+    pub fn from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<Picture> {
+        image::from_rgba(width, height, rgba).map(Picture)
     }
 }
 
@@ -60,31 +64,31 @@ pub struct Loader {
 impl Loader {
     /// `name` is for error messages; `total` is the file's length in bytes, 0 if unknown.
     #[wasm_bindgen(constructor)]
-    pub fn new(name: String, device: &str, dtype: &str, total: f64) -> Result<Loader, JsValue> {
+    pub fn new(name: String, device: &str, dtype: &str, total: f64) -> Result<Loader> {
         Ok(Self {
             name,
-            preference: device.parse().map_err(to_js)?,
-            dtype: dtype.parse().map_err(to_js)?,
+            preference: device.parse()?,
+            dtype: dtype.parse()?,
             total: (total >= 1.0).then_some(total as u64),
             loader: None,
         })
     }
 
     /// Takes the next bytes of the file.
-    pub async fn push(&mut self, chunk: Vec<u8>) -> Result<(), JsValue> {
+    pub async fn push(&mut self, chunk: Vec<u8>) -> Result<()> {
         if self.loader.is_none() {
-            let placement = open_device(self.preference).await.map_err(to_js)?;
+            let placement = open_device(self.preference).await?;
             self.loader = Some(GgufLoader::new(&self.name, placement, self.dtype, self.total));
         }
         let loader = self.loader.as_mut().expect("made above");
-        loader.push(&chunk).map_err(to_js)
+        loader.push(&chunk)
     }
 
     /// The model, after the last byte. The loader is used up.
-    pub async fn finish(self) -> Result<Model, JsValue> {
+    pub async fn finish(self) -> Result<Model> {
         let empty = || Error::BadWeights(format!("{}: the file is empty", self.name));
-        let loader = self.loader.ok_or_else(empty).map_err(to_js)?;
-        loader.finish().map(Model).map_err(to_js)
+        let loader = self.loader.ok_or_else(empty)?;
+        loader.finish().map(Model)
     }
 }
 
@@ -95,7 +99,7 @@ pub struct Model(tasks::Model);
 #[wasm_bindgen]
 impl Model {
     /// `{family, tasks, device, adapter, dtype, parameters, bytes, imageSize}`.
-    pub fn info(&self) -> Result<JsValue, JsValue> {
+    pub fn info(&self) -> Result<JsValue> {
         to_object(self.0.info())
     }
 
@@ -105,12 +109,12 @@ impl Model {
         picture: &Picture,
         options: JsValue,
         on_token: Option<Function>,
-    ) -> Result<JsValue, JsValue> {
+    ) -> Result<JsValue> {
         let options: TextOptions = from_object(&options)?;
         let prompt = options.prompt.clone().unwrap_or_default();
         let on_token = async |text: &str, id: u32| tell(on_token.as_ref(), text, id).await;
         let caption = self.0.caption(&picture.0, &prompt, &options.generation(), on_token).await;
-        to_object(&caption.map_err(to_js)?)
+        to_object(&caption?)
     }
 
     /// `[{label, score}]`, best first.
@@ -119,34 +123,34 @@ impl Model {
         picture: &Picture,
         labels: Vec<String>,
         options: JsValue,
-    ) -> Result<JsValue, JsValue> {
+    ) -> Result<JsValue> {
         let options: LabelOptions = from_object(&options)?;
         let templates: Vec<String> =
             options.templates.unwrap_or_default().into_iter().chain(options.template).collect();
-        let scores = self.0.classify(&picture.0, &labels, &templates).await.map_err(to_js)?;
+        let scores = self.0.classify(&picture.0, &labels, &templates).await?;
         to_object(&scores)
     }
 
     /// A picture's vector, of length one unless `normalize` is false.
     #[wasm_bindgen(js_name = embedImage)]
-    pub async fn embed_image(&self, picture: &Picture, options: JsValue) -> Result<Float32Array, JsValue> {
+    pub async fn embed_image(&self, picture: &Picture, options: JsValue) -> Result<Float32Array> {
         let options: VectorOptions = from_object(&options)?;
-        let vector = self.0.embed_image(&picture.0, options.normalize).await.map_err(to_js)?;
+        let vector = self.0.embed_image(&picture.0, options.normalize).await?;
         Ok(Float32Array::from(&vector[..]))
     }
 
     /// A text's vector, of length one unless `normalize` is false.
     #[wasm_bindgen(js_name = embedText)]
-    pub async fn embed_text(&self, text: String, options: JsValue) -> Result<Float32Array, JsValue> {
+    pub async fn embed_text(&self, text: String, options: JsValue) -> Result<Float32Array> {
         let options: VectorOptions = from_object(&options)?;
-        let vector = self.0.embed_text(&text, options.normalize).await.map_err(to_js)?;
+        let vector = self.0.embed_text(&text, options.normalize).await?;
         Ok(Float32Array::from(&vector[..]))
     }
 
     /// `[{text, probability, similarity}]`, in the given order.
     #[wasm_bindgen(js_name = match)]
-    pub async fn match_texts(&self, picture: &Picture, texts: Vec<String>) -> Result<JsValue, JsValue> {
-        let matches = self.0.match_texts(&picture.0, &texts).await.map_err(to_js)?;
+    pub async fn match_texts(&self, picture: &Picture, texts: Vec<String>) -> Result<JsValue> {
+        let matches = self.0.match_texts(&picture.0, &texts).await?;
         to_object(&matches)
     }
 
@@ -157,16 +161,16 @@ impl Model {
         question: String,
         options: JsValue,
         on_token: Option<Function>,
-    ) -> Result<JsValue, JsValue> {
+    ) -> Result<JsValue> {
         let options: TextOptions = from_object(&options)?;
         let images: Vec<RgbImage> = pictures.into_iter().map(|picture| picture.0).collect();
         if let Some(answers) = &options.answers {
-            let ranked = self.0.rank_answers(&images, &question, answers).await.map_err(to_js)?;
+            let ranked = self.0.rank_answers(&images, &question, answers).await?;
             return to_object(&ranked);
         }
         let on_token = async |text: &str, id: u32| tell(on_token.as_ref(), text, id).await;
         let answer = self.0.answer(&images, &question, &options.generation(), on_token).await;
-        to_object(&answer.map_err(to_js)?)
+        to_object(&answer?)
     }
 }
 
@@ -317,26 +321,28 @@ async fn find_adapter() -> Option<Adapter> {
 }
 
 /// An options object (or undefined) by its JSON form: functions and undefined fields drop out.
-fn from_object<T: DeserializeOwned + Default>(value: &JsValue) -> Result<T, JsValue> {
+fn from_object<T: DeserializeOwned + Default>(value: &JsValue) -> Result<T> {
     if value.is_undefined() || value.is_null() {
         return Ok(T::default());
     }
     let text = JSON::stringify(value).ok().and_then(|text| text.as_string()).unwrap_or_default();
     serde_json::from_str(&text)
-        .map_err(|error| to_js(Error::BadInput(format!("unusable options {text}: {error}"))))
+        .map_err(|error| Error::BadInput(format!("unusable options {text}: {error}")))
 }
 
 /// A result as plain JavaScript objects.
-fn to_object(value: &impl Serialize) -> Result<JsValue, JsValue> {
+fn to_object(value: &impl Serialize) -> Result<JsValue> {
     let text = serde_json::to_string(value)
-        .map_err(|error| to_js(Error::BadInput(format!("the result has no JSON form: {error}"))))?;
-    JSON::parse(&text)
+        .map_err(|error| Error::BadInput(format!("the result has no JSON form: {error}")))?;
+    Ok(JSON::parse(&text).unwrap_or(JsValue::UNDEFINED)) // what serde wrote is JSON
 }
 
-/// An `Error` object with the kind as its `code`.
-fn to_js(error: Error) -> JsValue {
-    let object = js_sys::Error::new(&error.to_string());
-    // Setting a property of an object that was just made does not fail.
-    let _ = Reflect::set(&object, &"code".into(), &error.code().into());
-    object.into()
+impl From<Error> for JsValue {
+    /// An `Error` object with the kind as its `code`.
+    fn from(error: Error) -> Self {
+        let object = js_sys::Error::new(&error.to_string());
+        // Setting a property of an object that was just made does not fail.
+        let _ = Reflect::set(&object, &"code".into(), &error.code().into());
+        object.into()
+    }
 }

@@ -17,6 +17,7 @@ async fn gpu(test: &str) -> Option<Placement> {
     thread_local! {
         static GPU: RefCell<Option<Option<Placement>>> = const { RefCell::new(None) };
     }
+    obscura::web::start();
     if let Some(known) = GPU.with_borrow(Clone::clone) {
         return known;
     }

@@ -1,4 +1,5 @@
 //! The kernels on the host: the CPU, and the GPU where there is one.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod kernels;
 

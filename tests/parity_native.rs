@@ -1,4 +1,5 @@
 //! Parity with the reference on the host: the CPU, and the GPU where there is one.
+#![cfg(not(target_arch = "wasm32"))]
 
 mod parity;
 
