@@ -45,12 +45,20 @@ pub struct Placement {
 impl Placement {
     /// The CPU. It is always there.
     pub fn cpu() -> Self {
-        Self { device: Device::flex(), name: "cpu", adapter: None }
+        Self {
+            device: Device::flex(),
+            name: "cpu",
+            adapter: None,
+        }
     }
 
     /// A GPU device.
     pub fn gpu(device: Device, adapter: Option<String>) -> Self {
-        Self { device, name: "webgpu", adapter }
+        Self {
+            device,
+            name: "webgpu",
+            adapter,
+        }
     }
 }
 
@@ -76,5 +84,7 @@ pub fn open(preference: DevicePreference) -> Result<Placement> {
 
 /// The error of a missing GPU.
 pub fn no_gpu(why: &str) -> Error {
-    Error::NoDevice(format!("no GPU can be used here ({why}): choose the cpu device"))
+    Error::NoDevice(format!(
+        "no GPU can be used here ({why}): choose the cpu device"
+    ))
 }

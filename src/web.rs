@@ -78,7 +78,9 @@ impl Loader {
     pub async fn push(&mut self, chunk: Vec<u8>) -> Result<()> {
         if self.loader.is_none() {
             let placement = open_device(self.preference).await?;
-            self.loader = Some(GgufLoader::new(&self.name, placement, self.dtype, self.total));
+            self.loader = Some(GgufLoader::new(
+                &self.name, placement, self.dtype, self.total,
+            ));
         }
         let loader = self.loader.as_mut().expect("made above");
         loader.push(&chunk)
@@ -113,7 +115,10 @@ impl Model {
         let options: TextOptions = from_object(&options)?;
         let prompt = options.prompt.clone().unwrap_or_default();
         let on_token = async |text: &str, id: u32| tell(on_token.as_ref(), text, id).await;
-        let caption = self.0.caption(&picture.0, &prompt, &options.generation(), on_token).await;
+        let caption = self
+            .0
+            .caption(&picture.0, &prompt, &options.generation(), on_token)
+            .await;
         to_object(&caption?)
     }
 
@@ -125,8 +130,12 @@ impl Model {
         options: JsValue,
     ) -> Result<JsValue> {
         let options: LabelOptions = from_object(&options)?;
-        let templates: Vec<String> =
-            options.templates.unwrap_or_default().into_iter().chain(options.template).collect();
+        let templates: Vec<String> = options
+            .templates
+            .unwrap_or_default()
+            .into_iter()
+            .chain(options.template)
+            .collect();
         let scores = self.0.classify(&picture.0, &labels, &templates).await?;
         to_object(&scores)
     }
@@ -169,7 +178,10 @@ impl Model {
             return to_object(&ranked);
         }
         let on_token = async |text: &str, id: u32| tell(on_token.as_ref(), text, id).await;
-        let answer = self.0.answer(&images, &question, &options.generation(), on_token).await;
+        let answer = self
+            .0
+            .answer(&images, &question, &options.generation(), on_token)
+            .await;
         to_object(&answer?)
     }
 }
@@ -258,9 +270,13 @@ impl Default for VectorOptions {
 
 /// Hands a piece of text to JavaScript and waits for its answer; a rejection is a wish to stop.
 async fn tell(on_token: Option<&Function>, text: &str, id: u32) -> Result<()> {
-    let Some(function) = on_token else { return Ok(()) };
+    let Some(function) = on_token else {
+        return Ok(());
+    };
     let stopped = |_| Error::Aborted("the call was aborted".to_string());
-    let answer = function.call2(&JsValue::NULL, &text.into(), &id.into()).map_err(stopped)?;
+    let answer = function
+        .call2(&JsValue::NULL, &text.into(), &id.into())
+        .map_err(stopped)?;
     if let Some(promise) = answer.dyn_ref::<Promise>() {
         JsFuture::from(promise.clone()).await.map_err(stopped)?;
     }
@@ -277,7 +293,9 @@ async fn open_device(preference: DevicePreference) -> Result<Placement> {
     }
     let adapter = find_adapter().await;
     match (preference, adapter) {
-        (DevicePreference::Auto, None | Some(Adapter { software: true, .. })) => Ok(Placement::cpu()),
+        (DevicePreference::Auto, None | Some(Adapter { software: true, .. })) => {
+            Ok(Placement::cpu())
+        }
         (_, None) => Err(no_gpu("this browser offers no WebGPU adapter")),
         (_, Some(adapter)) => {
             if let Some(open) = GPU.with_borrow(Clone::clone) {
@@ -301,12 +319,17 @@ struct Adapter {
 /// Asks `navigator.gpu`; web-sys has it only behind an unstable flag.
 async fn find_adapter() -> Option<Adapter> {
     let get = |object: &JsValue, name: &str| {
-        Reflect::get(object, &name.into()).ok().filter(|value| !value.is_null() && !value.is_undefined())
+        Reflect::get(object, &name.into())
+            .ok()
+            .filter(|value| !value.is_null() && !value.is_undefined())
     };
     let gpu = get(&get(&js_sys::global(), "navigator")?, "gpu")?;
     let request: Function = get(&gpu, "requestAdapter")?.dyn_into().ok()?;
     let promise: Promise = request.call0(&gpu).ok()?.dyn_into().ok()?;
-    let adapter = JsFuture::from(promise).await.ok().filter(|adapter| !adapter.is_null())?;
+    let adapter = JsFuture::from(promise)
+        .await
+        .ok()
+        .filter(|adapter| !adapter.is_null())?;
     let info = get(&adapter, "info").unwrap_or(JsValue::UNDEFINED);
     let text = |name: &str| get(&info, name).and_then(|value| value.as_string());
     let words: Vec<String> = ["vendor", "architecture", "device", "description"]
@@ -317,7 +340,10 @@ async fn find_adapter() -> Option<Adapter> {
     let software = [&info, &adapter]
         .into_iter()
         .any(|object| get(object, "isFallbackAdapter").is_some_and(|value| value.is_truthy()));
-    Some(Adapter { description: (!words.is_empty()).then(|| words.join(" ")), software })
+    Some(Adapter {
+        description: (!words.is_empty()).then(|| words.join(" ")),
+        software,
+    })
 }
 
 /// An options object (or undefined) by its JSON form: functions and undefined fields drop out.
@@ -325,7 +351,10 @@ fn from_object<T: DeserializeOwned + Default>(value: &JsValue) -> Result<T> {
     if value.is_undefined() || value.is_null() {
         return Ok(T::default());
     }
-    let text = JSON::stringify(value).ok().and_then(|text| text.as_string()).unwrap_or_default();
+    let text = JSON::stringify(value)
+        .ok()
+        .and_then(|text| text.as_string())
+        .unwrap_or_default();
     serde_json::from_str(&text)
         .map_err(|error| Error::BadInput(format!("unusable options {text}: {error}")))
 }

@@ -34,7 +34,9 @@ async fn gpu(test: &str) -> Option<Placement> {
 
 async fn check_models(placement: &Placement) {
     for (name, class) in parity::MODELS {
-        parity::check(name, name, class, placement.clone()).await.expect("no error");
+        parity::check(name, name, class, placement.clone())
+            .await
+            .expect("no error");
     }
 }
 
@@ -76,7 +78,9 @@ async fn every_model_on_webgpu_equals_the_reference() {
 /// Static constructors that run on every call once made this 5,800 us; see `web::start`.
 #[wasm_bindgen_test]
 async fn issuing_an_operation_on_webgpu_costs_less_than_half_a_millisecond() {
-    let Some(gpu) = gpu("issue cost").await else { return };
+    let Some(gpu) = gpu("issue cost").await else {
+        return;
+    };
     let mut sum = Tensor::<2>::ones([8, 8], &gpu.device);
     let step = Tensor::<2>::ones([8, 8], &gpu.device);
     for _ in 0..20 {
@@ -89,8 +93,16 @@ async fn issuing_an_operation_on_webgpu_costs_less_than_half_a_millisecond() {
         sum = sum + step.clone();
     }
     let microseconds = (js_sys::Date::now() - start) * 1000.0 / f64::from(OPERATIONS);
-    let result: Vec<f32> = sum.into_data_async().await.expect("a result").try_to_vec().expect("f32");
+    let result: Vec<f32> = sum
+        .into_data_async()
+        .await
+        .expect("a result")
+        .try_to_vec()
+        .expect("f32");
     assert_eq!(result[0], 421.0);
     console_log!("issuing one operation: {microseconds:.0} us");
-    assert!(microseconds < 500.0, "issuing one operation costs {microseconds:.0} us");
+    assert!(
+        microseconds < 500.0,
+        "issuing one operation costs {microseconds:.0} us"
+    );
 }

@@ -1,7 +1,6 @@
 //! Pictures and texts against the reference: decoded pixels, resizing, preprocessing, and the real
 //! vocabularies of both families. What made the golden data is told in tests/golden/README.md.
 #![cfg(not(target_arch = "wasm32"))]
-
 #![cfg(not(target_arch = "wasm32"))] // reads files
 
 use std::path::{Path, PathBuf};

@@ -8,7 +8,10 @@ use parity::{Check, MODELS, check};
 use pollster::block_on;
 
 fn check_on(placement: &Placement, name: &str) {
-    let (_, class) = MODELS.into_iter().find(|(model, _)| *model == name).expect("a golden model");
+    let (_, class) = MODELS
+        .into_iter()
+        .find(|(model, _)| *model == name)
+        .expect("a golden model");
     block_on(check(name, name, class, placement.clone())).expect("no error");
 }
 

@@ -1,7 +1,6 @@
 //! Model files as other programs write them, and files that are broken on purpose. Golden files are
 //! those of `scripts/reference.py`: `gguf-py`, `safetensors` and `torch` wrote them.
 
-
 #![cfg(not(target_arch = "wasm32"))] // reads files
 
 use obscura::weights::{Format, Parsed, ReadAt, TensorInfo, blocks, gguf, pytorch, safetensors};

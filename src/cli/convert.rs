@@ -26,8 +26,11 @@ pub fn convert(command: &Convert, common: &Common) -> Result<()> {
     let value = json!({
         "output": output, "bytes": written.bytes, "tensors": written.tensors, "formats": written.formats,
     });
-    let formats: Vec<String> =
-        written.formats.iter().map(|(format, count)| format!("{count} {format}")).collect();
+    let formats: Vec<String> = written
+        .formats
+        .iter()
+        .map(|(format, count)| format!("{count} {format}"))
+        .collect();
     let text = format!(
         "{}: {:.1} MB, {} tensors ({})",
         output.display(),

@@ -40,12 +40,27 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
     report::line(&format!("tasks         {}", config.tasks().join(", ")))?;
     report::line(&format!("image size    {} px", config.image_size()))?;
     report::line(&format!("vocabulary    {vocabulary} tokens"))?;
-    report::line(&format!("parameters    {:.2} million", elements as f64 / 1e6))?;
-    report::line(&format!("weights       {:.1} MB", source.bytes() as f64 / 1e6))?;
+    report::line(&format!(
+        "parameters    {:.2} million",
+        elements as f64 / 1e6
+    ))?;
+    report::line(&format!(
+        "weights       {:.1} MB",
+        source.bytes() as f64 / 1e6
+    ))?;
     report::line(&format!("tensors       {}\n", tensors.len()))?;
-    let name_width = tensors.iter().map(|tensor| tensor.name.len()).max().unwrap_or(0);
+    let name_width = tensors
+        .iter()
+        .map(|tensor| tensor.name.len())
+        .max()
+        .unwrap_or(0);
     for tensor in tensors {
-        let shape = tensor.shape.iter().map(usize::to_string).collect::<Vec<_>>().join(" x ");
+        let shape = tensor
+            .shape
+            .iter()
+            .map(usize::to_string)
+            .collect::<Vec<_>>()
+            .join(" x ");
         report::line(&format!(
             "{:name_width$}  {:>6}  {:>12}  {shape}",
             tensor.name,

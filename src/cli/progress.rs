@@ -8,18 +8,27 @@ const WORTH_SHOWING: u64 = 20_000_000;
 
 /// A bar over `total` bytes, hidden for small work and when nobody watches.
 pub fn bytes(label: &str, total: u64) -> ProgressBar {
-    bar(total, total >= WORTH_SHOWING, &format!("{label} {{bar:30}} {{bytes}}/{{total_bytes}} {{eta}}"))
+    bar(
+        total,
+        total >= WORTH_SHOWING,
+        &format!("{label} {{bar:30}} {{bytes}}/{{total_bytes}} {{eta}}"),
+    )
 }
 
 /// A bar over `total` pictures.
 pub fn pictures(total: usize) -> ProgressBar {
-    bar(total as u64, total > 1, "pictures {bar:30} {pos}/{len} {eta}")
+    bar(
+        total as u64,
+        total > 1,
+        "pictures {bar:30} {pos}/{len} {eta}",
+    )
 }
 
 fn bar(total: u64, worth: bool, template: &str) -> ProgressBar {
     if !worth || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();
     }
-    let style = ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
+    let style =
+        ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar());
     ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr()).with_style(style)
 }

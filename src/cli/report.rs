@@ -6,7 +6,11 @@ use std::io::{ErrorKind, Write};
 
 /// Prints one result.
 pub fn print(json: bool, value: &Value, text: &str) -> Result<()> {
-    if json { line(&value.to_string()) } else { line(text) }
+    if json {
+        line(&value.to_string())
+    } else {
+        line(text)
+    }
 }
 
 /// Prints a line. A reader that has gone away (`| head`) ends the program quietly.

@@ -15,41 +15,76 @@ use std::path::{Path, PathBuf};
 pub fn caption(command: &Caption, common: &Common) -> Result<()> {
     let options = command.options();
     options.check()?;
-    each_image(&command.model, &command.images, common, |model, path, image| {
-        let caption =
-            block_on(model.caption(&image, &command.prompt, &options, async |_, _| Ok(())))?;
-        let value = json!({
-            "image": path, "text": caption.text, "tokens": caption.tokens, "score": caption.score,
-        });
-        report::print(common.json, &value, &labelled(&command.images, path, &caption.text))
-    })
+    each_image(
+        &command.model,
+        &command.images,
+        common,
+        |model, path, image| {
+            let caption =
+                block_on(model.caption(&image, &command.prompt, &options, async |_, _| Ok(())))?;
+            let value = json!({
+                "image": path, "text": caption.text, "tokens": caption.tokens, "score": caption.score,
+            });
+            report::print(
+                common.json,
+                &value,
+                &labelled(&command.images, path, &caption.text),
+            )
+        },
+    )
 }
 
 /// Scores the labels for each picture.
 pub fn classify(command: &Classify, common: &Common) -> Result<()> {
-    let labels: Vec<String> = command.labels.iter().map(|label| label.trim().to_string()).collect();
-    each_image(&command.model, &command.images, common, |model, path, image| {
-        let scored = block_on(model.classify(&image, &labels, &command.templates))?;
-        let lines: Vec<String> =
-            scored.iter().map(|label| format!("{:6.2}% {}", 100.0 * label.score, label.label)).collect();
-        let text = [vec![path.display().to_string()], lines].concat().join("\n");
-        report::print(common.json, &json!({ "image": path, "labels": scored }), &text)
-    })
+    let labels: Vec<String> = command
+        .labels
+        .iter()
+        .map(|label| label.trim().to_string())
+        .collect();
+    each_image(
+        &command.model,
+        &command.images,
+        common,
+        |model, path, image| {
+            let scored = block_on(model.classify(&image, &labels, &command.templates))?;
+            let lines: Vec<String> = scored
+                .iter()
+                .map(|label| format!("{:6.2}% {}", 100.0 * label.score, label.label))
+                .collect();
+            let text = [vec![path.display().to_string()], lines]
+                .concat()
+                .join("\n");
+            report::print(
+                common.json,
+                &json!({ "image": path, "labels": scored }),
+                &text,
+            )
+        },
+    )
 }
 
 /// Embeds pictures, or texts.
 pub fn embed(command: &Embed, common: &Common) -> Result<()> {
     if command.texts.is_empty() {
-        return each_image(&command.model, &command.images, common, |model, path, image| {
-            let vector = block_on(model.embed_image(&image, true))?;
-            let value = json!({ "image": path, "embedding": vector });
-            report::print(common.json, &value, &numbers(&vector))
-        });
+        return each_image(
+            &command.model,
+            &command.images,
+            common,
+            |model, path, image| {
+                let vector = block_on(model.embed_image(&image, true))?;
+                let value = json!({ "image": path, "embedding": vector });
+                report::print(common.json, &value, &numbers(&vector))
+            },
+        );
     }
     let model = open(&command.model, common)?;
     for text in &command.texts {
         let vector = block_on(model.embed_text(text, true))?;
-        report::print(common.json, &json!({ "text": text, "embedding": vector }), &numbers(&vector))?;
+        report::print(
+            common.json,
+            &json!({ "text": text, "embedding": vector }),
+            &numbers(&vector),
+        )?;
     }
     Ok(())
 }
@@ -62,11 +97,20 @@ pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
         let lines: Vec<String> = matches
             .iter()
             .map(|found| {
-                let probability = found.probability.map_or("     -".into(), |p| format!("{:5.1}%", 100.0 * p));
-                format!("match {probability}  similarity {:6.3}  {}", found.similarity, found.text)
+                let probability = found
+                    .probability
+                    .map_or("     -".into(), |p| format!("{:5.1}%", 100.0 * p));
+                format!(
+                    "match {probability}  similarity {:6.3}  {}",
+                    found.similarity, found.text
+                )
             })
             .collect();
-        report::print(common.json, &json!({ "image": path, "matches": matches }), &lines.join("\n"))
+        report::print(
+            common.json,
+            &json!({ "image": path, "matches": matches }),
+            &lines.join("\n"),
+        )
     })
 }
 
@@ -74,24 +118,39 @@ pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
 pub fn answer(command: &Answer, common: &Common) -> Result<()> {
     let options = command.generation.options();
     options.check()?;
-    let images = command.images.iter().map(|path| read_image(path)).collect::<Result<Vec<_>>>()?;
+    let images = command
+        .images
+        .iter()
+        .map(|path| read_image(path))
+        .collect::<Result<Vec<_>>>()?;
     let model = open(&command.model, common)?;
     let image = match &command.images[..] {
         [only] => json!(only),
         frames => json!(frames),
     };
     if command.answers.is_empty() {
-        let answer = block_on(model.answer(&images, &command.question, &options, async |_, _| Ok(())))?;
+        let answer =
+            block_on(model.answer(&images, &command.question, &options, async |_, _| Ok(())))?;
         let value = json!({
             "image": image, "text": answer.text, "tokens": answer.tokens, "score": answer.score,
         });
         return report::print(common.json, &value, &answer.text);
     }
-    let given: Vec<String> = command.answers.iter().map(|answer| answer.trim().to_string()).collect();
+    let given: Vec<String> = command
+        .answers
+        .iter()
+        .map(|answer| answer.trim().to_string())
+        .collect();
     let ranked = block_on(model.rank_answers(&images, &command.question, &given))?;
-    let lines: Vec<String> =
-        ranked.iter().map(|answer| format!("{:8.3} {}", answer.score, answer.text)).collect();
-    report::print(common.json, &json!({ "image": image, "answers": ranked }), &lines.join("\n"))
+    let lines: Vec<String> = ranked
+        .iter()
+        .map(|answer| format!("{:8.3} {}", answer.score, answer.text))
+        .collect();
+    report::print(
+        common.json,
+        &json!({ "image": image, "answers": ranked }),
+        &lines.join("\n"),
+    )
 }
 
 /// Opens the model, then runs `work` on one picture after another. A picture that cannot be read
@@ -119,8 +178,14 @@ fn each_image(
     bar.finish_and_clear();
     match failures {
         0 => Ok(()),
-        1 => Err(Error::BadImage(format!("1 of {} pictures could not be read", images.len()))),
-        _ => Err(Error::BadImage(format!("{failures} of {} pictures could not be read", images.len()))),
+        1 => Err(Error::BadImage(format!(
+            "1 of {} pictures could not be read",
+            images.len()
+        ))),
+        _ => Err(Error::BadImage(format!(
+            "{failures} of {} pictures could not be read",
+            images.len()
+        ))),
     }
 }
 
@@ -128,7 +193,8 @@ fn open(path: &Path, common: &Common) -> Result<Model> {
     let placement = device::open(common.device())?;
     let mut bar: Option<ProgressBar> = None;
     let model = load::open(path, placement, common.dtype(), |loaded, total| {
-        bar.get_or_insert_with(|| progress::bytes("loading", total)).set_position(loaded);
+        bar.get_or_insert_with(|| progress::bytes("loading", total))
+            .set_position(loaded);
     });
     if let Some(bar) = bar {
         bar.finish_and_clear();
@@ -144,9 +210,17 @@ fn read_image(path: &Path) -> Result<RgbImage> {
 
 /// The text alone for a single picture, behind the picture's name for several.
 fn labelled(images: &[PathBuf], path: &Path, text: &str) -> String {
-    if images.len() == 1 { text.to_string() } else { format!("{}: {text}", path.display()) }
+    if images.len() == 1 {
+        text.to_string()
+    } else {
+        format!("{}: {text}", path.display())
+    }
 }
 
 fn numbers(vector: &[f32]) -> String {
-    vector.iter().map(f32::to_string).collect::<Vec<_>>().join(" ")
+    vector
+        .iter()
+        .map(f32::to_string)
+        .collect::<Vec<_>>()
+        .join(" ")
 }

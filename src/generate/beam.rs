@@ -26,20 +26,36 @@ pub async fn generate(
     stop: u32,
     options: &GenerationOptions,
 ) -> Result<Generated> {
-    let mut search = Search { options, prompt_length: prompt.len(), finished: Vec::new() };
-    let mut beams = vec![Beam { ids: prompt.to_vec(), sum: 0.0 }];
+    let mut search = Search {
+        options,
+        prompt_length: prompt.len(),
+        finished: Vec::new(),
+    };
+    let mut beams = vec![Beam {
+        ids: prompt.to_vec(),
+        sum: 0.0,
+    }];
     let mut logits = decoder.next(&[prompt.to_vec()]);
     loop {
         let texts: Vec<Vec<u32>> = beams.iter().map(|beam| beam.ids.clone()).collect();
         let kept = 2 * options.num_beams;
-        let candidates =
-            best_candidates(logits, &texts, stop, kept, Scores::LogProbabilities, options).await?;
+        let candidates = best_candidates(
+            logits,
+            &texts,
+            stop,
+            kept,
+            Scores::LogProbabilities,
+            options,
+        )
+        .await?;
         let length = texts[0].len() + 1;
         let last = length - prompt.len() >= options.max_new_tokens;
         let mut continuations: Vec<Continuation> = candidates
             .iter()
             .enumerate()
-            .flat_map(|(parent, candidates)| candidates.iter().map(move |candidate| (parent, candidate)))
+            .flat_map(|(parent, candidates)| {
+                candidates.iter().map(move |candidate| (parent, candidate))
+            })
             .map(|(parent, candidate)| Continuation {
                 parent,
                 beam: Beam {
@@ -53,8 +69,11 @@ pub async fn generate(
         continuations.truncate(kept);
 
         search.finish(&continuations);
-        let running: Vec<&Continuation> =
-            continuations.iter().filter(|c| !c.ends).take(options.num_beams).collect();
+        let running: Vec<&Continuation> = continuations
+            .iter()
+            .filter(|c| !c.ends)
+            .take(options.num_beams)
+            .collect();
         if running.is_empty() {
             return Ok(search.best());
         }
@@ -64,7 +83,10 @@ pub async fn generate(
         let parents: Vec<usize> = running.iter().map(|c| c.parent).collect();
         decoder.reorder(&parents);
         beams = running.iter().map(|c| c.beam.clone()).collect();
-        let new: Vec<Vec<u32>> = beams.iter().map(|beam| vec![beam.ids[beam.ids.len() - 1]]).collect();
+        let new: Vec<Vec<u32>> = beams
+            .iter()
+            .map(|beam| vec![beam.ids[beam.ids.len() - 1]])
+            .collect();
         logits = decoder.next(&new);
     }
 }
@@ -84,7 +106,10 @@ impl Search<'_> {
 
     /// Takes in what ended among the best `num_beams`, and keeps the best.
     fn finish(&mut self, continuations: &[Continuation]) {
-        let ended = continuations.iter().take(self.options.num_beams).filter(|c| c.ends);
+        let ended = continuations
+            .iter()
+            .take(self.options.num_beams)
+            .filter(|c| c.ends);
         for continuation in ended {
             let Beam { ids, sum } = continuation.beam.clone();
             let score = self.score(sum, ids.len());

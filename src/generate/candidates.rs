@@ -3,8 +3,8 @@
 //! among those and the largest raw logits, and the vocabulary stays on the device.
 
 use super::{GenerationOptions, read_error};
-use crate::kernels::{ids_tensor, top_logits};
 use crate::Result;
+use crate::kernels::{ids_tensor, top_logits};
 use burn::tensor::{Int, Tensor};
 
 /// A possible next token.
@@ -38,25 +38,45 @@ pub async fn best_candidates(
     options: &GenerationOptions,
 ) -> Result<Vec<Vec<Candidate>>> {
     let vocabulary = logits.dims()[1];
-    let watched: Vec<Vec<u32>> = texts.iter().map(|text| watched_ids(text, stop, options)).collect();
+    let watched: Vec<Vec<u32>> = texts
+        .iter()
+        .map(|text| watched_ids(text, stop, options))
+        .collect();
     let width = watched.iter().map(Vec::len).max().unwrap_or(1);
     // Each watched token may fall out of the best: that many more are needed.
     let top = (count + width).min(vocabulary);
     let rows: Tensor<2, Int> = ids_tensor(
-        watched.iter().flat_map(|ids| (0..width).map(|i| ids[i.min(ids.len() - 1)] as i32)),
+        watched
+            .iter()
+            .flat_map(|ids| (0..width).map(|i| ids[i.min(ids.len() - 1)] as i32)),
         &logits.device(),
     )
     .reshape([texts.len(), width]);
-    let data = top_logits(logits, rows, top).into_data_async().await.map_err(read_error)?;
+    let data = top_logits(logits, rows, top)
+        .into_data_async()
+        .await
+        .map_err(read_error)?;
     let values: Vec<f32> = data.try_to_vec().map_err(read_error)?;
-    let rows = values.chunks_exact(2 * top + width + 1).zip(texts).zip(&watched);
+    let rows = values
+        .chunks_exact(2 * top + width + 1)
+        .zip(texts)
+        .zip(&watched);
     Ok(rows
         .map(|((row, text), watched)| {
             let (largest, rest) = row.split_at(top);
             let (indices, rest) = rest.split_at(top);
-            let largest = indices.iter().map(|index| *index as u32).zip(largest.iter().copied());
+            let largest = indices
+                .iter()
+                .map(|index| *index as u32)
+                .zip(largest.iter().copied());
             let watched = watched.iter().copied().zip(rest.iter().copied());
-            let process = Processors { text, stop, scores, options, log_sum_exp: row[row.len() - 1] };
+            let process = Processors {
+                text,
+                stop,
+                scores,
+                options,
+                log_sum_exp: row[row.len() - 1],
+            };
             process.best(watched.chain(largest), count)
         })
         .collect())
@@ -102,8 +122,16 @@ impl Processors<'_> {
         };
         let penalty = self.options.repetition_penalty;
         if penalty != 1.0 && self.text.contains(&id) {
-            score = if score < 0.0 { score * penalty } else { score / penalty };
+            score = if score < 0.0 {
+                score * penalty
+            } else {
+                score / penalty
+            };
         }
-        Candidate { id, score, log_probability }
+        Candidate {
+            id,
+            score,
+            log_probability,
+        }
     }
 }

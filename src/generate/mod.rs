@@ -41,7 +41,10 @@ pub async fn generate(
     mut on_token: impl AsyncFnMut(u32) -> Result<()>,
 ) -> Result<Generated> {
     options.check()?;
-    assert!(!prompt.is_empty(), "a prompt holds at least the start token");
+    assert!(
+        !prompt.is_empty(),
+        "a prompt holds at least the start token"
+    );
     if options.num_beams == 1 {
         return sequence::generate(decoder, prompt, stop, options, on_token).await;
     }

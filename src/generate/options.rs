@@ -64,7 +64,9 @@ impl GenerationOptions {
     /// Refuses values that mean nothing, naming the option.
     pub fn check(&self) -> Result<()> {
         let refuse = |option: &str, found: String, expected: &str| {
-            Err(Error::BadInput(format!("{option} is {found}, expected {expected}")))
+            Err(Error::BadInput(format!(
+                "{option} is {found}, expected {expected}"
+            )))
         };
         if self.max_new_tokens == 0 {
             return refuse("maxNewTokens", "0".into(), "at least 1");
@@ -79,13 +81,25 @@ impl GenerationOptions {
             return refuse("lengthPenalty", self.length_penalty.to_string(), "a number");
         }
         if !(self.temperature > 0.0 && self.temperature.is_finite()) {
-            return refuse("temperature", self.temperature.to_string(), "a number above 0");
+            return refuse(
+                "temperature",
+                self.temperature.to_string(),
+                "a number above 0",
+            );
         }
         if !(self.top_p > 0.0 && self.top_p <= 1.0) {
-            return refuse("topP", self.top_p.to_string(), "a number above 0 and at most 1");
+            return refuse(
+                "topP",
+                self.top_p.to_string(),
+                "a number above 0 and at most 1",
+            );
         }
         if !(self.repetition_penalty > 0.0 && self.repetition_penalty.is_finite()) {
-            return refuse("repetitionPenalty", self.repetition_penalty.to_string(), "a number above 0");
+            return refuse(
+                "repetitionPenalty",
+                self.repetition_penalty.to_string(),
+                "a number above 0",
+            );
         }
         Ok(())
     }

@@ -26,7 +26,8 @@ pub async fn generate(
             (true, 0) => logits.dims()[1],
             (true, top_k) => top_k.min(logits.dims()[1]),
         };
-        let candidates = best_candidates(logits, &text, stop, count, Scores::Logits, options).await?;
+        let candidates =
+            best_candidates(logits, &text, stop, count, Scores::Logits, options).await?;
         let chosen = if options.do_sample {
             draw(&candidates[0], options, &mut random)
         } else {
@@ -37,7 +38,10 @@ pub async fn generate(
         on_token(chosen.id).await?;
         if chosen.id == stop || added == options.max_new_tokens {
             let [ids] = <[_; 1]>::try_from(text).expect("one text");
-            return Ok(Generated { ids, score: total / added as f32 });
+            return Ok(Generated {
+                ids,
+                score: total / added as f32,
+            });
         }
         logits = decoder.next(&[vec![chosen.id]]);
     }
@@ -77,7 +81,11 @@ mod tests {
     fn candidates() -> Vec<Candidate> {
         let scores = [0.6_f32, 0.3, 0.1].map(f32::ln);
         (0..3)
-            .map(|id| Candidate { id, score: scores[id as usize], log_probability: 0.0 })
+            .map(|id| Candidate {
+                id,
+                score: scores[id as usize],
+                log_probability: 0.0,
+            })
             .collect()
     }
 
@@ -94,22 +102,34 @@ mod tests {
     fn tokens_are_drawn_by_their_probability() {
         let found = frequencies(&GenerationOptions::default());
         for (found, expected) in found.iter().zip([0.6, 0.3, 0.1]) {
-            assert!((found - expected).abs() < 0.02, "{found} instead of {expected}");
+            assert!(
+                (found - expected).abs() < 0.02,
+                "{found} instead of {expected}"
+            );
         }
     }
 
     #[test]
     fn top_p_drops_the_least_likely_tokens() {
-        let found = frequencies(&GenerationOptions { top_p: 0.85, ..Default::default() });
+        let found = frequencies(&GenerationOptions {
+            top_p: 0.85,
+            ..Default::default()
+        });
         assert_eq!(found[2], 0.0);
         assert!((found[1] - 1.0 / 3.0).abs() < 0.02);
-        let found = frequencies(&GenerationOptions { top_p: 0.01, ..Default::default() });
+        let found = frequencies(&GenerationOptions {
+            top_p: 0.01,
+            ..Default::default()
+        });
         assert_eq!(found[0].round(), 1.0, "the best token is always left");
     }
 
     #[test]
     fn a_low_temperature_prefers_the_best() {
-        let found = frequencies(&GenerationOptions { temperature: 0.5, ..Default::default() });
+        let found = frequencies(&GenerationOptions {
+            temperature: 0.5,
+            ..Default::default()
+        });
         assert!((found[0] - 0.36 / 0.46).abs() < 0.02, "{found:?}");
     }
 }

@@ -41,10 +41,14 @@ fn gelu(x: f32) -> f32 {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
     let poly = t
-        * (0.254_829_592
-            + t * (-0.284_496_736 + t * (1.421_413_741 + t * (-1.453_152_027 + t * 1.061_405_429))));
+        * (0.254_829_6
+            + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
     let half_erfc = 0.5 * poly * exp(-z * z);
-    if x < 0.0 { x * half_erfc } else { x - x * half_erfc }
+    if x < 0.0 {
+        x * half_erfc
+    } else {
+        x - x * half_erfc
+    }
 }
 
 /// `e^x` to about 1 ulp of single precision: `2^n * e^r` with a polynomial for `e^r` (Cephes).
@@ -55,7 +59,7 @@ pub fn exp(x: f32) -> f32 {
     const ROUND: f32 = 12_582_912.0;
     let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
-    let poly = 5.000_000_1e-1
+    let poly = 0.5
         + r * (1.666_666_5e-1
             + r * (4.166_579_6e-2 + r * (8.333_452e-3 + r * (1.398_2e-3 + r * 1.987_569_1e-4))));
     let e = poly * r * r + r + 1.0;
@@ -73,7 +77,10 @@ mod tests {
                 let x = step as f32 / 200.0;
                 let exact = activation.apply_exact(f64::from(x));
                 let error = (f64::from(activation.apply(x)) - exact).abs();
-                assert!(error < 3e-7 * exact.abs().max(1.0), "{activation:?}({x}) is off by {error}");
+                assert!(
+                    error < 3e-7 * exact.abs().max(1.0),
+                    "{activation:?}({x}) is off by {error}"
+                );
             }
         }
     }

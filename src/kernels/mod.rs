@@ -60,7 +60,11 @@ impl Kernels for Flex {
         linear::cpu::packed_linear(input, words, bias, shape, epilogue)
     }
 
-    fn packed_gather_rows(words: FlexTensor, indices: FlexTensor, shape: PackedShape) -> FlexTensor {
+    fn packed_gather_rows(
+        words: FlexTensor,
+        indices: FlexTensor,
+        shape: PackedShape,
+    ) -> FlexTensor {
         gather_rows::cpu::packed_gather_rows(words, indices, shape)
     }
 
@@ -80,7 +84,11 @@ impl Kernels for CubeBackend {
         linear::gpu::packed_linear(input, words, bias, shape, epilogue)
     }
 
-    fn packed_gather_rows(words: CubeTensor, indices: CubeTensor, shape: PackedShape) -> CubeTensor {
+    fn packed_gather_rows(
+        words: CubeTensor,
+        indices: CubeTensor,
+        shape: PackedShape,
+    ) -> CubeTensor {
         gather_rows::gpu::packed_gather_rows(words, indices, shape)
     }
 
@@ -111,13 +119,22 @@ pub fn linear(
     activation: Activation,
 ) -> Tensor<2> {
     let shape = weight.shape();
-    assert_eq!(input.dims()[1], shape.columns, "input width and weight columns differ");
-    let epilogue = Epilogue { bias: bias.is_some(), activation };
+    assert_eq!(
+        input.dims()[1],
+        shape.columns,
+        "input width and weight columns differ"
+    );
+    let epilogue = Epilogue {
+        bias: bias.is_some(),
+        activation,
+    };
     let input = input.into_dispatch();
     // The dispatch macro knows no optional tensors; any float tensor fills the place.
     let bias = bias.map_or_else(|| input.clone(), Tensor::into_dispatch);
     let words = weight.words().into_dispatch();
-    Tensor::from_dispatch(<Dispatch as Kernels>::packed_linear(input, words, bias, shape, epilogue))
+    Tensor::from_dispatch(<Dispatch as Kernels>::packed_linear(
+        input, words, bias, shape, epilogue,
+    ))
 }
 
 /// The rows of `table` at `indices` (`[n]`, each below the table's rows), as `[n, columns]` floats.
@@ -137,7 +154,10 @@ pub fn gather_rows(table: &PackedMatrix, indices: Tensor<1, Int>) -> Tensor<2> {
 /// `watched` indices (`[rows, watched]`), and the row's log-sum-exp.
 pub fn top_logits(logits: Tensor<2>, watched: Tensor<2, Int>, count: usize) -> Tensor<2> {
     let [rows, vocabulary] = logits.dims();
-    assert!(count <= vocabulary, "{count} candidates asked of {vocabulary} logits");
+    assert!(
+        count <= vocabulary,
+        "{count} candidates asked of {vocabulary} logits"
+    );
     assert_eq!(watched.dims()[0], rows, "one list of watched ids per row");
     Tensor::from_dispatch(<Dispatch as Kernels>::top_logits(
         logits.into_dispatch(),

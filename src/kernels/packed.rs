@@ -82,7 +82,11 @@ pub struct PackedMatrix {
 impl PackedMatrix {
     /// Packs row-major values.
     pub fn from_f32(values: &[f32], shape: PackedShape, device: &Device) -> Self {
-        assert_eq!(values.len(), shape.rows * shape.columns, "values of the matrix");
+        assert_eq!(
+            values.len(),
+            shape.rows * shape.columns,
+            "values of the matrix"
+        );
         let words = match shape.format {
             PackedFormat::F32 => pad_rows(values, shape, |row, words| {
                 words.extend(row.iter().map(|value| value.to_bits()))
@@ -159,7 +163,11 @@ fn split_blocks(blocks: &[u8], value_bytes: usize) -> Vec<u32> {
     let count = blocks.len() / block_bytes;
     let mut words = Vec::with_capacity(count * (value_bytes / 4 + 1));
     for block in blocks.chunks_exact(block_bytes) {
-        words.extend(block[2..].chunks_exact(4).map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]])));
+        words.extend(
+            block[2..]
+                .chunks_exact(4)
+                .map(|w| u32::from_le_bytes([w[0], w[1], w[2], w[3]])),
+        );
     }
     for block in blocks.chunks_exact(block_bytes) {
         let scale = half::f16::from_le_bytes([block[0], block[1]]);
@@ -203,7 +211,9 @@ pub fn decode(words: &[u32], shape: PackedShape, row: usize, start: usize, out: 
         PackedFormat::Q4 => {
             let scales = row_scales(words, shape, row);
             let bytes: &[u8] = bytemuck::cast_slice(&row_words[start / 8..]);
-            let blocks = out.chunks_exact_mut(BLOCK).zip(bytes.chunks_exact(BLOCK / 2));
+            let blocks = out
+                .chunks_exact_mut(BLOCK)
+                .zip(bytes.chunks_exact(BLOCK / 2));
             for ((values, bytes), scale) in blocks.zip(&scales[start / BLOCK..]) {
                 let scale = f32::from_bits(*scale);
                 let (low, high) = values.split_at_mut(BLOCK / 2);

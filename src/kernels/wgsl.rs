@@ -16,7 +16,11 @@ pub struct Wgsl<K> {
 impl<K: 'static> Wgsl<K> {
     /// `K` is any type that stands for the file.
     pub fn new(text: &'static str, values: Vec<(&'static str, String)>) -> Self {
-        Self { text, values, marker: std::marker::PhantomData }
+        Self {
+            text,
+            values,
+            marker: std::marker::PhantomData,
+        }
     }
 
     /// Runs the kernel over `groups` workgroups of `group_size` invocations; `buffers` are bound
@@ -24,13 +28,17 @@ impl<K: 'static> Wgsl<K> {
     pub fn launch(self, groups: [usize; 3], group_size: [usize; 2], buffers: &[&CubeTensor]) {
         let client = buffers[0].client.clone();
         let dim = CubeDim::new_2d(group_size[0] as u32, group_size[1] as u32);
-        let [x, y, z] = groups.map(|count| {
-            u32::try_from(count).expect("a workgroup count fits 32 bits")
-        });
-        assert!(x.max(y).max(z) <= 65_535, "{groups:?} workgroups are beyond WebGPU's limit");
-        let arguments = buffers.iter().fold(KernelArguments::new(), |arguments, buffer| {
-            arguments.with_buffer((*buffer).clone().handle.binding())
-        });
+        let [x, y, z] =
+            groups.map(|count| u32::try_from(count).expect("a workgroup count fits 32 bits"));
+        assert!(
+            x.max(y).max(z) <= 65_535,
+            "{groups:?} workgroups are beyond WebGPU's limit"
+        );
+        let arguments = buffers
+            .iter()
+            .fold(KernelArguments::new(), |arguments, buffer| {
+                arguments.with_buffer((*buffer).clone().handle.binding())
+            });
         let kernel = Box::new(SourceKernel::new(self, dim));
         client.launch(kernel, CubeCount::Static(x, y, z), arguments);
     }

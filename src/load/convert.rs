@@ -20,7 +20,11 @@ pub struct Source {
 
 enum Weights {
     Folder(FolderWeights),
-    Gguf { name: String, file: FileBytes, header: Header },
+    Gguf {
+        name: String,
+        file: FileBytes,
+        header: Header,
+    },
 }
 
 impl Source {
@@ -36,7 +40,10 @@ impl Source {
         let name = path.display().to_string();
         let header = read_header(&file).map_err(|error| named(&name, error))?;
         let description = Description::from_gguf(&header).map_err(|error| named(&name, error))?;
-        Ok(Self { description, weights: Weights::Gguf { name, file, header } })
+        Ok(Self {
+            description,
+            weights: Weights::Gguf { name, file, header },
+        })
     }
 
     /// The texts beside the weights.
@@ -110,7 +117,9 @@ fn read_header(file: &FileBytes) -> Result<Header> {
         match Header::parse(&bytes, file.len())? {
             Parsed::Complete(header) => return Ok(header),
             Parsed::Incomplete if prefix >= file.len() => {
-                return Err(Error::BadWeights("the file ends in its header: it is truncated".into()));
+                return Err(Error::BadWeights(
+                    "the file ends in its header: it is truncated".into(),
+                ));
             }
             Parsed::Incomplete => prefix *= 4,
         }
@@ -136,7 +145,11 @@ pub fn convert(
     dtype: Dtype,
     mut progress: impl FnMut(u64),
 ) -> Result<Written> {
-    let dtype = if dtype == Dtype::Auto { Dtype::Q8 } else { dtype };
+    let dtype = if dtype == Dtype::Auto {
+        Dtype::Q8
+    } else {
+        dtype
+    };
     let redundant = source.redundant()?;
     let kept = |tensor: &TensorInfo| {
         !tensor.format.is_integer() && !redundant.contains(&tensor.name.as_str())
@@ -170,7 +183,11 @@ pub fn convert(
         writer.write(&tensor.name, &blocks::quantize(plan.format, &values)?)
     })?;
     writer.finish()?;
-    Ok(Written { bytes, tensors, formats })
+    Ok(Written {
+        bytes,
+        tensors,
+        formats,
+    })
 }
 
 /// The format that a tensor is written in.
@@ -178,7 +195,8 @@ fn stored_format(tensor: &TensorInfo, dtype: Dtype) -> Format {
     let is_matrix = tensor.shape.len() >= 2;
     let columns: usize = tensor.shape.iter().skip(1).product();
     // ggml's blocks run along the last dimension, which for patches is a side and no whole block.
-    let whole_blocks = tensor.shape.len() == 2 && columns.is_multiple_of(Format::Q8_0.block_length());
+    let whole_blocks =
+        tensor.shape.len() == 2 && columns.is_multiple_of(Format::Q8_0.block_length());
     match dtype {
         Dtype::F32 => Format::F32,
         _ if !is_matrix => Format::F32,

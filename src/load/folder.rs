@@ -22,7 +22,9 @@ impl FolderWeights {
                 vec![name.to_string()]
             } else if index.exists() {
                 let shards = safetensors::parse_index(&read_text(&index)?);
-                shards.map_err(|error| named(&index.display().to_string(), error))?.files
+                shards
+                    .map_err(|error| named(&index.display().to_string(), error))?
+                    .files
             } else {
                 continue;
             };
@@ -60,15 +62,21 @@ impl FolderWeights {
     pub fn read(&self, wanted: &str) -> Result<Option<Vec<u8>>> {
         for (name, file, table) in &self.files {
             if let Some(tensor) = table.iter().find(|tensor| tensor.name == wanted) {
-                return tensor.read(file).map(Some).map_err(|error| named(name, error));
+                return tensor
+                    .read(file)
+                    .map(Some)
+                    .map_err(|error| named(name, error));
             }
         }
         Ok(None)
     }
 }
 
+/// Reads the table of tensors of a weight file.
+type ReadTable = fn(&FileBytes) -> Result<Vec<TensorInfo>>;
+
 /// Weight files that are looked for, in this order, and how their tables are read.
-const WEIGHT_FILES: [(&str, fn(&FileBytes) -> Result<Vec<TensorInfo>>); 2] = [
+const WEIGHT_FILES: [(&str, ReadTable); 2] = [
     ("model.safetensors", safetensors_table),
     ("pytorch_model.bin", |file| pytorch::table(file)),
 ];
@@ -103,7 +111,10 @@ fn read_tokenizer(folder: &Path) -> Result<String> {
     let tokenizer = if path("vocab.txt").exists() {
         Tokenizer::from_wordpiece_vocabulary(&read_text(&path("vocab.txt"))?, lowercase(folder)?)?
     } else if path("vocab.json").exists() && path("merges.txt").exists() {
-        let (vocabulary, merges) = (read_text(&path("vocab.json"))?, read_text(&path("merges.txt"))?);
+        let (vocabulary, merges) = (
+            read_text(&path("vocab.json"))?,
+            read_text(&path("merges.txt"))?,
+        );
         Tokenizer::from_bpe_files(&vocabulary, &merges)?
     } else {
         return Err(Error::BadWeights(format!(
@@ -123,11 +134,13 @@ fn lowercase(folder: &Path) -> Result<bool> {
     let config: serde_json::Value = serde_json::from_str(&read_text(&path)?).map_err(|error| {
         Error::BadWeights(format!("tokenizer_config.json is not valid JSON: {error}"))
     })?;
-    Ok(config.get("do_lower_case").and_then(serde_json::Value::as_bool).unwrap_or(true))
+    Ok(config
+        .get("do_lower_case")
+        .and_then(serde_json::Value::as_bool)
+        .unwrap_or(true))
 }
 
 fn read_text(path: &Path) -> Result<String> {
-    std::fs::read_to_string(path).map_err(|error| {
-        Error::BadWeights(format!("{} cannot be read: {error}", path.display()))
-    })
+    std::fs::read_to_string(path)
+        .map_err(|error| Error::BadWeights(format!("{} cannot be read: {error}", path.display())))
 }

@@ -87,9 +87,15 @@ impl GgufLoader {
             return Err(named(&name, truncated("in its header")));
         };
         if let Some(missing) = &tensors.current {
-            return Err(named(&name, truncated(&format!("in tensor '{}'", missing.name))));
+            return Err(named(
+                &name,
+                truncated(&format!("in tensor '{}'", missing.name)),
+            ));
         }
-        tensors.assembly.finish().map_err(|error| named(&name, error))
+        tensors
+            .assembly
+            .finish()
+            .map_err(|error| named(&name, error))
     }
 
     fn take(&mut self, chunk: &[u8]) -> Result<()> {
@@ -115,12 +121,19 @@ impl Tensors {
         let description = Description::from_gguf(&header)?;
         let target = match dtype.packed_format() {
             Some(format) => Target::Convert(format),
-            None => Target::Keep { tied: main_format(&header) },
+            None => Target::Keep {
+                tied: main_format(&header),
+            },
         };
         let assembly = Assembly::new(&description, placement, target)?;
         let mut waiting = header.tensors.into_iter();
         let current = waiting.next();
-        Ok(Self { assembly, waiting, current, collected: Vec::new() })
+        Ok(Self {
+            assembly,
+            waiting,
+            current,
+            collected: Vec::new(),
+        })
     }
 
     /// Consumes bytes that lie at `position` of the file.
@@ -142,14 +155,14 @@ impl Tensors {
                 self.current = self.waiting.next();
             } else {
                 self.collected.extend_from_slice(part);
-                self.assembly.accept(tensor, &std::mem::take(&mut self.collected))?;
+                self.assembly
+                    .accept(tensor, &std::mem::take(&mut self.collected))?;
                 self.current = self.waiting.next();
             }
         }
         Ok(())
     }
 }
-
 
 /// Splits `count` bytes off the front.
 fn advance<'a>(chunk: &mut &'a [u8], position: &mut u64, count: usize) -> &'a [u8] {

@@ -1,11 +1,11 @@
 //! Model files to models. [`GgufLoader`] takes a GGUF file as it arrives, chunk by chunk; on native
 //! platforms [`open`] reads one, or a folder in Hugging Face layout.
 
-mod gguf;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod convert;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod folder;
+mod gguf;
 #[cfg(not(target_arch = "wasm32"))]
 mod open;
 
@@ -67,11 +67,28 @@ impl Assembly {
 
     /// The model, once all its tensors have arrived.
     pub fn finish(self) -> Result<Model> {
-        let Self { config, tokenizer, preprocessor, mut parameters, placement } = self;
+        let Self {
+            config,
+            tokenizer,
+            preprocessor,
+            mut parameters,
+            placement,
+        } = self;
         let network = match config.clone() {
-            ModelConfig::Clip(config) => Network::Clip(Clip::load(&mut parameters, config)?),
-            ModelConfig::Blip(config) => Network::Blip(Blip::load(&mut parameters, config)?),
+            ModelConfig::Clip(config) => {
+                Network::Clip(Box::new(Clip::load(&mut parameters, config)?))
+            }
+            ModelConfig::Blip(config) => {
+                Network::Blip(Box::new(Blip::load(&mut parameters, config)?))
+            }
         };
-        Model::new(network, tokenizer, preprocessor, &config, &parameters, placement)
+        Model::new(
+            network,
+            tokenizer,
+            preprocessor,
+            &config,
+            &parameters,
+            placement,
+        )
     }
 }

@@ -46,7 +46,11 @@ fn open_gguf(
     let mut chunk = vec![0; CHUNK];
     let mut loaded = 0;
     loop {
-        match file.file.get_mut().map_or(Ok(0), |file| file.read(&mut chunk)) {
+        match file
+            .file
+            .get_mut()
+            .map_or(Ok(0), |file| file.read(&mut chunk))
+        {
             Ok(0) => return loader.finish(),
             Ok(count) => {
                 loader.push(&chunk[..count])?;
@@ -90,8 +94,15 @@ impl FileBytes {
     /// Opens a file.
     pub fn open(path: &Path) -> Result<Self> {
         let file = File::open(path).map_err(|error| cannot_read(path, &error))?;
-        let length = file.metadata().map_err(|error| cannot_read(path, &error))?.len();
-        Ok(Self { name: path.display().to_string(), file: Mutex::new(file), length })
+        let length = file
+            .metadata()
+            .map_err(|error| cannot_read(path, &error))?
+            .len();
+        Ok(Self {
+            name: path.display().to_string(),
+            file: Mutex::new(file),
+            length,
+        })
     }
 }
 
@@ -101,14 +112,20 @@ impl ReadAt for FileBytes {
     }
 
     fn read_at(&self, offset: u64, length: usize) -> Result<Vec<u8>> {
-        if offset.checked_add(length as u64).is_none_or(|end| end > self.length) {
+        if offset
+            .checked_add(length as u64)
+            .is_none_or(|end| end > self.length)
+        {
             return Err(Error::BadWeights(format!(
                 "{} has {} bytes, but {length} are needed at {offset}: it is truncated",
                 self.name, self.length
             )));
         }
         let mut bytes = vec![0; length];
-        let mut file = self.file.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let mut file = self
+            .file
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner);
         file.seek(SeekFrom::Start(offset))
             .and_then(|_| file.read_exact(&mut bytes))
             .map_err(|error| cannot_read(Path::new(&self.name), &error))?;

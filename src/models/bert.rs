@@ -78,7 +78,8 @@ impl Attention {
 
     /// Output projection, residual, post-norm: `[batch, tokens, width]`.
     fn finish(&self, attended: Tensor<4>, input: Tensor<3>) -> Tensor<3> {
-        self.norm.forward(self.output.forward(merge_heads(attended)) + input)
+        self.norm
+            .forward(self.output.forward(merge_heads(attended)) + input)
     }
 }
 
@@ -190,7 +191,9 @@ impl Bert {
                 config.epsilon,
             )?,
             layers: (0..config.depth)
-                .map(|index| Layer::load(parameters, &at(&format!("encoder.layer.{index}")), config))
+                .map(|index| {
+                    Layer::load(parameters, &at(&format!("encoder.layer.{index}")), config)
+                })
                 .collect::<Result<_>>()?,
             device: parameters.device().clone(),
             config: config.clone(),
@@ -205,7 +208,11 @@ impl Bert {
     /// Cross-attention keys and values of `states`, `[batch, tokens, context width]`.
     pub fn context(&self, states: Tensor<3>) -> Context {
         let layers = self.layers.iter();
-        Context(layers.map(|layer| layer.cross_attention.keys_values(states.clone())).collect())
+        Context(
+            layers
+                .map(|layer| layer.cross_attention.keys_values(states.clone()))
+                .collect(),
+        )
     }
 
     /// A cache for [`Self::decode`] that holds no tokens yet.
@@ -237,8 +244,12 @@ impl Bert {
     fn embed(&self, ids: &[Vec<u32>], first_position: usize) -> Tensor<3> {
         let words = self.word_embeddings.forward(ids, &self.device);
         let tokens = words.dims()[1];
-        let positions = self.position_embeddings.clone().narrow(0, first_position, tokens);
-        self.embedding_norm.forward(words + positions.unsqueeze::<3>())
+        let positions = self
+            .position_embeddings
+            .clone()
+            .narrow(0, first_position, tokens);
+        self.embedding_norm
+            .forward(words + positions.unsqueeze::<3>())
     }
 }
 
@@ -256,13 +267,21 @@ impl LanguageModelHead {
     pub fn load(parameters: &mut Parameters, prefix: &str, config: &BertConfig) -> Result<Self> {
         let at = |name: &str| format!("{prefix}.{name}");
         let (width, vocabulary) = (config.width, config.vocabulary);
-        let bias = ["decoder.bias", "bias"].map(|name| at(name));
-        let name = bias.iter().find(|name| parameters.contains(name)).unwrap_or(&bias[1]);
+        let bias = ["decoder.bias", "bias"].map(at);
+        let name = bias
+            .iter()
+            .find(|name| parameters.contains(name))
+            .unwrap_or(&bias[1]);
         let bias = parameters.tensor(name, [vocabulary])?;
         Ok(Self {
             transform: Linear::load(parameters, &at("transform.dense"), [width, width])?
                 .with_activation(config.activation),
-            norm: LayerNorm::load(parameters, &at("transform.LayerNorm"), width, config.epsilon)?,
+            norm: LayerNorm::load(
+                parameters,
+                &at("transform.LayerNorm"),
+                width,
+                config.epsilon,
+            )?,
             decoder: Linear::load_without_bias(
                 parameters,
                 &at("decoder.weight"),
@@ -274,6 +293,7 @@ impl LanguageModelHead {
 
     /// `[..., width]` to logits, `[..., vocabulary]`.
     pub fn forward<const D: usize>(&self, hidden: Tensor<D>) -> Tensor<D> {
-        self.decoder.forward(self.norm.forward(self.transform.forward(hidden)))
+        self.decoder
+            .forward(self.norm.forward(self.transform.forward(hidden)))
     }
 }

@@ -82,7 +82,10 @@ impl BlipConfig {
     }
 
     fn check_tokens(&self) -> Result<()> {
-        for (name, token) in [("bos_token_id", self.start_token), ("sep_token_id", self.stop_token)] {
+        for (name, token) in [
+            ("bos_token_id", self.start_token),
+            ("sep_token_id", self.stop_token),
+        ] {
             if token as usize >= self.text.vocabulary {
                 return Err(Error::BadWeights(format!(
                     "config.json: text_config.{name} is {token}, but vocab_size is {}",
@@ -136,7 +139,11 @@ impl TextDecoder {
         let prefix = Self::PREFIX;
         Ok(Self {
             bert: Bert::load(parameters, &format!("{prefix}.bert"), config)?,
-            head: LanguageModelHead::load(parameters, &format!("{prefix}.cls.predictions"), config)?,
+            head: LanguageModelHead::load(
+                parameters,
+                &format!("{prefix}.cls.predictions"),
+                config,
+            )?,
         })
     }
 
@@ -160,7 +167,8 @@ impl TextDecoder {
 
     /// Logits after every token: `[batch, tokens, vocabulary]`.
     pub fn all_logits(&self, ids: &[Vec<u32>], context: &Context) -> Tensor<3> {
-        self.head.forward(self.bert.decode(ids, context, &mut self.empty_cache()))
+        self.head
+            .forward(self.bert.decode(ids, context, &mut self.empty_cache()))
     }
 }
 
@@ -190,7 +198,11 @@ impl Blip {
             pre_norm: false,
             projections: ProjectionNames::Fused,
         };
-        let Heads { captioning, retrieval, answering } = config.heads;
+        let Heads {
+            captioning,
+            retrieval,
+            answering,
+        } = config.heads;
         let (text, projection) = (&config.text, config.projection);
         let vision_width = config.vision.block.width;
         let mut linear = |name: &str, shape| Linear::load(parameters, name, shape);
@@ -228,15 +240,21 @@ impl Blip {
 
     /// The image-grounded decoder. Present with a captioning or answering head.
     pub fn text_decoder(&self) -> Result<&TextDecoder> {
-        self.text_decoder.as_ref().ok_or_else(|| no_head("caption pictures or answer questions"))
+        self.text_decoder
+            .as_ref()
+            .ok_or_else(|| no_head("caption pictures or answer questions"))
     }
 
     fn text_encoder(&self) -> Result<&Bert> {
-        self.text_encoder.as_ref().ok_or_else(|| no_head("encode texts"))
+        self.text_encoder
+            .as_ref()
+            .ok_or_else(|| no_head("encode texts"))
     }
 
     fn retrieval(&self) -> Result<&RetrievalHeads> {
-        self.retrieval.as_ref().ok_or_else(|| no_head("compare pictures with texts"))
+        self.retrieval
+            .as_ref()
+            .ok_or_else(|| no_head("compare pictures with texts"))
     }
 
     /// Every patch behind the class token: `[batch, 3, height, width]` to `[batch, tokens, width]`.
@@ -248,7 +266,10 @@ impl Blip {
     /// The image's vector in the shared space (ITC), from [`Self::encode_image`]'s states:
     /// `[batch, tokens, width]` to `[batch, projection]`.
     pub fn project_image(&self, states: Tensor<3>) -> Result<Tensor<2>> {
-        Ok(self.retrieval()?.vision_projection.forward(first_token(states)))
+        Ok(self
+            .retrieval()?
+            .vision_projection
+            .forward(first_token(states)))
     }
 
     /// Every token of texts of equal length on their own: `[batch, tokens, width]`.

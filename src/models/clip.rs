@@ -2,11 +2,11 @@
 //! `transformers` package.
 
 use super::config::{Section, check_patches};
+use crate::Result;
 use crate::kernels::Activation;
 use crate::nn::transformer::{Block, BlockConfig, ProjectionNames, load_blocks};
 use crate::nn::vit::{VisionTransformer, VitConfig, VitNames};
 use crate::nn::{Embedding, LayerNorm, Linear, Parameters};
-use crate::Result;
 use burn::tensor::{Device, Tensor};
 
 /// Sizes of the text encoder.
@@ -158,17 +158,22 @@ impl Clip {
         let tokens = self.encode_image_tokens(pixels);
         let [batch, _, width] = tokens.dims();
         let class = tokens.narrow(1, 0, 1).reshape([batch, width]);
-        self.visual_projection.forward(self.vision.post_norm.forward(class))
+        self.visual_projection
+            .forward(self.vision.post_norm.forward(class))
     }
 
     /// Every token of texts of equal length after the final norm: `[batch, tokens, width]`. Each
     /// has at least one token and at most as many as there are positions.
     pub fn encode_text_tokens(&self, ids: &[Vec<u32>]) -> Tensor<3> {
         let tokens = self.token_embedding.forward(ids, &self.device);
-        let positions = self.position_embedding.clone().narrow(0, 0, tokens.dims()[1]);
+        let positions = self
+            .position_embedding
+            .clone()
+            .narrow(0, 0, tokens.dims()[1]);
         let input = tokens + positions.unsqueeze::<3>(); // [batch, tokens, width]
         let blocks = self.text_blocks.iter();
-        self.final_norm.forward(blocks.fold(input, |tokens, block| block.forward(tokens, true)))
+        self.final_norm
+            .forward(blocks.fold(input, |tokens, block| block.forward(tokens, true)))
     }
 
     /// Vectors in the shared space of texts of equal length: `[batch, projection]`.
@@ -176,7 +181,10 @@ impl Clip {
         let hidden = self.encode_text_tokens(ids);
         let width = hidden.dims()[2];
         let pooled = ids.iter().enumerate().map(|(row, ids)| {
-            hidden.clone().narrow(0, row, 1).narrow(1, self.pooled_position(ids), 1)
+            hidden
+                .clone()
+                .narrow(0, row, 1)
+                .narrow(1, self.pooled_position(ids), 1)
         });
         let pooled = Tensor::cat(pooled.collect(), 0).reshape([ids.len(), width]); // [batch, width]
         self.text_projection.forward(pooled)

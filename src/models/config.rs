@@ -38,8 +38,9 @@ pub enum ModelConfig {
 impl ModelConfig {
     /// Parses the text of a config.json.
     pub fn from_json(text: &str) -> Result<Self> {
-        let value: Value = serde_json::from_str(text)
-            .map_err(|error| Error::BadWeights(format!("config.json is not valid JSON: {error}")))?;
+        let value: Value = serde_json::from_str(text).map_err(|error| {
+            Error::BadWeights(format!("config.json is not valid JSON: {error}"))
+        })?;
         let root = Section::root(&value)?;
         match root.text("model_type")? {
             Some("clip") => Ok(ModelConfig::Clip(ClipConfig::parse(&root)?)),
@@ -58,7 +59,8 @@ impl ModelConfig {
             ModelConfig::Clip(_) => return SHARED_SPACE.to_vec(),
             ModelConfig::Blip(config) => config.heads,
         };
-        let with = |has: bool, tasks: &[&'static str]| if has { tasks.to_vec() } else { Vec::new() };
+        let with =
+            |has: bool, tasks: &[&'static str]| if has { tasks.to_vec() } else { Vec::new() };
         [
             with(heads.captioning, &["caption"]),
             with(heads.retrieval, &SHARED_SPACE),
@@ -101,15 +103,18 @@ impl ModelConfig {
 pub struct Section {
     path: String,
     fields: Map<String, Value>,
-
 }
 
 impl Section {
     fn root(value: &Value) -> Result<Self> {
-        let fields = value.as_object().cloned().ok_or_else(|| {
-            Error::BadWeights("config.json: expected an object".to_string())
-        })?;
-        Ok(Self { path: String::new(), fields })
+        let fields = value
+            .as_object()
+            .cloned()
+            .ok_or_else(|| Error::BadWeights("config.json: expected an object".to_string()))?;
+        Ok(Self {
+            path: String::new(),
+            fields,
+        })
     }
 
     /// The object `name`, empty if missing. Old CLIP files repeat its fields in `{name}_dict`,
@@ -123,7 +128,10 @@ impl Section {
                 Some(found) => return Err(self.wrong(&name, "an object", found)),
             }
         }
-        Ok(Section { path: format!("{}{name}.", self.path), fields })
+        Ok(Section {
+            path: format!("{}{name}.", self.path),
+            fields,
+        })
     }
 
     /// A string.

@@ -52,20 +52,27 @@ impl SelfCache {
 /// `[batch, tokens, width]` to `[batch, heads, tokens, width / heads]`.
 pub fn split_heads(input: Tensor<3>, heads: usize) -> Tensor<4> {
     let [batch, tokens, width] = input.dims();
-    input.reshape([batch, tokens, heads, width / heads]).swap_dims(1, 2)
+    input
+        .reshape([batch, tokens, heads, width / heads])
+        .swap_dims(1, 2)
 }
 
 /// `[batch, heads, tokens, head width]` to `[batch, tokens, heads * head width]`.
 pub fn merge_heads(input: Tensor<4>) -> Tensor<3> {
     let [batch, heads, tokens, width] = input.dims();
-    input.swap_dims(1, 2).reshape([batch, tokens, heads * width])
+    input
+        .swap_dims(1, 2)
+        .reshape([batch, tokens, heads * width])
 }
 
 /// `softmax(Q Kᵀ / sqrt(head width)) V`, `[batch, heads, tokens, head width]` throughout. With
 /// `causal`, a token sees itself and those before it; queries and keys are then the same tokens.
 pub fn attend(queries: Tensor<4>, context: KeysValues, causal: bool) -> Tensor<4> {
     let causal = causal && queries.dims()[2] > 1;
-    let options = AttentionModuleOptions { is_causal: causal, ..Default::default() };
+    let options = AttentionModuleOptions {
+        is_causal: causal,
+        ..Default::default()
+    };
     attention(queries, context.keys, context.values, None, None, options)
 }
 
@@ -76,8 +83,14 @@ pub fn attend_shared(queries: Tensor<4>, context: KeysValues) -> Tensor<4> {
     if context.keys.dims()[0] == batch {
         return attend(queries, context, false);
     }
-    assert_eq!(context.keys.dims()[0], 1, "a context is per batch entry or shared by all");
-    let side_by_side = queries.swap_dims(0, 1).reshape([1, heads, batch * tokens, width]);
+    assert_eq!(
+        context.keys.dims()[0],
+        1,
+        "a context is per batch entry or shared by all"
+    );
+    let side_by_side = queries
+        .swap_dims(0, 1)
+        .reshape([1, heads, batch * tokens, width]);
     attend(side_by_side, context, false)
         .reshape([heads, batch, tokens, width])
         .swap_dims(0, 1) // [batch, heads, tokens, head width]

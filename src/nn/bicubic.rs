@@ -46,7 +46,9 @@ pub fn resize_positions(positions: Tensor<2>, from: usize, to: [usize; 2]) -> Te
         Tensor::from_data(data, &device)
     };
     let class = positions.clone().slice([0..1, 0..width]);
-    let grid = positions.slice([1..entries, 0..width]).reshape([from, from * width]);
+    let grid = positions
+        .slice([1..entries, 0..width])
+        .reshape([from, from * width]);
     let tall = matrix(to[0]).matmul(grid).reshape([to[0], from, width]);
     let wide = matrix(to[1]).unsqueeze::<3>().expand([to[0], to[1], from]);
     let grid = wide.matmul(tall).reshape([to[0] * to[1], width]);

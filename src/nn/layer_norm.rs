@@ -14,7 +14,12 @@ pub struct LayerNorm {
 
 impl LayerNorm {
     /// Takes `{prefix}.weight` and `{prefix}.bias`, both `[width]`.
-    pub fn load(parameters: &mut Parameters, prefix: &str, width: usize, epsilon: f64) -> Result<Self> {
+    pub fn load(
+        parameters: &mut Parameters,
+        prefix: &str,
+        width: usize,
+        epsilon: f64,
+    ) -> Result<Self> {
         Ok(Self {
             weight: parameters.tensor(&format!("{prefix}.weight"), [width])?,
             bias: parameters.tensor(&format!("{prefix}.bias"), [width])?,
@@ -24,6 +29,11 @@ impl LayerNorm {
 
     /// `[..., width]` to the same shape.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        layer_norm(input, self.weight.clone(), Some(self.bias.clone()), self.epsilon)
+        layer_norm(
+            input,
+            self.weight.clone(),
+            Some(self.bias.clone()),
+            self.epsilon,
+        )
     }
 }

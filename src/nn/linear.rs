@@ -20,7 +20,8 @@ impl Linear {
         prefix: &str,
         [outputs, inputs]: [usize; 2],
     ) -> Result<Self> {
-        let mut linear = Self::load_without_bias(parameters, &format!("{prefix}.weight"), [outputs, inputs])?;
+        let mut linear =
+            Self::load_without_bias(parameters, &format!("{prefix}.weight"), [outputs, inputs])?;
         linear.bias = Some(parameters.tensor(&format!("{prefix}.bias"), [outputs])?);
         Ok(linear)
     }
@@ -32,7 +33,11 @@ impl Linear {
         [outputs, inputs]: [usize; 2],
     ) -> Result<Self> {
         let weight = parameters.matrix(name, [outputs, inputs])?;
-        Ok(Self { weight, bias: None, activation: Activation::None })
+        Ok(Self {
+            weight,
+            bias: None,
+            activation: Activation::None,
+        })
     }
 
     /// The same layer with an activation on its output.
@@ -68,13 +73,18 @@ pub struct Embedding {
 impl Embedding {
     /// Takes the table `name`, `[entries, width]`.
     pub fn load(parameters: &mut Parameters, name: &str, shape: [usize; 2]) -> Result<Self> {
-        Ok(Self { table: parameters.matrix(name, shape)? })
+        Ok(Self {
+            table: parameters.matrix(name, shape)?,
+        })
     }
 
     /// The vectors of `ids`, one list of equal length per batch entry: `[batch, tokens, width]`.
     pub fn forward(&self, ids: &[Vec<u32>], device: &Device) -> Tensor<3> {
         let tokens = ids.first().map_or(0, Vec::len);
-        assert!(ids.iter().all(|row| row.len() == tokens), "rows of ids of different lengths");
+        assert!(
+            ids.iter().all(|row| row.len() == tokens),
+            "rows of ids of different lengths"
+        );
         let flat = kernels::ids_tensor(ids.iter().flatten().map(|id| *id as i32), device);
         let rows = kernels::gather_rows(&self.table, flat);
         rows.reshape([ids.len(), tokens, self.table.shape().columns]) // [batch, tokens, width]

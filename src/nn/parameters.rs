@@ -56,10 +56,12 @@ impl FromStr for Dtype {
 
     fn from_str(name: &str) -> Result<Self> {
         let all = Dtype::ALL;
-        all.into_iter().find(|dtype| dtype.name() == name).ok_or_else(|| {
-            let names = all.map(Dtype::name).join(", ");
-            Error::BadInput(format!("unknown dtype '{name}': expected one of {names}"))
-        })
+        all.into_iter()
+            .find(|dtype| dtype.name() == name)
+            .ok_or_else(|| {
+                let names = all.map(Dtype::name).join(", ");
+                Error::BadInput(format!("unknown dtype '{name}': expected one of {names}"))
+            })
     }
 }
 
@@ -91,7 +93,10 @@ pub enum Target {
 #[derive(Debug)]
 enum Parameter {
     Matrix(PackedMatrix),
-    Float { shape: Vec<usize>, tensor: Tensor<1> },
+    Float {
+        shape: Vec<usize>,
+        tensor: Tensor<1>,
+    },
 }
 
 /// The tensors of a checkpoint by name, until a model takes them.
@@ -143,7 +148,8 @@ impl Parameters {
     /// The format that holds most of the numbers.
     pub fn main_dtype(&self) -> Dtype {
         let most = self.used.iter().max_by_key(|(_, elements)| **elements);
-        most.and_then(|(name, _)| Dtype::from_str(name).ok()).unwrap_or(Dtype::F32)
+        most.and_then(|(name, _)| Dtype::from_str(name).ok())
+            .unwrap_or(Dtype::F32)
     }
 
     /// Converts one tensor of a file and puts it on the device. `bytes` are exactly the tensor's.
@@ -174,7 +180,10 @@ impl Parameters {
     /// Takes a float tensor; `shape` is what the model needs, and dimensions of 1 do not matter.
     pub fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>> {
         match self.entries.remove(name) {
-            Some(Parameter::Float { shape: found, tensor }) => {
+            Some(Parameter::Float {
+                shape: found,
+                tensor,
+            }) => {
                 let squeezed = |shape: &[usize]| -> Vec<usize> {
                     shape.iter().copied().filter(|size| *size != 1).collect()
                 };
@@ -216,7 +225,11 @@ impl Parameters {
         let (elements, bytes, format) = match parameter {
             Parameter::Matrix(matrix) => {
                 let shape = matrix.shape();
-                (shape.rows * shape.columns, matrix.bytes(), Dtype::from(shape.format).name())
+                (
+                    shape.rows * shape.columns,
+                    matrix.bytes(),
+                    Dtype::from(shape.format).name(),
+                )
             }
             Parameter::Float { tensor, .. } => {
                 let elements = tensor.dims()[0];
@@ -248,9 +261,10 @@ impl Parameters {
             Target::Convert(format) => format,
             Target::Keep { tied } => tied,
         };
-        let ties = self.tied.iter().filter(|(name, source)| {
-            *source == info.name && !self.entries.contains_key(name)
-        });
+        let ties = self
+            .tied
+            .iter()
+            .filter(|(name, source)| *source == info.name && !self.entries.contains_key(name));
         let names: Vec<String> = ties.map(|(name, _)| name.clone()).collect();
         for name in names {
             let matrix = if format == table.shape().format {
@@ -270,14 +284,25 @@ impl Parameters {
         finite(&info.name, &values)?;
         let count = values.len();
         let tensor = Tensor::from_data(TensorData::new(values, [count]), &self.device);
-        Ok(Parameter::Float { shape: info.shape.clone(), tensor })
+        Ok(Parameter::Float {
+            shape: info.shape.clone(),
+            tensor,
+        })
     }
 
     fn pack(&self, info: &TensorInfo, bytes: &[u8], format: PackedFormat) -> Result<PackedMatrix> {
         let rows = info.shape[0];
         let columns = info.shape[1..].iter().product();
-        let format = if PackedShape::fits(format, columns) { format } else { PackedFormat::F16 };
-        let shape = PackedShape { rows, columns, format };
+        let format = if PackedShape::fits(format, columns) {
+            format
+        } else {
+            PackedFormat::F16
+        };
+        let shape = PackedShape {
+            rows,
+            columns,
+            format,
+        };
         let same = matches!(
             (info.format, format),
             (Format::Q8_0, PackedFormat::Q8) | (Format::Q4_0, PackedFormat::Q4)
@@ -304,7 +329,10 @@ enum Role {
 /// The role, from the checkpoint's own naming.
 fn role(info: &TensorInfo) -> Role {
     let name = info.name.as_str();
-    if info.shape.len() < 2 || name.contains("position_embedding") || name.contains("class_embedding") {
+    if info.shape.len() < 2
+        || name.contains("position_embedding")
+        || name.contains("class_embedding")
+    {
         Role::Float
     } else if is_embedding(name) {
         Role::Table

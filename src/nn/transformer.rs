@@ -31,8 +31,8 @@ pub enum ProjectionNames {
 
 #[derive(Debug, Clone)]
 enum Projections {
-    Separate([Linear; 3]),
-    Fused(Linear),
+    Separate(Box<[Linear; 3]>),
+    Fused(Box<Linear>),
 }
 
 /// `x + attention(norm(x))`, then `x + mlp(norm(x))`.
@@ -56,18 +56,19 @@ impl Block {
     ) -> Result<Self> {
         let width = config.width;
         let at = |name: &str| format!("{prefix}.{name}");
-        let mut linear = |name: &str, outputs| Linear::load(parameters, &at(name), [outputs, width]);
+        let mut linear =
+            |name: &str, outputs| Linear::load(parameters, &at(name), [outputs, width]);
         let (projections, output) = match names {
             ProjectionNames::Separate => (
-                Projections::Separate([
+                Projections::Separate(Box::new([
                     linear("self_attn.q_proj", width)?,
                     linear("self_attn.k_proj", width)?,
                     linear("self_attn.v_proj", width)?,
-                ]),
+                ])),
                 linear("self_attn.out_proj", width)?,
             ),
             ProjectionNames::Fused => (
-                Projections::Fused(linear("self_attn.qkv", 3 * width)?),
+                Projections::Fused(Box::new(linear("self_attn.qkv", 3 * width)?)),
                 linear("self_attn.projection", width)?,
             ),
         };
@@ -99,9 +100,9 @@ impl Block {
     /// Queries, keys and values, `[batch, tokens, width]` each.
     fn project(&self, input: Tensor<3>) -> [Tensor<3>; 3] {
         match &self.projections {
-            Projections::Separate(projections) => {
-                projections.each_ref().map(|projection| projection.forward(input.clone()))
-            }
+            Projections::Separate(projections) => projections
+                .each_ref()
+                .map(|projection| projection.forward(input.clone())),
             Projections::Fused(projection) => {
                 let width = input.dims()[2];
                 let all = projection.forward(input); // [batch, tokens, 3 * width]

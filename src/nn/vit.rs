@@ -79,8 +79,17 @@ impl VisionTransformer {
                 }),
                 [positions, width],
             )?,
-            pre_norm: names.pre_norm.then(|| norm(parameters, "pre_layrnorm")).transpose()?,
-            blocks: load_blocks(parameters, &at("encoder.layers"), config.depth, block, names.projections)?,
+            pre_norm: names
+                .pre_norm
+                .then(|| norm(parameters, "pre_layrnorm"))
+                .transpose()?,
+            blocks: load_blocks(
+                parameters,
+                &at("encoder.layers"),
+                config.depth,
+                block,
+                names.projections,
+            )?,
             post_norm: norm(parameters, "post_layernorm")?,
             patch_embedding,
             config,
@@ -106,7 +115,11 @@ impl VisionTransformer {
             .reshape([batch, count, channels * patch * patch]);
         let embedded = self.patch_embedding.forward(patches); // [batch, patches, width]
         let width = embedded.dims()[2];
-        let class = self.class_embedding.clone().unsqueeze::<3>().expand([batch, 1, width]);
+        let class = self
+            .class_embedding
+            .clone()
+            .unsqueeze::<3>()
+            .expand([batch, 1, width]);
         let tokens = Tensor::cat(vec![class, embedded], 1); // [batch, 1 + patches, width]
         let positions = resize_positions(self.position_embedding.clone(), self.config.grid(), grid);
         tokens + positions.unsqueeze::<3>()
@@ -119,6 +132,8 @@ impl VisionTransformer {
             Some(norm) => norm.forward(tokens),
             None => tokens,
         };
-        self.blocks.iter().fold(tokens, |tokens, block| block.forward(tokens, false))
+        self.blocks
+            .iter()
+            .fold(tokens, |tokens, block| block.forward(tokens, false))
     }
 }

@@ -71,7 +71,10 @@ impl Model {
         for (answer, ids) in candidates {
             let logits = decoder.all_logits(&[ids[..ids.len() - 1].to_vec()], &decoding.context);
             let score = log_likelihood(logits, &ids[1..]).await?;
-            ranked.push(RankedAnswer { text: answer.clone(), score });
+            ranked.push(RankedAnswer {
+                text: answer.clone(),
+                score,
+            });
         }
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(ranked)
@@ -81,10 +84,14 @@ impl Model {
     fn question_states(&self, images: &[RgbImage], question: &str) -> Result<(&Blip, Tensor<3>)> {
         let blip = self.blip("answer")?;
         if images.is_empty() {
-            return Err(Error::BadInput("no picture to ask about: give at least one".to_string()));
+            return Err(Error::BadInput(
+                "no picture to ask about: give at least one".to_string(),
+            ));
         }
         let ids = self.text_ids(question)?;
-        let frames = images.iter().map(|image| blip.encode_image(self.pixels(image)));
+        let frames = images
+            .iter()
+            .map(|image| blip.encode_image(self.pixels(image)));
         let states = Tensor::cat(frames.collect(), 1); // [1, frames * tokens, width]
         let grounding = blip.grounding(states)?;
         Ok((blip, blip.ground_text(&[ids], &grounding)?))
@@ -98,12 +105,21 @@ async fn most_likely_start<'a>(
 ) -> Result<Vec<(&'a String, Vec<u32>)>> {
     let start = answers[0].1[0];
     let mut cache = decoding.decoder.empty_cache();
-    let logits = decoding.decoder.next_logits(&[vec![start]], &decoding.context, &mut cache);
-    let first = ids_tensor(answers.iter().map(|(_, ids)| ids[1] as i32), &logits.device());
+    let logits = decoding
+        .decoder
+        .next_logits(&[vec![start]], &decoding.context, &mut cache);
+    let first = ids_tensor(
+        answers.iter().map(|(_, ids)| ids[1] as i32),
+        &logits.device(),
+    );
     let row = read(top_logits(logits, first.reshape([1, answers.len()]), 1)).await?;
     let mut scored: Vec<_> = answers.into_iter().zip(row[2..].iter().copied()).collect();
     scored.sort_by(|(_, a), (_, b)| b.total_cmp(a));
-    Ok(scored.into_iter().take(RANKED).map(|(answer, _)| answer).collect())
+    Ok(scored
+        .into_iter()
+        .take(RANKED)
+        .map(|(answer, _)| answer)
+        .collect())
 }
 
 /// The sum of the targets' log-probabilities under `logits`, `[1, tokens, vocabulary]`.

@@ -51,7 +51,9 @@ impl Model {
 
     /// Refuses texts longer than the decoder has positions for.
     pub(super) fn check_room(&self, prompt: usize, options: &GenerationOptions) -> Result<()> {
-        let super::Network::Blip(blip) = &self.network else { return Ok(()) };
+        let super::Network::Blip(blip) = &self.network else {
+            return Ok(());
+        };
         let positions = blip.config().text.positions;
         if prompt + options.max_new_tokens <= positions {
             return Ok(());

@@ -40,7 +40,11 @@ impl Model {
             ));
         }
         let default = [DEFAULT_TEMPLATE.to_string()];
-        let templates = if templates.is_empty() { &default } else { templates };
+        let templates = if templates.is_empty() {
+            &default
+        } else {
+            templates
+        };
         if let Some(wrong) = templates.iter().find(|template| !template.contains("{}")) {
             return Err(Error::BadInput(format!(
                 "the template '{wrong}' has no {{}} for the label to go"
@@ -52,23 +56,36 @@ impl Model {
             Network::Clip(clip) => read(clip.logit_scale()).await?[0],
             Network::Blip(_) => 1.0 / BLIP_TEMPERATURE,
         };
-        let logits: Vec<f32> =
-            label_vectors.iter().map(|vector| scale * dot(vector, &image_vector)).collect();
+        let logits: Vec<f32> = label_vectors
+            .iter()
+            .map(|vector| scale * dot(vector, &image_vector))
+            .collect();
         let scores = softmax(&logits);
         let mut scored: Vec<LabelScore> = labels
             .iter()
             .zip(scores)
-            .map(|(label, score)| LabelScore { label: label.clone(), score })
+            .map(|(label, score)| LabelScore {
+                label: label.clone(),
+                score,
+            })
             .collect();
         scored.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(scored)
     }
 
     /// One unit vector a label: the mean over the templates, as in CLIP's paper.
-    async fn label_vectors(&self, labels: &[String], templates: &[String]) -> Result<Vec<Vec<f32>>> {
+    async fn label_vectors(
+        &self,
+        labels: &[String],
+        templates: &[String],
+    ) -> Result<Vec<Vec<f32>>> {
         let prompts: Vec<String> = labels
             .iter()
-            .flat_map(|label| templates.iter().map(move |template| template.replace("{}", label)))
+            .flat_map(|label| {
+                templates
+                    .iter()
+                    .map(move |template| template.replace("{}", label))
+            })
             .collect();
         let vectors = self.text_vectors(&prompts).await?;
         Ok(vectors
@@ -78,7 +95,9 @@ impl Model {
                 _ => {
                     let mut sum = vec![0.0; ensemble[0].len()];
                     for vector in ensemble {
-                        sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += value);
+                        sum.iter_mut()
+                            .zip(vector)
+                            .for_each(|(sum, value)| *sum += value);
                     }
                     unit(sum)
                 }

@@ -27,7 +27,9 @@ impl Model {
             return Err(self.unsupported("match"));
         }
         if texts.is_empty() {
-            return Err(Error::BadInput("no texts to match: give at least one".to_string()));
+            return Err(Error::BadInput(
+                "no texts to match: give at least one".to_string(),
+            ));
         }
         let text_vectors = self.text_vectors(texts).await?;
         let mut probabilities = vec![None; texts.len()];

@@ -31,9 +31,9 @@ use std::sync::Mutex;
 #[derive(Debug, Clone)]
 pub enum Network {
     /// A CLIP.
-    Clip(Clip),
+    Clip(Box<Clip>),
     /// A BLIP.
-    Blip(Blip),
+    Blip(Box<Blip>),
 }
 
 /// `model.info`.
@@ -104,7 +104,14 @@ impl Model {
             image_size: height,
         };
         let text_vectors = Mutex::new(HashMap::new());
-        Ok(Self { network, tokenizer, preprocessor, placement, info, text_vectors })
+        Ok(Self {
+            network,
+            tokenizer,
+            preprocessor,
+            placement,
+            info,
+            text_vectors,
+        })
     }
 
     /// Facts about the model.
@@ -171,13 +178,18 @@ struct Decoding<'a> {
 impl<'a> Decoding<'a> {
     /// `states` is an image's, or a question's: `[1, tokens, width]`.
     fn new(decoder: &'a TextDecoder, states: Tensor<3>) -> Self {
-        Self { decoder, context: decoder.context(states), cache: decoder.empty_cache() }
+        Self {
+            decoder,
+            context: decoder.context(states),
+            cache: decoder.empty_cache(),
+        }
     }
 }
 
 impl NextLogits for Decoding<'_> {
     fn next(&mut self, ids: &[Vec<u32>]) -> Tensor<2> {
-        self.decoder.next_logits(ids, &self.context, &mut self.cache)
+        self.decoder
+            .next_logits(ids, &self.context, &mut self.cache)
     }
 
     fn reorder(&mut self, parents: &[usize]) {
@@ -190,6 +202,9 @@ async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
     let lost = |error: &dyn std::fmt::Debug| {
         Error::DeviceLost(format!("the device did not return a result: {error:?}"))
     };
-    let data = tensor.into_data_async().await.map_err(|error| lost(&error))?;
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| lost(&error))?;
     data.try_to_vec().map_err(|error| lost(&error))
 }

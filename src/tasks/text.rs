@@ -16,7 +16,9 @@ impl Model {
     /// A text's ids with its special tokens, cut as the reference cuts it.
     pub fn text_ids(&self, text: &str) -> Result<Vec<u32>> {
         if text.trim().is_empty() {
-            return Err(Error::BadInput("a text is empty: write at least one word".to_string()));
+            return Err(Error::BadInput(
+                "a text is empty: write at least one word".to_string(),
+            ));
         }
         let longest = match &self.network {
             Network::Clip(clip) => clip.config().text.positions,
@@ -45,20 +47,26 @@ impl Model {
                 by_length.entry(ids.len()).or_default().push((text, ids));
             }
         }
-        for batch in by_length.values().flat_map(|same_length| same_length.chunks(BATCH)) {
+        for batch in by_length
+            .values()
+            .flat_map(|same_length| same_length.chunks(BATCH))
+        {
             let ids: Vec<Vec<u32>> = batch.iter().map(|(_, ids)| ids.clone()).collect();
             let vectors = normalize(self.encode_texts(&ids)?);
             let width = vectors.dims()[1];
             let values = read(vectors).await?;
             let texts = batch.iter().map(|(text, _)| (*text).clone());
-            self.known().extend(texts.zip(values.chunks_exact(width).map(<[f32]>::to_vec)));
+            self.known()
+                .extend(texts.zip(values.chunks_exact(width).map(<[f32]>::to_vec)));
         }
         Ok(())
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<String, Vec<f32>>> {
         // The map is valid at every step, so a panic elsewhere does not spoil it.
-        self.text_vectors.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        self.text_vectors
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -5,8 +5,12 @@ use burn::tensor::{Int, Tensor, TensorData};
 use obscura::device::Placement;
 use obscura::kernels::{self, Activation, PackedFormat, PackedMatrix, PackedShape};
 
-const FORMATS: [PackedFormat; 4] =
-    [PackedFormat::F32, PackedFormat::F16, PackedFormat::Q8, PackedFormat::Q4];
+const FORMATS: [PackedFormat; 4] = [
+    PackedFormat::F32,
+    PackedFormat::F16,
+    PackedFormat::Q8,
+    PackedFormat::Q4,
+];
 const ACTIVATIONS: [Activation; 3] = [Activation::None, Activation::Gelu, Activation::QuickGelu];
 
 /// (rows of the input, inputs, outputs): odd ones, edges of tiles and blocks, sizes of real models.
@@ -52,12 +56,22 @@ fn tensor<const D: usize>(values: Vec<f32>, shape: [usize; D], placement: &Place
 }
 
 async fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data_async().await.expect("a result").try_to_vec().expect("f32 values")
+    tensor
+        .into_data_async()
+        .await
+        .expect("a result")
+        .try_to_vec()
+        .expect("f32 values")
 }
 
 async fn words(matrix: &PackedMatrix) -> Vec<u32> {
     let words: Tensor<1, Int> = matrix.words();
-    let words: Vec<i32> = words.into_data_async().await.expect("words").try_to_vec().expect("i32");
+    let words: Vec<i32> = words
+        .into_data_async()
+        .await
+        .expect("words")
+        .try_to_vec()
+        .expect("i32");
     words.into_iter().map(|word| word as u32).collect()
 }
 
@@ -66,7 +80,16 @@ pub async fn check_linear(placement: &Placement) {
     for (rows, inputs, outputs) in SHAPES {
         for format in FORMATS {
             if PackedShape::fits(format, inputs) {
-                check_linear_shape(placement, rows, PackedShape { rows: outputs, columns: inputs, format }).await;
+                check_linear_shape(
+                    placement,
+                    rows,
+                    PackedShape {
+                        rows: outputs,
+                        columns: inputs,
+                        format,
+                    },
+                )
+                .await;
             }
         }
     }
@@ -86,7 +109,13 @@ async fn check_linear_shape(placement: &Placement, rows: usize, shape: PackedSha
             kernels::linear::naive::packed_linear(&input, &words, bias, shape, activation);
         let device_input = tensor(input.clone(), [rows, shape.columns], placement);
         let device_bias = bias.map(|bias| tensor(bias.to_vec(), [shape.rows], placement));
-        let found = to_vec(kernels::linear(device_input, &matrix, device_bias, activation)).await;
+        let found = to_vec(kernels::linear(
+            device_input,
+            &matrix,
+            device_bias,
+            activation,
+        ))
+        .await;
         let what = format!("{rows} rows, {shape:?}, {activation:?}, bias {with_bias}");
         compare(&what, &found, &expected, 2e-6);
     }
@@ -106,8 +135,15 @@ fn compare(what: &str, found: &[f32], expected: &[f32], bound: f64) {
 /// Row lookup.
 pub async fn check_gather_rows(placement: &Placement) {
     for columns in [1, 3, 4, 7, 32, 64, 768] {
-        for format in FORMATS.into_iter().filter(|format| PackedShape::fits(*format, columns)) {
-            let shape = PackedShape { rows: 11, columns, format };
+        for format in FORMATS
+            .into_iter()
+            .filter(|format| PackedShape::fits(*format, columns))
+        {
+            let shape = PackedShape {
+                rows: 11,
+                columns,
+                format,
+            };
             let matrix = PackedMatrix::from_f32(&noise(11 * columns, 5), shape, &placement.device);
             let words = words(&matrix).await;
             let indices = [10, 0, 3, 3];
@@ -124,15 +160,25 @@ pub async fn check_gather_rows(placement: &Placement) {
 
 /// The best logits of each row, ties and watched ones included.
 pub async fn check_top_logits(placement: &Placement) {
-    for (rows, vocabulary, count) in [(1, 1, 1), (1, 5, 5), (2, 300, 1), (3, 1000, 7), (2, 30_524, 12)] {
+    for (rows, vocabulary, count) in [
+        (1, 1, 1),
+        (1, 5, 5),
+        (2, 300, 1),
+        (3, 1000, 7),
+        (2, 30_524, 12),
+    ] {
         let mut logits = noise(rows * vocabulary, vocabulary as u32);
         for value in &mut logits {
             *value = (*value * 200.0).round() / 8.0; // many equal ones
         }
-        let watched: Vec<i32> = (0..rows * 2).map(|i| (i * 37 % vocabulary) as i32).collect();
+        let watched: Vec<i32> = (0..rows * 2)
+            .map(|i| (i * 37 % vocabulary) as i32)
+            .collect();
         let mut expected = Vec::new();
         for (row, watched) in logits.chunks_exact(vocabulary).zip(watched.chunks_exact(2)) {
-            expected.extend(kernels::top_logits::naive::top_logits_row(row, watched, count));
+            expected.extend(kernels::top_logits::naive::top_logits_row(
+                row, watched, count,
+            ));
         }
         let device_logits = tensor(logits, [rows, vocabulary], placement);
         let watched = kernels::ids_tensor(watched, &placement.device).reshape([rows, 2]);
@@ -142,7 +188,10 @@ pub async fn check_top_logits(placement: &Placement) {
             let (found_sum, found) = found.split_last().expect("not empty");
             let (expected_sum, expected) = expected.split_last().expect("not empty");
             assert_eq!(found, expected, "{vocabulary} logits, {count} best");
-            assert!((found_sum - expected_sum).abs() < 1e-4, "{found_sum} for {expected_sum}");
+            assert!(
+                (found_sum - expected_sum).abs() < 1e-4,
+                "{found_sum} for {expected_sum}"
+            );
         }
     }
 }

@@ -1,90 +1,97 @@
 //! Every stage of a CLIP.
 
-use super::golden::{Golden, decode_picture, is_lossy, to_vec};
-use super::tolerance::{Tolerance, assert_close, assert_same_direction};
+use super::comparison::Comparison;
+use super::golden::{decode_picture, is_lossy, strings, to_vec};
 use obscura::Result;
-use obscura::device::Placement;
 use obscura::models::{Clip, normalize};
 use obscura::tasks::{Model, Network};
 
-pub async fn check(golden: &Golden, model: &Model, tolerance: Tolerance) -> Result<()> {
-    let Network::Clip(clip) = model.network() else { panic!("not a CLIP") };
-    check_texts(golden, model, clip, tolerance).await?;
-    for picture in golden.names("pictures") {
-        check_pixels(golden, model, &picture).await;
-        let pixels = golden.pixels(&format!("pixels/{picture}"), model.placement());
+pub fn network(model: &Model) -> &Clip {
+    match model.network() {
+        Network::Clip(clip) => clip,
+        Network::Blip(_) => panic!("not a CLIP"),
+    }
+}
+
+pub async fn compare(with: &Comparison<'_>) -> Result<()> {
+    let clip = network(with.model);
+    compare_texts(with, clip).await?;
+    for picture in with.golden.names("pictures") {
+        compare_pixels(with, &picture).await;
+        let pixels = with.reference_pixels(&picture);
         let patches = clip.vision().embed(pixels.clone());
-        golden.compare(&format!("patches/{picture}"), patches, tolerance.encoder).await;
+        with.states(&format!("patches/{picture}"), patches).await;
         let vision = clip.encode_image_tokens(pixels.clone());
-        golden.compare(&format!("vision/{picture}"), vision, tolerance.encoder).await;
-        let embeds = to_vec(normalize(clip.encode_image(pixels))).await;
-        let key = format!("image_embeds/{picture}");
-        assert_same_direction(&key, &embeds, golden.values(&key), tolerance.cosine);
+        with.states(&format!("vision/{picture}"), vision).await;
+        let embeds = normalize(clip.encode_image(pixels));
+        with.direction(&format!("image_embeds/{picture}"), embeds)
+            .await;
         if !is_lossy(&picture) {
-            check_classification(golden, model, &picture, tolerance).await?;
+            compare_classification(with, clip, &picture).await?;
         }
     }
-    check_interpolation(golden, model.placement(), clip, tolerance).await;
+    compare_interpolation(with, clip).await;
     Ok(())
 }
 
 /// Our picture path gives the reference's pixels.
-pub async fn check_pixels(golden: &Golden, model: &Model, picture: &str) {
+pub async fn compare_pixels(with: &Comparison<'_>, picture: &str) {
     if !is_lossy(picture) {
-        let pixels = to_vec(model.pixels(&decode_picture(picture))).await;
-        let key = format!("pixels/{picture}");
-        let pairs = pixels.iter().zip(golden.values(&key));
-        let largest = pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max);
-        assert!(largest <= 1e-6, "{key}: off by {largest:e}");
+        let pixels = with.model.pixels(&decode_picture(picture));
+        with.pixels(&format!("pixels/{picture}"), pixels).await;
     }
 }
 
-async fn check_texts(golden: &Golden, model: &Model, clip: &Clip, tolerance: Tolerance) -> Result<()> {
-    for (index, (text, ids)) in golden.names("texts").iter().zip(golden.ids("text_ids")).enumerate() {
-        assert_eq!(model.text_ids(text)?, ids, "ids of {text:?}");
+async fn compare_texts(with: &Comparison<'_>, clip: &Clip) -> Result<()> {
+    let texts = with.golden.names("texts");
+    for (index, (text, ids)) in texts.iter().zip(with.golden.ids("text_ids")).enumerate() {
+        with.equal("text ids", text, with.model.text_ids(text)?, ids.clone());
         let ids = [ids];
         let hidden = clip.encode_text_tokens(&ids);
-        golden.compare(&format!("text_hidden/{index}"), hidden, tolerance.encoder).await;
-        let embeds = to_vec(normalize(clip.encode_text(&ids))).await;
-        let key = format!("text_embeds/{index}");
-        assert_same_direction(&key, &embeds, golden.values(&key), tolerance.cosine);
+        with.states(&format!("text_hidden/{index}"), hidden).await;
+        let embeds = normalize(clip.encode_text(&ids));
+        with.direction(&format!("text_embeds/{index}"), embeds)
+            .await;
     }
     Ok(())
 }
 
 /// The probabilities that a user gets, from the picture's file to the label's score.
-async fn check_classification(
-    golden: &Golden,
-    model: &Model,
-    picture: &str,
-    tolerance: Tolerance,
-) -> Result<()> {
-    let labels = golden.names("texts");
-    let scored = model.classify(&decode_picture(picture), &labels, &["{}".to_string()]).await?;
-    for (label, expected) in labels.iter().zip(golden.json["probabilities"][picture].as_array().unwrap()) {
-        let found = scored.iter().find(|scored| scored.label == *label).expect("every label").score;
-        let expected = expected.as_f64().unwrap() as f32;
-        assert!((found - expected).abs() <= tolerance.score, "{picture} {label}: {found} for {expected}");
+async fn compare_classification(with: &Comparison<'_>, clip: &Clip, picture: &str) -> Result<()> {
+    let (model, image) = (with.model, decode_picture(picture));
+    let labels = with.golden.names("texts");
+    let scored = model.classify(&image, &labels, &["{}".to_string()]).await?;
+    let expected = &with.golden.json["probabilities"][picture];
+    for (index, label) in labels.iter().enumerate() {
+        let found = scored.iter().find(|scored| scored.label == *label);
+        let found = found.expect("every label").score;
+        let place = format!("{picture} {label}");
+        with.score("probabilities", &place, found, &expected[index]);
     }
-    let logits: Vec<f32> = {
-        let Network::Clip(clip) = model.network() else { panic!("not a CLIP") };
-        let image = model.embed_image(&decode_picture(picture), true).await?;
-        let scale = to_vec(clip.logit_scale()).await[0];
-        let texts = model.text_vectors(&labels).await?;
-        texts.iter().map(|text| scale * text.iter().zip(&image).map(|(a, b)| a * b).sum::<f32>()).collect()
-    };
-    let key = format!("logits_per_image/{picture}");
-    assert_close(&key, &logits, golden.values(&key), tolerance.logits);
+    let image = model.embed_image(&image, true).await?;
+    let scale = to_vec(clip.logit_scale()).await[0];
+    let texts = model.text_vectors(&labels).await?;
+    let logit = |text: &Vec<f32>| scale * dot(text, &image);
+    let logits: Vec<f32> = texts.iter().map(logit).collect();
+    with.logits_vec(&format!("logits_per_image/{picture}"), &logits);
     Ok(())
 }
 
-async fn check_interpolation(golden: &Golden, placement: &Placement, clip: &Clip, tolerance: Tolerance) {
-    for picture in super::golden::strings(&golden.json["interpolated"]["pictures"]) {
-        let pixels = golden.pixels(&format!("interpolated/pixels/{picture}"), placement);
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+async fn compare_interpolation(with: &Comparison<'_>, clip: &Clip) {
+    for picture in strings(&with.golden.json["interpolated"]["pictures"]) {
+        let pixels = with.golden.pixels(
+            &format!("interpolated/pixels/{picture}"),
+            with.model.placement(),
+        );
         let vision = clip.encode_image_tokens(pixels.clone());
-        golden.compare(&format!("interpolated/vision/{picture}"), vision, tolerance.encoder).await;
-        let embeds = to_vec(normalize(clip.encode_image(pixels))).await;
-        let key = format!("interpolated/image_embeds/{picture}");
-        assert_same_direction(&key, &embeds, golden.values(&key), tolerance.cosine);
+        with.states(&format!("interpolated/vision/{picture}"), vision)
+            .await;
+        let embeds = normalize(clip.encode_image(pixels));
+        with.direction(&format!("interpolated/image_embeds/{picture}"), embeds)
+            .await;
     }
 }

@@ -1,6 +1,7 @@
 //! Reading the golden data: from the file system, or out of the test program in a browser.
 
 use super::tolerance::assert_close;
+use burn::tensor::{Tensor, TensorData};
 use obscura::device::Placement;
 use obscura::image::decode;
 use obscura::kernels::PackedFormat;
@@ -9,7 +10,6 @@ use obscura::nn::Target;
 use obscura::tasks::Model;
 use obscura::weights::{Parsed, TensorInfo, blocks, safetensors};
 use obscura::{Error, Result};
-use burn::tensor::{Tensor, TensorData};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -17,7 +17,10 @@ use std::collections::HashMap;
 /// same layout elsewhere.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn read(path: &str) -> Option<Vec<u8>> {
-    let root = match (std::env::var("OBSCURA_GOLDEN"), path.strip_prefix("golden/")) {
+    let root = match (
+        std::env::var("OBSCURA_GOLDEN"),
+        path.strip_prefix("golden/"),
+    ) {
         (Ok(other), Some(path)) => std::path::Path::new(&other).join(path),
         _ => std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).join(path),
     };
@@ -56,9 +59,15 @@ impl Golden {
         let tensors = table(&bytes).expect("a valid safetensors file");
         let tensors = tensors.into_iter().map(|info| {
             let values = blocks::dequantize(info.format, data(&bytes, &info), info.elements());
-            (info.name.clone(), (info.shape.clone(), values.expect("float values")))
+            (
+                info.name.clone(),
+                (info.shape.clone(), values.expect("float values")),
+            )
         });
-        Self { json: json.expect("valid JSON"), tensors: tensors.collect() }
+        Self {
+            json: json.expect("valid JSON"),
+            tensors: tensors.collect(),
+        }
     }
 
     /// The strings of a list in expected.json.
@@ -68,7 +77,12 @@ impl Golden {
 
     /// The lists of ids of a list in expected.json.
     pub fn ids(&self, key: &str) -> Vec<Vec<u32>> {
-        self.json[key].as_array().expect("lists of ids").iter().map(numbers).collect()
+        self.json[key]
+            .as_array()
+            .expect("lists of ids")
+            .iter()
+            .map(numbers)
+            .collect()
     }
 
     pub fn has(&self, key: &str) -> bool {
@@ -76,18 +90,30 @@ impl Golden {
     }
 
     pub fn values(&self, key: &str) -> &[f32] {
-        &self.tensors.get(key).unwrap_or_else(|| panic!("golden tensor {key}")).1
+        &self
+            .tensors
+            .get(key)
+            .unwrap_or_else(|| panic!("golden tensor {key}"))
+            .1
     }
 
     /// The reference's pixels of a picture, `[1, 3, height, width]`.
     pub fn pixels(&self, key: &str, placement: &Placement) -> Tensor<4> {
-        let (shape, values) = self.tensors.get(key).unwrap_or_else(|| panic!("golden tensor {key}"));
+        let (shape, values) = self
+            .tensors
+            .get(key)
+            .unwrap_or_else(|| panic!("golden tensor {key}"));
         let shape = [1, shape[0], shape[1], shape[2]];
         Tensor::from_data(TensorData::new(values.clone(), shape), &placement.device)
     }
 
     /// Compares a tensor with the golden one of that key.
-    pub async fn compare<const D: usize>(&self, key: &str, ours: Tensor<D>, bound: f32) -> Vec<f32> {
+    pub async fn compare<const D: usize>(
+        &self,
+        key: &str,
+        ours: Tensor<D>,
+        bound: f32,
+    ) -> Vec<f32> {
         let ours = to_vec(ours).await;
         assert_close(key, &ours, self.values(key), bound);
         ours
@@ -96,16 +122,27 @@ impl Golden {
 
 pub fn strings(value: &Value) -> Vec<String> {
     let items = value.as_array().expect("a list of strings");
-    items.iter().map(|item| item.as_str().expect("a string").to_string()).collect()
+    items
+        .iter()
+        .map(|item| item.as_str().expect("a string").to_string())
+        .collect()
 }
 
 pub fn numbers(value: &Value) -> Vec<u32> {
     let items = value.as_array().expect("a list of ids");
-    items.iter().map(|item| item.as_u64().expect("an id") as u32).collect()
+    items
+        .iter()
+        .map(|item| item.as_u64().expect("an id") as u32)
+        .collect()
 }
 
 pub async fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.into_data_async().await.expect("a result").try_to_vec().expect("f32 values")
+    tensor
+        .into_data_async()
+        .await
+        .expect("a result")
+        .try_to_vec()
+        .expect("f32 values")
 }
 
 /// Our own pixels of a picture.

@@ -9,7 +9,11 @@ use burn_wgpu::CubeTensor;
 struct GatherRowsKernel;
 
 /// See [`crate::kernels::gather_rows()`].
-pub fn packed_gather_rows(words: CubeTensor, indices: CubeTensor, shape: PackedShape) -> CubeTensor {
+pub fn packed_gather_rows(
+    words: CubeTensor,
+    indices: CubeTensor,
+    shape: PackedShape,
+) -> CubeTensor {
     let indices = burn_wgpu::into_contiguous(indices);
     let count = indices.meta.shape()[0];
     let output = empty_like(&words, [count, shape.columns]);
@@ -19,7 +23,10 @@ pub fn packed_gather_rows(words: CubeTensor, indices: CubeTensor, shape: PackedS
         ("load_weight", load_vector(shape)),
     ];
     let groups = [shape.columns.div_ceil(4 * 64), count, 1];
-    Wgsl::<GatherRowsKernel>::new(include_str!("gather_rows.wgsl"), values)
-        .launch(groups, [64, 1], &[&words, &indices, &output]);
+    Wgsl::<GatherRowsKernel>::new(include_str!("gather_rows.wgsl"), values).launch(
+        groups,
+        [64, 1],
+        &[&words, &indices, &output],
+    );
     output
 }

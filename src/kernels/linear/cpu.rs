@@ -32,8 +32,16 @@ pub fn packed_linear(
     let input: &[f32] = input.as_slice().expect("a contiguous f32 input");
     let words: &[i32] = words.as_slice().expect("contiguous words");
     let bias = bias.to_contiguous();
-    let bias = epilogue.bias.then(|| bias.as_slice::<f32>().expect("a contiguous f32 bias"));
-    let output = linear(input, bytemuck::cast_slice(words), bias, shape, epilogue.activation);
+    let bias = epilogue
+        .bias
+        .then(|| bias.as_slice::<f32>().expect("a contiguous f32 bias"));
+    let output = linear(
+        input,
+        bytemuck::cast_slice(words),
+        bias,
+        shape,
+        epilogue.activation,
+    );
     let rows = output.len() / shape.rows;
     FlexTensor::from_data(TensorData::new(output, [rows, shape.rows]))
 }
@@ -46,8 +54,18 @@ pub fn linear(
     shape: PackedShape,
     activation: Activation,
 ) -> Vec<f32> {
-    let job = Job { rows: input.len() / shape.columns, words, bias, shape, activation };
-    if job.rows <= FEW_ROWS { job.few_rows(input) } else { job.many_rows(input) }
+    let job = Job {
+        rows: input.len() / shape.columns,
+        words,
+        bias,
+        shape,
+        activation,
+    };
+    if job.rows <= FEW_ROWS {
+        job.few_rows(input)
+    } else {
+        job.many_rows(input)
+    }
 }
 
 struct Job<'a> {
@@ -62,9 +80,13 @@ impl Job<'_> {
     /// One dot product per output. Results are gathered column by column, `[columns, rows]`.
     fn few_rows(&self, input: &[f32]) -> Vec<f32> {
         let mut by_column = vec![0.0; self.shape.rows * self.rows];
-        for_each_chunk(&mut by_column, FEW_ROWS_COLUMNS * self.rows, |chunk, sums| {
-            vectorised::dot_columns(self, input, chunk * FEW_ROWS_COLUMNS, sums);
-        });
+        for_each_chunk(
+            &mut by_column,
+            FEW_ROWS_COLUMNS * self.rows,
+            |chunk, sums| {
+                vectorised::dot_columns(self, input, chunk * FEW_ROWS_COLUMNS, sums);
+            },
+        );
         let mut output = vec![0.0; by_column.len()];
         let columns = self.shape.rows;
         for (row, output) in output.chunks_exact_mut(columns).enumerate() {
@@ -154,8 +176,17 @@ mod portable {
         for start in (0..depth).step_by(PANEL_DEPTH) {
             let length = PANEL_DEPTH.min(depth - start);
             for column in 0..columns {
-                decode(job.words, job.shape, first + column, start, &mut decoded[..length]);
-                for (slot, value) in weights.chunks_exact_mut(TILE_COLUMNS).zip(&decoded[..length]) {
+                decode(
+                    job.words,
+                    job.shape,
+                    first + column,
+                    start,
+                    &mut decoded[..length],
+                );
+                for (slot, value) in weights
+                    .chunks_exact_mut(TILE_COLUMNS)
+                    .zip(&decoded[..length])
+                {
                     slot[column] = *value;
                 }
             }
@@ -180,11 +211,8 @@ mod portable {
         for (input, weight) in inputs.zip(weights.chunks_exact(TILE_COLUMNS)) {
             for row in 0..TILE_ROWS {
                 for column in 0..TILE_COLUMNS {
-                    registers[row][column] = multiply_add::<FUSED>(
-                        input[row],
-                        weight[column],
-                        registers[row][column],
-                    );
+                    registers[row][column] =
+                        multiply_add::<FUSED>(input[row], weight[column], registers[row][column]);
                 }
             }
         }
@@ -195,13 +223,24 @@ mod portable {
 
     /// Dot products of every input row with each weight row from `first` on: `[columns, rows]`.
     #[inline(always)]
-    pub fn dot_columns<const FUSED: bool>(job: &Job, input: &[f32], first: usize, sums: &mut [f32]) {
+    pub fn dot_columns<const FUSED: bool>(
+        job: &Job,
+        input: &[f32],
+        first: usize,
+        sums: &mut [f32],
+    ) {
         let depth = job.shape.columns;
         let mut decoded = [0.0; PANEL_DEPTH];
         for (column, sums) in sums.chunks_exact_mut(job.rows).enumerate() {
             for start in (0..depth).step_by(PANEL_DEPTH) {
                 let length = PANEL_DEPTH.min(depth - start);
-                decode(job.words, job.shape, first + column, start, &mut decoded[..length]);
+                decode(
+                    job.words,
+                    job.shape,
+                    first + column,
+                    start,
+                    &mut decoded[..length],
+                );
                 for (row, sum) in input.chunks_exact(depth).zip(sums.iter_mut()) {
                     *sum += dot::<FUSED>(&row[start..start + length], &decoded[..length]);
                 }
@@ -215,8 +254,12 @@ mod portable {
         const LANES: usize = 16;
         let mut lanes = [0.0_f32; LANES];
         let (left, right) = (left.chunks_exact(LANES), right.chunks_exact(LANES));
-        let tail: f32 =
-            left.remainder().iter().zip(right.remainder()).map(|(a, b)| a * b).sum();
+        let tail: f32 = left
+            .remainder()
+            .iter()
+            .zip(right.remainder())
+            .map(|(a, b)| a * b)
+            .sum();
         for (left, right) in left.zip(right) {
             for lane in 0..LANES {
                 lanes[lane] = multiply_add::<FUSED>(left[lane], right[lane], lanes[lane]);
@@ -235,12 +278,12 @@ mod portable {
         }
         match job.activation {
             Activation::None => {}
-            Activation::Gelu => {
-                values.iter_mut().for_each(|value| *value = Activation::Gelu.apply(*value))
-            }
-            Activation::QuickGelu => {
-                values.iter_mut().for_each(|value| *value = Activation::QuickGelu.apply(*value))
-            }
+            Activation::Gelu => values
+                .iter_mut()
+                .for_each(|value| *value = Activation::Gelu.apply(*value)),
+            Activation::QuickGelu => values
+                .iter_mut()
+                .for_each(|value| *value = Activation::QuickGelu.apply(*value)),
         }
     }
 }

@@ -37,10 +37,19 @@ pub fn packed_linear(
         ("outputs", shape.rows.to_string()),
         ("weight_element", weight_element(shape.format).to_string()),
         ("load_weight", load_vector(shape)),
-        ("bias", if epilogue.bias { "bias[column]" } else { "0.0" }.to_string()),
+        (
+            "bias",
+            if epilogue.bias { "bias[column]" } else { "0.0" }.to_string(),
+        ),
         // A binding that a shader does not read is no part of its layout.
-        ("bias_binding", if epilogue.bias { BIAS_BINDING } else { "" }.to_string()),
-        ("activation", activation_name(epilogue.activation).to_string()),
+        (
+            "bias_binding",
+            if epilogue.bias { BIAS_BINDING } else { "" }.to_string(),
+        ),
+        (
+            "activation",
+            activation_name(epilogue.activation).to_string(),
+        ),
     ];
     let all = [&input, &words, &output, &bias];
     let buffers = if epilogue.bias { &all[..] } else { &all[..3] };
@@ -49,10 +58,24 @@ pub fn packed_linear(
         let groups = shape.rows.div_ceil(VECTOR_COLUMNS);
         // WebGPU allows 65,535 groups in a dimension, fewer than a large vocabulary may need.
         let groups = [groups.min(32_768), groups.div_ceil(32_768), 1];
-        Wgsl::<VectorKernel>::new(concat!(include_str!("vector.wgsl"), include_str!("../activation.wgsl")), values).launch(groups, [64, 1], buffers);
+        Wgsl::<VectorKernel>::new(
+            concat!(
+                include_str!("vector.wgsl"),
+                include_str!("../activation.wgsl")
+            ),
+            values,
+        )
+        .launch(groups, [64, 1], buffers);
     } else {
         let groups = [shape.rows.div_ceil(TILE), rows.div_ceil(TILE), 1];
-        Wgsl::<RowsKernel>::new(concat!(include_str!("rows.wgsl"), include_str!("../activation.wgsl")), values).launch(groups, [8, 8], buffers);
+        Wgsl::<RowsKernel>::new(
+            concat!(
+                include_str!("rows.wgsl"),
+                include_str!("../activation.wgsl")
+            ),
+            values,
+        )
+        .launch(groups, [8, 8], buffers);
     }
     output
 }

@@ -17,7 +17,10 @@ pub fn top_logits(logits: CubeTensor, watched: CubeTensor, count: usize) -> Cube
         ("count", count.to_string()),
         ("watched", watched_count.to_string()),
     ];
-    Wgsl::<TopLogitsKernel>::new(include_str!("top_logits.wgsl"), values)
-        .launch([rows, 1, 1], [256, 1], &[&logits, &watched, &output]);
+    Wgsl::<TopLogitsKernel>::new(include_str!("top_logits.wgsl"), values).launch(
+        [rows, 1, 1],
+        [256, 1],
+        &[&logits, &watched, &output],
+    );
     output
 }
