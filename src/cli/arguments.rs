@@ -1,6 +1,7 @@
 //! What can be asked on the command line; the comments are the help texts.
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use obscura::Result;
 use obscura::device::DevicePreference;
 use obscura::generate::GenerationOptions;
 use obscura::nn::Dtype;
@@ -85,6 +86,17 @@ pub enum Command {
     Convert(Convert),
     /// Show what a model file holds
     Inspect(Inspect),
+}
+
+impl Command {
+    /// Refuses values that no model can make sense of, before one is loaded.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Command::Caption(caption) => caption.options().check(),
+            Command::Answer(answer) => answer.generation.options().check(),
+            _ => Ok(()),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

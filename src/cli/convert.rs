@@ -21,8 +21,11 @@ pub fn convert(command: &Convert, common: &Common) -> Result<()> {
     let bar = progress::bytes("converting", source.bytes());
     let written = write_gguf(&source, file, common.dtype(), |bytes| bar.inc(bytes));
     bar.finish_and_clear();
-    let written = written.inspect_err(|_| drop(std::fs::remove_file(&partial)))?;
-    std::fs::rename(&partial, output).map_err(cannot_write)?;
+    let finished = written.and_then(|written| {
+        std::fs::rename(&partial, output).map_err(cannot_write)?;
+        Ok(written)
+    });
+    let written = finished.inspect_err(|_| drop(std::fs::remove_file(&partial)))?;
     let value = json!({
         "output": output, "bytes": written.bytes, "tensors": written.tensors, "formats": written.formats,
     });

@@ -14,6 +14,10 @@ use std::process::ExitCode;
 /// Runs the command that the process's arguments name. Exit code 1 is a failure, 2 bad usage.
 pub fn run() -> ExitCode {
     let arguments = Arguments::parse();
+    if let Err(error) = arguments.command.check() {
+        eprintln!("error: {}", with_flag(&error.to_string()));
+        return ExitCode::from(2);
+    }
     let common = &arguments.common;
     let result = match &arguments.command {
         Command::Caption(command) => tasks::caption(command, common),
@@ -27,8 +31,26 @@ pub fn run() -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {error}");
+            eprintln!("error: {}", with_flag(&error.to_string()));
             ExitCode::FAILURE
         }
     }
+}
+
+/// The library names options as JavaScript does. At the head of a message that becomes the flag.
+fn with_flag(message: &str) -> String {
+    const FLAGS: [(&str, &str); 7] = [
+        ("maxNewTokens", "--max-new-tokens"),
+        ("minLength", "--min-length"),
+        ("numBeams", "--beams"),
+        ("lengthPenalty", "--length-penalty"),
+        ("temperature", "--temperature"),
+        ("topP", "--top-p"),
+        ("repetitionPenalty", "--repetition-penalty"),
+    ];
+    let replaced = FLAGS.iter().find_map(|(name, flag)| {
+        let rest = message.strip_prefix(name)?;
+        rest.starts_with(' ').then(|| format!("{flag}{rest}"))
+    });
+    replaced.unwrap_or_else(|| message.to_string())
 }

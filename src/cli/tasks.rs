@@ -14,7 +14,6 @@ use std::path::{Path, PathBuf};
 /// Captions each picture.
 pub fn caption(command: &Caption, common: &Common) -> Result<()> {
     let options = command.options();
-    options.check()?;
     each_image(
         &command.model,
         &command.images,
@@ -117,7 +116,6 @@ pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
 /// Answers a question about one picture or a series of frames.
 pub fn answer(command: &Answer, common: &Common) -> Result<()> {
     let options = command.generation.options();
-    options.check()?;
     let images = command
         .images
         .iter()

@@ -5,9 +5,11 @@
 //! implementation of the device that the tensors live on.
 
 pub mod activation;
+pub mod attention;
 pub mod gather_rows;
 pub mod linear;
 pub mod packed;
+mod simd;
 pub mod top_logits;
 mod wgsl;
 
@@ -47,6 +49,14 @@ pub trait Kernels: Backend {
         watched: IntTensor<Self>,
         count: usize,
     ) -> FloatTensor<Self>;
+
+    /// See [`attention`].
+    fn softmax_attention(
+        queries: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        causal: bool,
+    ) -> FloatTensor<Self>;
 }
 
 impl Kernels for Flex {
@@ -71,6 +81,15 @@ impl Kernels for Flex {
     fn top_logits(logits: FlexTensor, watched: FlexTensor, count: usize) -> FlexTensor {
         top_logits::cpu::top_logits(logits, watched, count)
     }
+
+    fn softmax_attention(
+        queries: FlexTensor,
+        keys: FlexTensor,
+        values: FlexTensor,
+        causal: bool,
+    ) -> FlexTensor {
+        attention::cpu::attention(queries, keys, values, causal)
+    }
 }
 
 impl Kernels for CubeBackend {
@@ -94,6 +113,15 @@ impl Kernels for CubeBackend {
 
     fn top_logits(logits: CubeTensor, watched: CubeTensor, count: usize) -> CubeTensor {
         top_logits::gpu::top_logits(logits, watched, count)
+    }
+
+    fn softmax_attention(
+        queries: CubeTensor,
+        keys: CubeTensor,
+        values: CubeTensor,
+        causal: bool,
+    ) -> CubeTensor {
+        attention::gpu::attention(queries, keys, values, causal)
     }
 }
 
@@ -163,6 +191,33 @@ pub fn top_logits(logits: Tensor<2>, watched: Tensor<2, Int>, count: usize) -> T
         logits.into_dispatch(),
         watched.into_dispatch(),
         count,
+    ))
+}
+
+/// `softmax(Q Kᵀ / sqrt(width)) V`, all of `[batch, heads, tokens, width]`. With `causal`, a token
+/// sees itself and those before it; queries and keys are then the same tokens.
+pub fn attention(
+    queries: Tensor<4>,
+    keys: Tensor<4>,
+    values: Tensor<4>,
+    causal: bool,
+) -> Tensor<4> {
+    let [batch, heads, tokens, width] = queries.dims();
+    assert_eq!(
+        [batch, heads, width],
+        [keys.dims()[0], keys.dims()[1], keys.dims()[3]],
+        "batch, heads, width"
+    );
+    assert_eq!(keys.dims(), values.dims(), "keys and values");
+    assert!(
+        !causal || keys.dims()[2] == tokens,
+        "causal attention is among the same tokens"
+    );
+    Tensor::from_dispatch(<Dispatch as Kernels>::softmax_attention(
+        queries.into_dispatch(),
+        keys.into_dispatch(),
+        values.into_dispatch(),
+        causal,
     ))
 }
 

@@ -5,6 +5,8 @@
 //! keep ggml's order, so a `Q4` word holds elements `4i..4i+4` of its block in the low nibbles and
 //! `16+4i..16+4i+4` in the high ones.
 
+use crate::weights::Format;
+use crate::weights::blocks::{dequantize_into, quantize};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 /// Values per block of the quantized formats, as in ggml.
@@ -98,12 +100,12 @@ impl PackedMatrix {
                 }))
             }),
             PackedFormat::Q8 => {
-                let blocks = crate::weights::blocks::quantize(crate::weights::Format::Q8_0, values)
+                let blocks = quantize(Format::Q8_0, values)
                     .expect("whole blocks were asserted by the shape");
                 split_blocks(&blocks, 32)
             }
             PackedFormat::Q4 => {
-                let blocks = crate::weights::blocks::quantize(crate::weights::Format::Q4_0, values)
+                let blocks = quantize(Format::Q4_0, values)
                     .expect("whole blocks were asserted by the shape");
                 split_blocks(&blocks, 16)
             }
@@ -191,11 +193,8 @@ pub fn decode(words: &[u32], shape: PackedShape, row: usize, start: usize, out: 
             }
         }
         PackedFormat::F16 => {
-            let halves: &[half::f16] = bytemuck::cast_slice(row_words);
-            half::slice::HalfFloatSliceExt::convert_to_f32_slice(
-                &halves[start..start + out.len()],
-                out,
-            );
+            let halves: &[u16] = bytemuck::cast_slice(row_words);
+            decode_halves(&halves[start..start + out.len()], out);
         }
         PackedFormat::Q8 => {
             let scales = row_scales(words, shape, row);
@@ -224,6 +223,13 @@ pub fn decode(words: &[u32], shape: PackedShape, row: usize, start: usize, out: 
             }
         }
     }
+}
+
+/// Kept out of [`decode`], whose other loops are the faster for it.
+#[inline(never)]
+fn decode_halves(halves: &[u16], out: &mut [f32]) {
+    let bytes = bytemuck::cast_slice(halves);
+    dequantize_into(Format::F16, bytes, out).expect("as many halves as values");
 }
 
 /// The bits of the scales of one row's blocks.

@@ -1,8 +1,8 @@
 //! Scaled dot-product attention (Vaswani et al., arXiv 1706.03762) over heads, and the keys and
 //! values that are kept between calls.
 
-use crate::kernels::ids_tensor;
-use burn::tensor::{Tensor, module::attention, ops::AttentionModuleOptions};
+use crate::kernels::{self, ids_tensor};
+use burn::tensor::Tensor;
 
 /// Keys and values, `[batch, heads, tokens, head width]` each.
 #[derive(Debug, Clone)]
@@ -68,12 +68,8 @@ pub fn merge_heads(input: Tensor<4>) -> Tensor<3> {
 /// `softmax(Q Kᵀ / sqrt(head width)) V`, `[batch, heads, tokens, head width]` throughout. With
 /// `causal`, a token sees itself and those before it; queries and keys are then the same tokens.
 pub fn attend(queries: Tensor<4>, context: KeysValues, causal: bool) -> Tensor<4> {
-    let causal = causal && queries.dims()[2] > 1;
-    let options = AttentionModuleOptions {
-        is_causal: causal,
-        ..Default::default()
-    };
-    attention(queries, context.keys, context.values, None, None, options)
+    let causal = causal && queries.dims()[2] > 1; // a single new token sees all before it
+    kernels::attention(queries, context.keys, context.values, causal)
 }
 
 /// [`attend`] to a context that all batch entries may share: a context of batch 1 is not repeated,

@@ -1,18 +1,11 @@
 //! Packed linear layers on the CPU: a register tile over decoded weight panels for many rows, a
-//! decoded dot product for few. Plain Rust that LLVM vectorises for the instruction set at hand:
-//! SIMD128 in wasm, AVX2 with FMA on x86-64 where it is found at run time, NEON on aarch64.
+//! dot product with each decoded weight row for few.
 
+use crate::kernels::simd::{TILE_COLUMNS, TILE_ROWS, for_each_chunk, pack_rows, vectorised};
 use crate::kernels::{Activation, Epilogue, PackedShape, packed::decode};
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 
-/// Rows and columns of the register tile: accumulators fill the vector registers but a few.
-#[cfg(target_arch = "x86_64")]
-const TILE: (usize, usize) = (6, 16);
-#[cfg(not(target_arch = "x86_64"))]
-const TILE: (usize, usize) = (4, 8);
-const TILE_ROWS: usize = TILE.0;
-const TILE_COLUMNS: usize = TILE.1;
 /// Depth of a decoded panel: it stays in the first-level cache while all rows pass over it.
 const PANEL_DEPTH: usize = 256;
 /// Up to here a dot product per output beats filling the tile with padding.
@@ -84,7 +77,7 @@ impl Job<'_> {
             &mut by_column,
             FEW_ROWS_COLUMNS * self.rows,
             |chunk, sums| {
-                vectorised::dot_columns(self, input, chunk * FEW_ROWS_COLUMNS, sums);
+                dot_columns(self, input, chunk * FEW_ROWS_COLUMNS, sums);
             },
         );
         let mut output = vec![0.0; by_column.len()];
@@ -93,7 +86,7 @@ impl Job<'_> {
             for (column, value) in output.iter_mut().enumerate() {
                 *value = by_column[column * self.rows + row];
             }
-            vectorised::epilogue(self, 0, output);
+            epilogue(self, output);
         }
         output
     }
@@ -106,8 +99,8 @@ impl Job<'_> {
         let panels = self.shape.rows.div_ceil(TILE_COLUMNS);
         let panel_length = padded_rows * TILE_COLUMNS;
         let mut by_panel = vec![0.0; panels * panel_length];
-        for_each_chunk(&mut by_panel, panel_length, |panel, sums| {
-            vectorised::panel(self, &tiles, panel * TILE_COLUMNS, sums);
+        for_each_chunk(&mut by_panel, panel_length, |index, sums| {
+            panel(self, &tiles, index * TILE_COLUMNS, sums);
         });
         let mut output = vec![0.0; self.rows * self.shape.rows];
         for_each_chunk(&mut output, self.shape.rows, |row, output| {
@@ -115,56 +108,21 @@ impl Job<'_> {
                 let start = panel * panel_length + row * TILE_COLUMNS;
                 values.copy_from_slice(&by_panel[start..start + values.len()]);
             }
-            vectorised::epilogue(self, 0, output);
+            epilogue(self, output);
         });
         output
     }
 }
 
-/// Rearranges rows into tiles of [`TILE_ROWS`], each `[columns, TILE_ROWS]`, zero-padded at the end.
-fn pack_rows(input: &[f32], columns: usize) -> Vec<f32> {
-    let rows = input.len() / columns;
-    let mut tiles = vec![0.0; rows.next_multiple_of(TILE_ROWS) * columns];
-    for (rows, tile) in input
-        .chunks(TILE_ROWS * columns)
-        .zip(tiles.chunks_exact_mut(TILE_ROWS * columns))
-    {
-        for (lane, row) in rows.chunks_exact(columns).enumerate() {
-            for (slot, value) in tile.chunks_exact_mut(TILE_ROWS).zip(row) {
-                slot[lane] = *value;
-            }
-        }
-    }
-    tiles
-}
-
-/// Calls `work(index, chunk)` for every chunk, on all cores where there are threads.
-fn for_each_chunk(
-    values: &mut [f32],
-    length: usize,
-    work: impl Fn(usize, &mut [f32]) + Send + Sync,
-) {
-    #[cfg(feature = "threads")]
-    {
-        use rayon::prelude::*;
-        let chunks = values.par_chunks_mut(length).enumerate();
-        chunks.for_each(|(index, chunk)| work(index, chunk));
-    }
-    #[cfg(not(feature = "threads"))]
-    for (index, chunk) in values.chunks_mut(length).enumerate() {
-        work(index, chunk);
-    }
-}
+vectorised!(panel(job: &Job, tiles: &[f32], first: usize, sums: &mut [f32]));
+vectorised!(dot_columns(job: &Job, input: &[f32], first: usize, sums: &mut [f32]));
+vectorised!(epilogue(job: &Job, values: &mut [f32]));
 
 /// The inner loops, written once and compiled for each instruction set.
 mod portable {
     use super::*;
-
-    /// `a * b + c`, fused where the instruction set has it.
-    #[inline(always)]
-    fn multiply_add<const FUSED: bool>(a: f32, b: f32, c: f32) -> f32 {
-        if FUSED { a.mul_add(b, c) } else { a * b + c }
-    }
+    use crate::kernels::PackedFormat;
+    use crate::kernels::simd::{add_tile, dot};
 
     /// Sums of [`TILE_COLUMNS`] columns from `first` on, for all rows: `[padded rows, TILE_COLUMNS]`.
     #[inline(always)]
@@ -199,28 +157,6 @@ mod portable {
         }
     }
 
-    /// `sums += tileᵀ · weights`: `[depth, TILE_ROWS]` and `[depth, TILE_COLUMNS]` give
-    /// `[TILE_ROWS, TILE_COLUMNS]`, held in registers all along.
-    #[inline(always)]
-    fn add_tile<const FUSED: bool>(tile: &[f32], weights: &[f32], sums: &mut [f32]) {
-        let mut registers = [[0.0_f32; TILE_COLUMNS]; TILE_ROWS];
-        for (register, sums) in registers.iter_mut().zip(sums.chunks_exact(TILE_COLUMNS)) {
-            register.copy_from_slice(sums);
-        }
-        let inputs = tile.chunks_exact(TILE_ROWS);
-        for (input, weight) in inputs.zip(weights.chunks_exact(TILE_COLUMNS)) {
-            for row in 0..TILE_ROWS {
-                for column in 0..TILE_COLUMNS {
-                    registers[row][column] =
-                        multiply_add::<FUSED>(input[row], weight[column], registers[row][column]);
-                }
-            }
-        }
-        for (register, sums) in registers.iter().zip(sums.chunks_exact_mut(TILE_COLUMNS)) {
-            sums.copy_from_slice(register);
-        }
-    }
-
     /// Dot products of every input row with each weight row from `first` on: `[columns, rows]`.
     #[inline(always)]
     pub fn dot_columns<const FUSED: bool>(
@@ -229,50 +165,46 @@ mod portable {
         first: usize,
         sums: &mut [f32],
     ) {
-        let depth = job.shape.columns;
+        // One copy of the loop for each format: with the choice inside, it does not vectorise.
+        macro_rules! dot_as {
+            ($($format:ident),*) => {
+                match job.shape.format {
+                    $(PackedFormat::$format => {
+                        let shape = PackedShape { format: PackedFormat::$format, ..job.shape };
+                        dot_columns_of::<FUSED>(job, shape, input, first, sums)
+                    })*
+                }
+            };
+        }
+        dot_as!(F32, F16, Q8, Q4)
+    }
+
+    #[inline(always)]
+    fn dot_columns_of<const FUSED: bool>(
+        job: &Job,
+        shape: PackedShape,
+        input: &[f32],
+        first: usize,
+        sums: &mut [f32],
+    ) {
+        let depth = shape.columns;
         let mut decoded = [0.0; PANEL_DEPTH];
         for (column, sums) in sums.chunks_exact_mut(job.rows).enumerate() {
             for start in (0..depth).step_by(PANEL_DEPTH) {
-                let length = PANEL_DEPTH.min(depth - start);
-                decode(
-                    job.words,
-                    job.shape,
-                    first + column,
-                    start,
-                    &mut decoded[..length],
-                );
+                let decoded = &mut decoded[..PANEL_DEPTH.min(depth - start)];
+                decode(job.words, shape, first + column, start, decoded);
                 for (row, sum) in input.chunks_exact(depth).zip(sums.iter_mut()) {
-                    *sum += dot::<FUSED>(&row[start..start + length], &decoded[..length]);
+                    *sum += dot::<FUSED>(&row[start..start + decoded.len()], decoded);
                 }
             }
         }
     }
 
-    /// A dot product in 16 independent sums, enough to hide the latency of the additions.
+    /// Adds the bias to a row and applies the activation, in place.
     #[inline(always)]
-    fn dot<const FUSED: bool>(left: &[f32], right: &[f32]) -> f32 {
-        const LANES: usize = 16;
-        let mut lanes = [0.0_f32; LANES];
-        let (left, right) = (left.chunks_exact(LANES), right.chunks_exact(LANES));
-        let tail: f32 = left
-            .remainder()
-            .iter()
-            .zip(right.remainder())
-            .map(|(a, b)| a * b)
-            .sum();
-        for (left, right) in left.zip(right) {
-            for lane in 0..LANES {
-                lanes[lane] = multiply_add::<FUSED>(left[lane], right[lane], lanes[lane]);
-            }
-        }
-        lanes.iter().sum::<f32>() + tail
-    }
-
-    /// Adds the bias from column `first` on and applies the activation, in place.
-    #[inline(always)]
-    pub fn epilogue(job: &Job, first: usize, values: &mut [f32]) {
+    pub fn epilogue<const FUSED: bool>(job: &Job, values: &mut [f32]) {
         if let Some(bias) = job.bias {
-            for (value, bias) in values.iter_mut().zip(&bias[first..]) {
+            for (value, bias) in values.iter_mut().zip(bias) {
                 *value += bias;
             }
         }
@@ -285,59 +217,5 @@ mod portable {
                 .iter_mut()
                 .for_each(|value| *value = Activation::QuickGelu.apply(*value)),
         }
-    }
-}
-
-/// [`portable`], entered through the best instruction set of this machine.
-#[cfg(target_arch = "x86_64")]
-mod vectorised {
-    use super::*;
-
-    /// Defines `name`, which runs `portable::name` with AVX2 and FMA where the machine has them.
-    macro_rules! dispatch {
-        ($name:ident, $avx2:path, $baseline:path, ($($argument:ident: $type:ty),*)) => {
-            pub fn $name($($argument: $type),*) {
-                #[target_feature(enable = "avx2,fma,f16c")]
-                fn avx2($($argument: $type),*) {
-                    $avx2($($argument),*)
-                }
-                if is_x86_feature_detected!("avx2")
-                    && is_x86_feature_detected!("fma")
-                    && is_x86_feature_detected!("f16c")
-                {
-                    // SAFETY: the three features that `avx2` is compiled for were just detected.
-                    unsafe { avx2($($argument),*) }
-                } else {
-                    $baseline($($argument),*)
-                }
-            }
-        };
-    }
-
-    dispatch!(panel, portable::panel::<true>, portable::panel::<false>,
-        (job: &Job, tiles: &[f32], first: usize, sums: &mut [f32]));
-    dispatch!(dot_columns, portable::dot_columns::<true>, portable::dot_columns::<false>,
-        (job: &Job, input: &[f32], first: usize, sums: &mut [f32]));
-    dispatch!(epilogue, portable::epilogue, portable::epilogue,
-        (job: &Job, first: usize, values: &mut [f32]));
-}
-
-/// [`portable`] as it is: the target's baseline already has all the vector instructions we use.
-#[cfg(not(target_arch = "x86_64"))]
-mod vectorised {
-    use super::*;
-
-    const FUSED: bool = cfg!(target_arch = "aarch64");
-
-    pub fn panel(job: &Job, tiles: &[f32], first: usize, sums: &mut [f32]) {
-        portable::panel::<FUSED>(job, tiles, first, sums)
-    }
-
-    pub fn dot_columns(job: &Job, input: &[f32], first: usize, sums: &mut [f32]) {
-        portable::dot_columns::<FUSED>(job, input, first, sums)
-    }
-
-    pub fn epilogue(job: &Job, first: usize, values: &mut [f32]) {
-        portable::epilogue(job, first, values)
     }
 }
