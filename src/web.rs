@@ -354,7 +354,7 @@ fn from_object<T: DeserializeOwned + Default>(value: &JsValue) -> Result<T> {
     let text = JSON::stringify(value)
         .ok()
         .and_then(|text| text.as_string())
-        .unwrap_or_default();
+        .ok_or_else(|| Error::BadInput("the options have no JSON form".to_string()))?;
     serde_json::from_str(&text)
         .map_err(|error| Error::BadInput(format!("unusable options {text}: {error}")))
 }

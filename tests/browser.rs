@@ -33,8 +33,16 @@ async fn gpu(test: &str) -> Option<Placement> {
 }
 
 async fn check_models(placement: &Placement) {
-    for (name, class) in parity::MODELS {
-        parity::check(name, name, class, placement.clone())
+    for name in parity::MODELS {
+        parity::check(name, name, placement.clone())
+            .await
+            .expect("no error");
+    }
+}
+
+async fn check_quantized_models(placement: &Placement) {
+    for name in parity::QUANTIZED_MODELS {
+        parity::check_quantized(name, placement)
             .await
             .expect("no error");
     }
@@ -44,6 +52,7 @@ async fn check_models(placement: &Placement) {
 async fn kernels_on_the_cpu_equal_their_definitions() {
     let cpu = Placement::cpu();
     kernels::check_linear(&cpu).await;
+    kernels::check_attention(&cpu).await;
     kernels::check_gather_rows(&cpu).await;
     kernels::check_top_logits(&cpu).await;
 }
@@ -56,8 +65,9 @@ async fn linear_layers_on_webgpu_equal_their_definition() {
 }
 
 #[wasm_bindgen_test]
-async fn lookups_on_webgpu_equal_their_definitions() {
-    if let Some(gpu) = gpu("lookups").await {
+async fn attention_and_lookups_on_webgpu_equal_their_definitions() {
+    if let Some(gpu) = gpu("attention and lookups").await {
+        kernels::check_attention(&gpu).await;
         kernels::check_gather_rows(&gpu).await;
         kernels::check_top_logits(&gpu).await;
     }
@@ -72,6 +82,14 @@ async fn every_model_on_the_cpu_equals_the_reference() {
 async fn every_model_on_webgpu_equals_the_reference() {
     if let Some(gpu) = gpu("parity").await {
         check_models(&gpu).await;
+    }
+}
+
+#[wasm_bindgen_test]
+async fn quantized_models_stay_within_their_bounds_on_both_devices() {
+    check_quantized_models(&Placement::cpu()).await;
+    if let Some(gpu) = gpu("quantized models").await {
+        check_quantized_models(&gpu).await;
     }
 }
 

@@ -3,13 +3,18 @@
 
 mod kernels;
 
-use kernels::{check_gather_rows, check_linear, check_top_logits};
+use kernels::{check_attention, check_gather_rows, check_linear, check_top_logits};
 use obscura::device::{self, DevicePreference, Placement};
 use pollster::block_on;
 
 #[test]
 fn linear_layers_on_the_cpu_equal_their_definition() {
     block_on(check_linear(&Placement::cpu()));
+}
+
+#[test]
+fn attention_on_the_cpu_equals_its_definition() {
+    block_on(check_attention(&Placement::cpu()));
 }
 
 #[test]
@@ -30,6 +35,7 @@ fn all_kernels_on_the_gpu_equal_their_definitions() {
     };
     block_on(async {
         check_linear(&placement).await;
+        check_attention(&placement).await;
         check_gather_rows(&placement).await;
         check_top_logits(&placement).await;
     });

@@ -1,25 +1,24 @@
-//! Parity with the reference on the host: the CPU, and the GPU where there is one.
+//! Parity with the reference on the host: the CPU, and the GPU where there is one. Every test prints
+//! its worst errors (`cargo test --test parity_native -- --nocapture`).
 #![cfg(not(target_arch = "wasm32"))]
 
 mod parity;
 
 use obscura::device::{self, DevicePreference, Placement};
-use parity::{Check, MODELS, check};
+use obscura::load::{self, convert};
+use obscura::nn::Dtype;
+use obscura::tasks::{Model, Network};
+use parity::golden::{decode_picture, to_vec};
+use parity::tolerance::relative_error;
+use parity::{MODELS, QUANTIZED_MODELS, check, check_quantized};
 use pollster::block_on;
-
-fn check_on(placement: &Placement, name: &str) {
-    let (_, class) = MODELS
-        .into_iter()
-        .find(|(model, _)| *model == name)
-        .expect("a golden model");
-    block_on(check(name, name, class, placement.clone())).expect("no error");
-}
+use std::path::Path;
 
 macro_rules! models {
     ($($test:ident: $name:literal),*) => {$(
         #[test]
         fn $test() {
-            check_on(&Placement::cpu(), $name);
+            block_on(check($name, $name, Placement::cpu())).expect("no error");
         }
     )*};
 }
@@ -35,12 +34,15 @@ models! {
 
 #[test]
 fn one_file_with_all_of_blips_heads_equals_each_of_its_parts() {
-    for (part, class) in [
-        ("blip-caption", Check::Caption),
-        ("blip-retrieval", Check::Retrieval),
-        ("blip-vqa", Check::Answer),
-    ] {
-        block_on(check(part, "blip-all", class, Placement::cpu())).expect("no error");
+    for part in ["blip-caption", "blip-retrieval", "blip-vqa"] {
+        block_on(check(part, "blip-all", Placement::cpu())).expect("no error");
+    }
+}
+
+#[test]
+fn quantized_models_stay_within_their_bounds() {
+    for name in QUANTIZED_MODELS {
+        block_on(check_quantized(name, &Placement::cpu())).expect("no error");
     }
 }
 
@@ -50,7 +52,63 @@ fn every_model_on_the_gpu_equals_the_reference() {
         Ok(placement) => placement,
         Err(error) => return eprintln!("skipped: {error}"),
     };
-    for (name, _) in MODELS {
-        check_on(&placement, name);
+    for name in MODELS {
+        block_on(check(name, name, placement.clone())).expect("no error");
+    }
+    for name in QUANTIZED_MODELS {
+        block_on(check_quantized(name, &placement)).expect("no error");
+    }
+}
+
+/// A converted file holds position embeddings in half precision; a folder's are not rounded.
+#[test]
+fn a_converted_file_gives_what_converting_on_load_gives() {
+    for name in ["clip-quick", "blip-caption-untied", "blip-all"] {
+        let folder = format!("{}/tests/golden/{name}/model", env!("CARGO_MANIFEST_DIR"));
+        for dtype in [Dtype::F32, Dtype::F16, Dtype::Q8, Dtype::Q4] {
+            let what = format!("{name} as {}", dtype.name());
+            let file = format!(
+                "{}/parity-{name}-{}.gguf",
+                env!("CARGO_TARGET_TMPDIR"),
+                dtype.name()
+            );
+            let source = convert::Source::open(folder.as_ref()).expect("a model folder");
+            let output = std::fs::File::create(&file).expect("a writable folder");
+            convert::convert(&source, output, dtype, |_| {}).expect("a written file");
+            let open = |path: &str, dtype| {
+                load::open(Path::new(path), Placement::cpu(), dtype, |_, _| {}).expect("a model")
+            };
+            let (converted, loaded) = (open(&file, Dtype::Auto), open(&folder, dtype));
+            std::fs::remove_file(&file).expect("a file of our own");
+            assert_eq!(converted.info().dtype, loaded.info().dtype, "{what}");
+            for (ours, reference) in results(&converted).iter().zip(&results(&loaded)) {
+                let error = relative_error(ours, reference);
+                println!("{what}: {error:.1e}");
+                let is_exact = dtype == Dtype::F32 || name != "clip-quick";
+                let bound = if is_exact { 0.0 } else { 5e-4 }; // measured: 1.3e-4
+                assert!(error <= bound, "{what}: relative error {error:.1e}");
+            }
+        }
+    }
+}
+
+/// Something that every weight has a part in.
+fn results(model: &Model) -> [Vec<f32>; 2] {
+    let pixels = model.pixels(&decode_picture("landscape.png"));
+    match model.network() {
+        Network::Clip(clip) => {
+            let ids = model.text_ids("a hut under a yellow sun").expect("ids");
+            [
+                block_on(to_vec(clip.encode_image(pixels))),
+                block_on(to_vec(clip.encode_text(&[ids]))),
+            ]
+        }
+        Network::Blip(blip) => {
+            let states = blip.encode_image(pixels);
+            let decoder = blip.text_decoder().expect("a decoder");
+            let context = decoder.context(states.clone());
+            let logits = decoder.all_logits(&[vec![798, 41, 271, 653, 206]], &context);
+            [block_on(to_vec(states)), block_on(to_vec(logits))]
+        }
     }
 }

@@ -111,6 +111,7 @@ function openPicture(file) {
   image.alt = `Your picture${file.name ? `, ${file.name}` : ""}`;
   image.hidden = false;
   element("invitation").hidden = true;
+  element("work-error").hidden = true;
   clearResults();
   showTasks();
   captionPicture();
@@ -119,6 +120,13 @@ function openPicture(file) {
 function clearResults() {
   element("work-status").textContent = "";
   for (const id of ["caption-text", "classify-result", "match-result", "answer-text"]) element(id).replaceChildren();
+}
+
+/** What the browser cannot draw shows as an empty stage, not as a broken image. */
+function showNoPicture() {
+  element("picture").hidden = true;
+  element("invitation-text").textContent = "This picture cannot be shown. Drop, paste or choose another one.";
+  element("invitation").hidden = false;
 }
 
 /** A dropped or chosen file is a model if it is called one, else a picture. */
@@ -194,7 +202,7 @@ async function perform(task, act) {
   let ending = "";
   try {
     announce(await act(controller.signal));
-    ending = `Done in ${((performance.now() - started) / 1000).toFixed(1)} s.`;
+    ending = `Done in ${duration(performance.now() - started)}.`;
   } catch (error) {
     if (controller !== work) return; // stopped, or another task has taken its place
     showError("work-error", error);
@@ -220,6 +228,10 @@ function finishWork(words) {
 
 function splitTexts(value, separator) {
   return [...new Set(value.split(separator).map((text) => text.trim()))].filter(Boolean);
+}
+
+function duration(milliseconds) {
+  return milliseconds < 1000 ? `${Math.ceil(milliseconds)} ms` : `${(milliseconds / 1000).toFixed(1)} s`;
 }
 
 function percent(share) {
@@ -249,6 +261,7 @@ function showError(id, error) {
   console.error(error);
   element(id).textContent = error.message;
   element(id).hidden = false;
+  element(id).scrollIntoView({ block: "nearest" }); // on a phone the button pressed may be far from it
   announce(error.message);
 }
 
@@ -286,6 +299,7 @@ onSubmit("match-form", matchTexts);
 onPick("model-pick", "model-file", openFile);
 onPick("picture-pick", "picture-file", openFile);
 element("stage").addEventListener("click", () => element("picture-file").click());
+element("picture").addEventListener("error", showNoPicture);
 element("model-stop").addEventListener("click", () => loading?.abort());
 element("stop").addEventListener("click", stopWork);
 

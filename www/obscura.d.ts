@@ -109,23 +109,31 @@ export interface TokenOptions extends CallOptions {
   onToken?(text: string, id: number): void;
 }
 
-export interface CaptionOptions extends TokenOptions {
-  /** The words the caption starts with. */
-  prompt?: string;
+/** How a text is generated. An option that a call does not have is refused with `bad_input`. */
+export interface GenerationOptions extends TokenOptions {
   /** Default 20. */
   maxNewTokens?: number;
+  /** The text does not end before it has so many tokens, the start token and the prompt included. */
   minLength?: number;
   /** Default 1: greedy. */
   numBeams?: number;
+  /** Exponent of the length in beam search: above 1 prefers longer texts. Default 1. */
+  lengthPenalty?: number;
+  /** Ends a beam search as soon as there are as many finished texts as beams. */
+  earlyStopping?: boolean;
   /** Sample instead of taking the likeliest token. */
   doSample?: boolean;
-  topP?: number;
-  topK?: number;
   temperature?: number;
+  topK?: number;
+  topP?: number;
   repetitionPenalty?: number;
-  lengthPenalty?: number;
   /** Makes sampling repeatable. */
   seed?: number;
+}
+
+export interface CaptionOptions extends GenerationOptions {
+  /** The words the caption starts with. */
+  prompt?: string;
 }
 
 export interface Generated {
@@ -148,11 +156,9 @@ export interface EmbedOptions extends CallOptions {
   normalize?: boolean;
 }
 
-export interface AnswerOptions extends TokenOptions {
+export interface AnswerOptions extends GenerationOptions {
   /** Rank these answers instead of writing one. */
   answers?: string[];
-  numBeams?: number;
-  maxNewTokens?: number;
 }
 
 export interface LabelScore {

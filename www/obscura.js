@@ -10,9 +10,30 @@ const DEVICES = ["auto", "webgpu", "cpu"];
 const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
 const DISPOSE_PATIENCE_MS = 1000;
 
+// What each call takes. Anything else is refused: a misspelt option would be missed silently.
+const LOAD_OPTIONS = ["device", "dtype", "revision", "cache", "sha256", "signal", "progress"];
+const LENGTHS = ["maxNewTokens", "minLength", "numBeams", "lengthPenalty", "earlyStopping"];
+const SAMPLING = ["doSample", "temperature", "topK", "topP", "repetitionPenalty", "seed"];
+const KINDS = {
+  prompt: "string",
+  template: "string",
+  normalize: "boolean",
+  earlyStopping: "boolean",
+  doSample: "boolean",
+  onToken: "function",
+  progress: "function",
+};
+const CALL_OPTIONS = {
+  caption: ["prompt", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
+  classify: ["template", "templates", "signal"],
+  embed: ["normalize", "signal"],
+  match: ["signal"],
+  answer: ["answers", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
+};
+
 /** Loads a model; see obscura.d.ts. */
-export async function load(source, options = {}) {
-  const { device = "auto", dtype = "auto", cache = true, sha256, signal, progress } = options;
+export async function load(source, options) {
+  const { device = "auto", dtype = "auto", cache = true, sha256, signal, progress } = checkOptions("load", options, LOAD_OPTIONS);
   checkOneOf("device", device, DEVICES);
   checkOneOf("dtype", dtype, DTYPES);
   if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
@@ -71,7 +92,6 @@ class Model {
     if (typeof question !== "string" || question.trim() === "") {
       throw new ObscuraError("bad_input", `The question is a text, not ${describe(question)}.`);
     }
-    if (options?.answers !== undefined) checkTexts("answers", options.answers);
     return this.#call("answer", options, async (plain, signal) => [
       await Promise.all(frames.map((frame) => readPicture(frame, signal))),
       question,
@@ -83,7 +103,8 @@ class Model {
     await this.#engine.dispose();
   }
 
-  #call(method, { signal, onToken, ...plain } = {}, prepare) {
+  #call(method, options, prepare) {
+    const { signal, onToken, ...plain } = checkOptions(method, options, CALL_OPTIONS[method]);
     return this.#engine.call(method, () => prepare(plain, signal), { signal, onToken });
   }
 }
@@ -282,6 +303,31 @@ function fileName(url) {
 
 function abortError(signal) {
   return new ObscuraError("aborted", "The call was aborted.", { cause: signal.reason });
+}
+
+/** The options that are given: each is known and of its kind. `null` is as good as nothing. */
+function checkOptions(method, options, known) {
+  if (options === undefined || options === null) return {};
+  if (typeof options !== "object" || Array.isArray(options)) {
+    throw new ObscuraError("bad_input", `The options of ${method}() are an object, not ${describe(options)}.`);
+  }
+  const unknown = Object.keys(options).find((name) => !known.includes(name));
+  if (unknown !== undefined) {
+    throw new ObscuraError("bad_input", `${method}() has no option '${unknown}'. It has ${known.join(", ")}.`);
+  }
+  const given = Object.entries(options).filter(([, value]) => value !== undefined && value !== null);
+  for (const [name, value] of given) checkKind(name, value);
+  return Object.fromEntries(given);
+}
+
+function checkKind(name, value) {
+  if (name === "templates" || name === "answers") return checkTexts(name, value);
+  const refuse = (kind) => {
+    throw new ObscuraError("bad_input", `${name} is ${kind}, not ${describe(value)}.`);
+  };
+  if (name === "signal" && !(value instanceof AbortSignal)) refuse("an AbortController's signal");
+  if (LENGTHS.concat(SAMPLING).includes(name) && !(name in KINDS) && !Number.isFinite(value)) refuse("a finite number");
+  if (name in KINDS && typeof value !== KINDS[name]) refuse(`a ${KINDS[name]}`);
 }
 
 function checkOneOf(name, value, allowed) {

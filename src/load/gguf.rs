@@ -140,35 +140,55 @@ impl Tensors {
     fn take(&mut self, mut chunk: &[u8], position: &mut u64) -> Result<()> {
         while let Some(tensor) = self.current.as_ref().filter(|_| !chunk.is_empty()) {
             if *position < tensor.offset {
-                let gap = chunk.len().min((tensor.offset - *position) as usize);
+                let gap = tensor.offset - *position;
                 advance(&mut chunk, position, gap);
                 continue;
             }
-            let missing = tensor.bytes as usize - self.collected.len();
-            let available = missing.min(chunk.len());
-            let part = advance(&mut chunk, position, available);
-            if part.len() < missing {
-                self.collected.reserve_exact(missing);
-                self.collected.extend_from_slice(part);
-            } else if self.collected.is_empty() {
+            let missing = tensor.bytes - self.collected.len() as u64;
+            let part = advance(&mut chunk, position, missing);
+            if (part.len() as u64) < missing {
+                self.collect(part, missing)?;
+                continue;
+            }
+            if self.collected.is_empty() {
                 self.assembly.accept(tensor, part)?;
-                self.current = self.waiting.next();
             } else {
                 self.collected.extend_from_slice(part);
                 self.assembly
                     .accept(tensor, &std::mem::take(&mut self.collected))?;
-                self.current = self.waiting.next();
+            }
+            self.current = self.waiting.next();
+        }
+        Ok(())
+    }
+
+    /// Keeps a part of a tensor until the rest arrives. Room for all of it is made at once, for a
+    /// growing vector would need twice the tensor's size, but only after a good part has arrived: a
+    /// header may claim anything.
+    fn collect(&mut self, part: &[u8], missing: u64) -> Result<()> {
+        const BELIEVED: u64 = 1 << 22;
+        let collected = self.collected.len() as u64;
+        if missing <= BELIEVED || collected >= BELIEVED {
+            let room = usize::try_from(missing.min(BELIEVED.max(16 * collected)));
+            let reserved = room.map(|room| self.collected.try_reserve_exact(room));
+            if !matches!(reserved, Ok(Ok(()))) {
+                return Err(Error::OutOfMemory(format!(
+                    "a tensor of {} bytes does not fit into memory",
+                    collected + missing
+                )));
             }
         }
+        self.collected.extend_from_slice(part);
         Ok(())
     }
 }
 
-/// Splits `count` bytes off the front.
-fn advance<'a>(chunk: &mut &'a [u8], position: &mut u64, count: usize) -> &'a [u8] {
-    let (front, rest) = chunk.split_at(count);
+/// Splits up to `count` bytes off the front.
+fn advance<'a>(chunk: &mut &'a [u8], position: &mut u64, count: u64) -> &'a [u8] {
+    let count = count.min(chunk.len() as u64);
+    let (front, rest) = chunk.split_at(count as usize);
     *chunk = rest;
-    *position += count as u64;
+    *position += count;
     front
 }
 

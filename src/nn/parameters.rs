@@ -157,6 +157,9 @@ impl Parameters {
         if matches!(info.format, Format::Integer { .. }) {
             return Ok(()); // position_ids and the like: indices that the models compute themselves
         }
+        if info.elements() == 0 {
+            return Ok(()); // a model that needs it will say that it is missing
+        }
         let parameter = match role(info) {
             Role::Float => self.float(info, bytes)?,
             Role::Table => {
@@ -308,6 +311,7 @@ impl Parameters {
             (Format::Q8_0, PackedFormat::Q8) | (Format::Q4_0, PackedFormat::Q4)
         );
         if same {
+            finite_scales(&info.name, bytes, info.format)?;
             return Ok(PackedMatrix::from_blocks(bytes, shape, &self.device));
         }
         let values = blocks::dequantize(info.format, bytes, info.elements())?;
@@ -356,6 +360,19 @@ fn finite(name: &str, values: &[f32]) -> Result<()> {
             values[index]
         ))),
     }
+}
+
+/// The same for blocks that are taken as they are: their scales, f16 at the start of each.
+fn finite_scales(name: &str, bytes: &[u8], format: Format) -> Result<()> {
+    for (index, block) in bytes.chunks_exact(format.block_bytes()).enumerate() {
+        let scale = half::f16::from_le_bytes([block[0], block[1]]);
+        if !scale.is_finite() {
+            return Err(Error::BadWeights(format!(
+                "tensor '{name}' holds the scale {scale} in block {index}: the file is damaged"
+            )));
+        }
+    }
+    Ok(())
 }
 
 fn missing(name: &str) -> Error {

@@ -88,6 +88,9 @@ impl Model {
                 "no picture to ask about: give at least one".to_string(),
             ));
         }
+        if question.trim().is_empty() {
+            return Err(Error::BadInput("the question is empty".to_string()));
+        }
         let ids = self.text_ids(question)?;
         let frames = images
             .iter()

@@ -55,7 +55,7 @@ impl Model {
             return Ok(());
         };
         let positions = blip.config().text.positions;
-        if prompt + options.max_new_tokens <= positions {
+        if prompt.saturating_add(options.max_new_tokens) <= positions {
             return Ok(());
         }
         Err(Error::BadInput(format!(

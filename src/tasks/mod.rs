@@ -81,10 +81,11 @@ impl Model {
         placement: Placement,
     ) -> Result<Self> {
         let (vocabulary, patch) = (config.vocabulary(), config.vision().patch_size);
-        if tokenizer.vocabulary_size() > vocabulary {
+        let largest = tokenizer.largest_id() as usize;
+        if largest >= vocabulary {
             return Err(Error::BadWeights(format!(
-                "the tokenizer has {} tokens, but the model knows {vocabulary}",
-                tokenizer.vocabulary_size()
+                "the tokenizer's largest id is {largest}, which takes {} entries, but the model knows {vocabulary} tokens",
+                largest as u64 + 1
             )));
         }
         let (height, width) = preprocessor.output_size();

@@ -123,6 +123,7 @@ test("a broken model and a broken picture are explained, and the page goes on wo
     await page.setInputFiles("#picture-file", { name: "torn.png", mimeType: "image/png", buffer: Buffer.from("\x89PNG torn", "latin1") });
     await page.waitForSelector("#work-error:not([hidden])", PATIENCE);
     assert.notEqual((await page.textContent("#work-error")).trim(), "");
+    assert.equal(await page.isVisible("#picture"), false); // no broken image
     await page.setInputFiles("#picture-file", DRAWING);
     assert.equal(await captionOf(page), expected.drawing.text);
     assert.equal(await page.isVisible("#work-error"), false);
@@ -165,6 +166,19 @@ test("a call can be aborted, and a picture can come in any form", WHOLE_TEST, as
       "no labels": "bad_input",
     });
     complaints.length = 0; // the browser's own, about the missing file
+  });
+});
+
+test("unusable options are refused, none is ignored", WHOLE_TEST, async () => {
+  await withPage({ device: "cpu", model: null }, async (page) => {
+    const found = await page.evaluate(callWithOptions, [...(await readFile(DRAWING))]);
+    for (const [call, { code, message }] of Object.entries(found.refused)) {
+      assert.equal(code, "bad_input", `${call}: ${message}`);
+      assert.match(message, new RegExp(call.split(" ")[1]), "the option is named");
+    }
+    assert.deepEqual(found.tokens, expected.drawing.tokens, "null and undefined are as good as nothing");
+    const [unit, raw] = found.lengths;
+    assert.ok(Math.abs(unit - 1) < 1e-5 && Math.abs(raw - 1) > 1e-2, `lengths ${found.lengths}`);
   });
 });
 
@@ -266,6 +280,43 @@ async function callEverything({ device, picture, labels, question }) {
   await model.dispose();
   found.afterDispose = await model.caption(bytes).catch((error) => error.code);
   return { ...found, pieces };
+}
+
+/** Runs in the page: options that are wrong, missing, or change a vector. */
+async function callWithOptions(bytes) {
+  const { load } = await import("./obscura.js");
+  const url = "test-models/blip-all.gguf";
+  const model = await load(url, { device: "cpu", dtype: "f32", progress: undefined, signal: null });
+  const picture = new Uint8Array(bytes);
+  const calls = {
+    "load devise": load(url, { devise: "cpu" }),
+    "load dtype": load(url, { dtype: "q3" }),
+    "load progress": load(url, { progress: "shown" }),
+    "caption numBeam": model.caption(picture, { numBeam: 3 }),
+    "caption numBeams": model.caption(picture, { numBeams: "3" }),
+    "caption topP": model.caption(picture, { doSample: true, topP: Number.NaN }),
+    "caption onToken": model.caption(picture, { onToken: "print" }),
+    "caption signal": model.caption(picture, { signal: {} }),
+    "caption options": model.caption(picture, "a photo of"),
+    "classify label": model.classify(picture, ["a"], { label: "b" }),
+    "classify templates": model.classify(picture, ["a"], { templates: [] }),
+    "embed normalize": model.embed(picture, { normalize: "no" }),
+    "match template": model.match(picture, ["a"], { template: "{}" }),
+    "answer prompt": model.answer(picture, "why?", { prompt: "a" }),
+    "answer answers": model.answer(picture, "why?", { answers: "yes" }),
+  };
+  const refused = {};
+  for (const [name, call] of Object.entries(calls)) {
+    refused[name] = await call.then(() => ({ message: "no error" }), ({ code, message }) => ({ code, message }));
+  }
+  const length = (vector) => Math.hypot(...vector);
+  const found = {
+    refused,
+    tokens: (await model.caption(picture, { prompt: null, numBeams: undefined, signal: null })).tokens,
+    lengths: [length(await model.embed(picture)), length(await model.embed(picture, { normalize: false }))],
+  };
+  await model.dispose();
+  return found;
 }
 
 /** Runs in the page: aborts, errors, and one picture in many forms, which all have the same pixels. */

@@ -158,6 +158,52 @@ pub async fn check_gather_rows(placement: &Placement) {
     }
 }
 
+/// Attention, causal and not, with tokens and head widths around the tile's edges.
+pub async fn check_attention(placement: &Placement) {
+    for (rows, tokens, width) in [
+        (1, 1, 1),
+        (1, 577, 64),
+        (2, 2, 20),
+        (3, 50, 12),
+        (4, 7, 8),
+        (5, 5, 80),
+        (6, 33, 32),
+        (13, 13, 17),
+        (50, 50, 64),
+        (77, 197, 64),
+    ] {
+        for causal in [false, true] {
+            if causal && rows != tokens {
+                continue;
+            }
+            let (batch, heads) = (2, 3);
+            let make = |tokens: usize, seed| noise(batch * heads * tokens * width, seed);
+            let (queries, keys, values) = (make(rows, 1), make(tokens, 2), make(tokens, 3));
+            let mut expected = Vec::new();
+            for head in 0..batch * heads {
+                let part = |all: &[f32], tokens: usize| {
+                    all[head * tokens * width..(head + 1) * tokens * width].to_vec()
+                };
+                let (queries, keys, values) = (
+                    part(&queries, rows),
+                    part(&keys, tokens),
+                    part(&values, tokens),
+                );
+                let head = kernels::attention::naive::attend_head;
+                expected.extend(head(&queries, &keys, &values, width, causal));
+            }
+            let found = kernels::attention(
+                tensor(queries, [batch, heads, rows, width], placement),
+                tensor(keys, [batch, heads, tokens, width], placement),
+                tensor(values, [batch, heads, tokens, width], placement),
+                causal,
+            );
+            let what = format!("{rows} queries, {tokens} keys of {width}, causal {causal}");
+            compare(&what, &to_vec(found).await, &expected, 2e-6);
+        }
+    }
+}
+
 /// The best logits of each row, ties and watched ones included.
 pub async fn check_top_logits(placement: &Placement) {
     for (rows, vocabulary, count) in [

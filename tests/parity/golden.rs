@@ -1,6 +1,5 @@
 //! Reading the golden data: from the file system, or out of the test program in a browser.
 
-use super::tolerance::assert_close;
 use burn::tensor::{Tensor, TensorData};
 use obscura::device::Placement;
 use obscura::image::decode;
@@ -13,18 +12,11 @@ use obscura::{Error, Result};
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// A file below `tests/`, or below `OBSCURA_GOLDEN` if that is set: the full-size check writes the
-/// same layout elsewhere.
+/// A file below `tests/`, or anywhere if the path is absolute.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn read(path: &str) -> Option<Vec<u8>> {
-    let root = match (
-        std::env::var("OBSCURA_GOLDEN"),
-        path.strip_prefix("golden/"),
-    ) {
-        (Ok(other), Some(path)) => std::path::Path::new(&other).join(path),
-        _ => std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests")).join(path),
-    };
-    std::fs::read(root).ok()
+    let tests = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
+    std::fs::read(tests.join(path)).ok()
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -41,7 +33,7 @@ pub fn read(path: &str) -> Option<Vec<u8>> {
 }
 
 fn read_text(path: &str) -> String {
-    let bytes = read(path).unwrap_or_else(|| panic!("tests/{path} is missing"));
+    let bytes = read(path).unwrap_or_else(|| panic!("{path} is missing"));
     String::from_utf8(bytes).expect("UTF-8")
 }
 
@@ -53,9 +45,10 @@ pub struct Golden {
 }
 
 impl Golden {
-    pub fn open(name: &str) -> Self {
-        let json = serde_json::from_str(&read_text(&format!("golden/{name}/expected.json")));
-        let bytes = read(&format!("golden/{name}/expected.safetensors")).expect("expected tensors");
+    /// Reads `expected.json` and `expected.safetensors` of a folder.
+    pub fn open(folder: &str) -> Self {
+        let json = serde_json::from_str(&read_text(&format!("{folder}/expected.json")));
+        let bytes = read(&format!("{folder}/expected.safetensors")).expect("expected tensors");
         let tensors = table(&bytes).expect("a valid safetensors file");
         let tensors = tensors.into_iter().map(|info| {
             let values = blocks::dequantize(info.format, data(&bytes, &info), info.elements());
@@ -68,6 +61,11 @@ impl Golden {
             json: json.expect("valid JSON"),
             tensors: tensors.collect(),
         }
+    }
+
+    /// The reference's class.
+    pub fn class(&self) -> &str {
+        self.json["class"].as_str().expect("a class")
     }
 
     /// The strings of a list in expected.json.
@@ -105,18 +103,6 @@ impl Golden {
             .unwrap_or_else(|| panic!("golden tensor {key}"));
         let shape = [1, shape[0], shape[1], shape[2]];
         Tensor::from_data(TensorData::new(values.clone(), shape), &placement.device)
-    }
-
-    /// Compares a tensor with the golden one of that key.
-    pub async fn compare<const D: usize>(
-        &self,
-        key: &str,
-        ours: Tensor<D>,
-        bound: f32,
-    ) -> Vec<f32> {
-        let ours = to_vec(ours).await;
-        assert_close(key, &ours, self.values(key), bound);
-        ours
     }
 }
 
@@ -156,15 +142,14 @@ pub fn is_lossy(name: &str) -> bool {
     name.ends_with(".jpg")
 }
 
-/// Loads a golden checkpoint in single precision, through the pieces that every loader is made of.
-pub fn load(name: &str, placement: Placement) -> Result<Model> {
-    let folder = format!("golden/{name}/model");
+/// Loads a golden checkpoint through the pieces that every loader is made of.
+pub fn load(folder: &str, placement: Placement, format: PackedFormat) -> Result<Model> {
     let description = Description {
         config: read_text(&format!("{folder}/config.json")),
         tokenizer: read_text(&format!("{folder}/tokenizer.json")),
         preprocessor: read_text(&format!("{folder}/preprocessor_config.json")),
     };
-    let target = Target::Convert(PackedFormat::F32);
+    let target = Target::Convert(format);
     let mut assembly = Assembly::new(&description, placement, target)?;
     let files = match read(&format!("{folder}/model.safetensors.index.json")) {
         Some(index) => safetensors::parse_index(&String::from_utf8_lossy(&index))?.files,

@@ -6,42 +6,71 @@
 
 mod blip;
 mod clip;
-mod golden;
-mod tolerance;
+mod comparison;
+mod generated;
+pub mod golden;
+pub mod quality;
+pub mod report;
+pub mod tolerance;
 
+use comparison::Comparison;
+use golden::Golden;
 use obscura::Result;
 use obscura::device::Placement;
-use tolerance::Tolerance;
+use obscura::kernels::PackedFormat;
+use obscura::tasks::Model;
+use report::Report;
 
-/// Golden models, and the check that each is for.
-pub const MODELS: [(&str, Check); 6] = [
-    ("clip-quick", Check::Clip),
-    ("clip-gelu", Check::Clip),
-    ("blip-caption", Check::Caption),
-    ("blip-caption-untied", Check::Caption),
-    ("blip-retrieval", Check::Retrieval),
-    ("blip-vqa", Check::Answer),
+/// The golden models that have expectations.
+pub const MODELS: [&str; 6] = [
+    "clip-quick",
+    "clip-gelu",
+    "blip-caption",
+    "blip-caption-untied",
+    "blip-retrieval",
+    "blip-vqa",
 ];
 
-/// One class of the reference.
-#[derive(Clone, Copy, Debug)]
-pub enum Check {
-    Clip,
-    Caption,
-    Retrieval,
-    Answer,
+/// Golden models whose widths are whole blocks of every format.
+pub const QUANTIZED_MODELS: [&str; 2] = ["clip-quick", "blip-caption-untied"];
+
+/// Checks all that is recorded of the golden model `expected` on the weights of `model`, which may
+/// be another's: `blip-all` is the union of three.
+pub async fn check(expected: &str, model: &str, placement: Placement) -> Result<()> {
+    let golden = Golden::open(&format!("golden/{expected}"));
+    let model = golden::load(
+        &format!("golden/{model}/model"),
+        placement,
+        PackedFormat::F32,
+    )?;
+    let report = compare(&golden, &model).await?;
+    println!("{expected}\n{report}");
+    report.assert_within_bounds(expected);
+    Ok(())
 }
 
-/// Checks everything that is recorded of the golden model `name`, which may be run as another
-/// model's weights: `blip-all` is the union of three.
-pub async fn check(expected: &str, model: &str, check: Check, placement: Placement) -> Result<()> {
-    let tolerance = Tolerance::of(&placement);
-    let golden = golden::Golden::open(expected);
-    let model = golden::load(model, placement)?;
-    match check {
-        Check::Clip => clip::check(&golden, &model, tolerance).await,
-        Check::Caption => blip::check_captions(&golden, &model, tolerance).await,
-        Check::Retrieval => blip::check_retrieval(&golden, &model, tolerance).await,
-        Check::Answer => blip::check_answers(&golden, &model, tolerance).await,
+/// Compares every stage of a model in single precision.
+pub async fn compare(golden: &Golden, model: &Model) -> Result<Report> {
+    let with = Comparison::new(golden, model);
+    match golden.class() {
+        "CLIPModel" => clip::compare(&with).await?,
+        "BlipForConditionalGeneration" => blip::compare_captions(&with).await?,
+        "BlipForImageTextRetrieval" => blip::compare_retrieval(&with).await?,
+        "BlipForQuestionAnswering" => blip::compare_answers(&with).await?,
+        other => panic!("expected.json: unknown class {other}"),
     }
+    Ok(with.into_report())
+}
+
+/// Checks that weights of lower precision turn results no further than stated.
+pub async fn check_quantized(name: &str, placement: &Placement) -> Result<()> {
+    let golden = Golden::open(&format!("golden/{name}"));
+    for quality in quality::SMALL {
+        let folder = format!("golden/{name}/model");
+        let model = golden::load(&folder, placement.clone(), quality.format)?;
+        let report = quality::compare(&golden, &model, quality).await?;
+        println!("{name} as {:?}\n{report}", quality.format);
+        report.assert_within_bounds(&format!("{name} as {:?}", quality.format));
+    }
+    Ok(())
 }

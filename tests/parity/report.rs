@@ -42,7 +42,7 @@ pub struct Stage {
 
 /// The stages, in the order in which they were first met.
 #[derive(Clone, Debug, Default)]
-#[must_use = "errors are only collected: assert_within_bounds fails on them"]
+#[must_use = "errors are only collected: check or assert_within_bounds looks at them"]
 pub struct Report {
     pub stages: Vec<Stage>,
 }
@@ -73,6 +73,13 @@ impl Report {
     /// Fails naming every stage whose worst error is too large.
     #[track_caller]
     pub fn assert_within_bounds(&self, what: &str) {
+        if let Err(failed) = self.check(what) {
+            panic!("{failed}");
+        }
+    }
+
+    /// An error that names every stage whose worst error is too large.
+    pub fn check(&self, what: &str) -> Result<(), String> {
         assert!(!self.stages.is_empty(), "{what}: nothing was compared");
         let fits = |stage: &&Stage| stage.worst <= stage.bound; // false for a NaN
         let failed: Vec<String> = self
@@ -91,6 +98,44 @@ impl Report {
                 format!("{name}: {measure} error {worst:.2e}, allowed {bound:.0e}, at {place}")
             })
             .collect();
-        assert!(failed.is_empty(), "{what}\n{}", failed.join("\n"));
+        if failed.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{what}\n{}", failed.join("\n")))
+        }
+    }
+}
+
+/// A Markdown table.
+impl fmt::Display for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "| Stage | Compared | Error | Worst | Allowed |")?;
+        writeln!(formatter, "|---|---:|---|---:|---:|")?;
+        for stage in &self.stages {
+            let Stage {
+                name,
+                measure,
+                bound,
+                worst,
+                count,
+                ..
+            } = stage;
+            match measure {
+                Measure::Equality if *worst == 0.0 => {
+                    writeln!(formatter, "| {name} | {count} | equality | equal | equal |")?;
+                }
+                Measure::Equality => {
+                    writeln!(
+                        formatter,
+                        "| {name} | {count} | equality | **different** | equal |"
+                    )?;
+                }
+                _ => writeln!(
+                    formatter,
+                    "| {name} | {count} | {measure} | {worst:.1e} | {bound:.0e} |"
+                )?,
+            }
+        }
+        Ok(())
     }
 }

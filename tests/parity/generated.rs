@@ -1,0 +1,112 @@
+//! Texts that a BLIP writes, and answers that it ranks.
+
+use super::comparison::Comparison;
+use super::golden::numbers;
+use obscura::Result;
+use obscura::generate::{EarlyStopping, GenerationOptions};
+use obscura::image::RgbImage;
+use obscura::tasks::Caption;
+use serde_json::Value;
+
+/// Compares every recorded text among `cases` with what `write` makes of its prompt and options.
+pub async fn compare_generated(
+    with: &Comparison<'_>,
+    stage: &str,
+    place: &str,
+    cases: &Value,
+    write: impl AsyncFn(&str, &GenerationOptions) -> Result<Caption>,
+) -> Result<()> {
+    for (case, prompt, expected) in generated_cases(cases) {
+        let options = options(&with.golden.json["options"], case);
+        let found = write(prompt, &options).await?;
+        let place = format!("{place} {case} {prompt}");
+        with.equal(stage, &place, found.tokens, numbers(&expected["ids"]));
+        let text = expected["text"].as_str().expect("a text");
+        with.equal(stage, &place, found.text.as_str(), text);
+        // With processors on, the reference's greedy score is of processed values, ours the model's.
+        if options.num_beams > 1 || case == "greedy" {
+            with.score("scores", &place, found.score, &expected["score"]);
+        }
+    }
+    Ok(())
+}
+
+/// Compares the likelihoods of given answers, and their order.
+pub async fn compare_ranking(
+    with: &Comparison<'_>,
+    images: &[RgbImage],
+    question: &str,
+    place: &str,
+    expected: &Value,
+) -> Result<()> {
+    let expected = expected.as_array().expect("a ranking");
+    let answers: Vec<String> = expected
+        .iter()
+        .map(|row| row["answer"].as_str().expect("an answer").to_string())
+        .collect();
+    let ranked = with.model.rank_answers(images, question, &answers).await?;
+    assert!(ranked.is_sorted_by(|a, b| a.score >= b.score), "best first");
+    for row in expected {
+        let found = ranked.iter().find(|found| found.text == row["answer"]);
+        let found = found.expect("every answer");
+        let place = format!("{place} {}", found.text);
+        with.likelihood("ranking", &place, found.score, &row["log_likelihood"]);
+    }
+    Ok(())
+}
+
+/// The recorded texts among the entries of a picture: case, prompt, what the reference wrote.
+fn generated_cases(cases: &Value) -> Vec<(&str, &str, &Value)> {
+    let mut found = written(cases, "");
+    for prompted in cases["prompted"].as_array().into_iter().flatten() {
+        found.extend(written(
+            prompted,
+            prompted["prompt"].as_str().expect("a prompt"),
+        ));
+    }
+    assert!(!found.is_empty(), "no recorded texts");
+    found
+}
+
+fn written<'a>(cases: &'a Value, prompt: &'a str) -> Vec<(&'a str, &'a str, &'a Value)> {
+    let entries = cases.as_object().expect("cases").iter();
+    entries
+        .filter(|(_, value)| value.get("ids").is_some())
+        .map(|(case, value)| (case.as_str(), prompt, value))
+        .collect()
+}
+
+fn options(all: &Value, case: &str) -> GenerationOptions {
+    let default = GenerationOptions::default();
+    let Some(given) = all[case].as_object() else {
+        panic!("no options for {case}")
+    };
+    let known = [
+        "num_beams",
+        "length_penalty",
+        "early_stopping",
+        "min_length",
+        "repetition_penalty",
+        "max_new_tokens",
+    ];
+    for name in given.keys() {
+        assert!(
+            known.contains(&name.as_str()),
+            "option {name} of {case} is not handled"
+        );
+    }
+    let number = |name: &str| given.get(name).and_then(Value::as_f64);
+    GenerationOptions {
+        num_beams: number("num_beams").map_or(1, |n| n as usize),
+        length_penalty: number("length_penalty").map_or(1.0, |n| n as f32),
+        min_length: number("min_length").map_or(0, |n| n as usize),
+        max_new_tokens: number("max_new_tokens").map_or(default.max_new_tokens, |n| n as usize),
+        repetition_penalty: number("repetition_penalty").map_or(1.0, |n| n as f32),
+        early_stopping: match given.get("early_stopping") {
+            Some(Value::Bool(true)) => EarlyStopping::Always,
+            Some(Value::String(never)) if never == "never" => EarlyStopping::Never,
+            _ => EarlyStopping::Heuristic,
+        },
+        ..default
+    }
+}
