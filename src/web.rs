@@ -114,7 +114,7 @@ impl Model {
     ) -> Result<JsValue> {
         let options: TextOptions = from_object(&options)?;
         let prompt = options.prompt.clone().unwrap_or_default();
-        let on_token = async |text: &str, id: u32| tell(on_token.as_ref(), text, id).await;
+        let on_token = async |text: &str, id: Option<u32>| tell(on_token.as_ref(), text, id).await;
         let caption = self
             .0
             .caption(&picture.0, &prompt, &options.generation(), on_token)
@@ -177,7 +177,7 @@ impl Model {
             let ranked = self.0.rank_answers(&images, &question, answers).await?;
             return to_object(&ranked);
         }
-        let on_token = async |text: &str, id: u32| tell(on_token.as_ref(), text, id).await;
+        let on_token = async |text: &str, id: Option<u32>| tell(on_token.as_ref(), text, id).await;
         let answer = self
             .0
             .answer(&images, &question, &options.generation(), on_token)
@@ -268,8 +268,9 @@ impl Default for VectorOptions {
     }
 }
 
-/// Hands a piece of text to JavaScript and waits for its answer; a rejection is a wish to stop.
-async fn tell(on_token: Option<&Function>, text: &str, id: u32) -> Result<()> {
+/// Hands a piece of text to JavaScript and waits for its answer; a rejection is a wish to stop. The
+/// id is undefined where there is no token to show yet.
+async fn tell(on_token: Option<&Function>, text: &str, id: Option<u32>) -> Result<()> {
     let Some(function) = on_token else {
         return Ok(());
     };

@@ -233,10 +233,13 @@ async function readEncoded(encoded) {
   }
 }
 
-/** What the wasm calls with each token, and waits for; rejecting is how it is told to stop. */
+/**
+ * What the wasm calls with each token (none after a step of a beam search), and waits for; rejecting
+ * is how it is told to stop.
+ */
 function streamTo(call) {
   return async (text, token) => {
-    self.postMessage({ type: "token", id: call.id, text, token });
+    if (token !== undefined) self.postMessage({ type: "token", id: call.id, text, token });
     await nextTurn();
     stopIfAborted(call);
   };

@@ -25,6 +25,7 @@ pub async fn generate(
     prompt: &[u32],
     stop: u32,
     options: &GenerationOptions,
+    on_token: &mut impl AsyncFnMut(Option<u32>) -> Result<()>,
 ) -> Result<Generated> {
     let mut search = Search {
         options,
@@ -48,6 +49,7 @@ pub async fn generate(
             options,
         )
         .await?;
+        on_token(None).await?;
         let length = texts[0].len() + 1;
         let last = length - prompt.len() >= options.max_new_tokens;
         let mut continuations: Vec<Continuation> = candidates

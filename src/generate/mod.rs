@@ -5,6 +5,8 @@ mod beam;
 mod candidates;
 mod options;
 mod sequence;
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests;
 
 pub use options::{EarlyStopping, GenerationOptions};
 
@@ -32,13 +34,14 @@ pub struct Generated {
 }
 
 /// Continues `prompt` until `stop` or the limit. `on_token` is called with each token once it is
-/// final; its error ends the generation.
+/// final, and with none after each step of a beam search, in which no token is final before the
+/// end. Its error ends the generation.
 pub async fn generate(
     decoder: &mut impl NextLogits,
     prompt: &[u32],
     stop: u32,
     options: &GenerationOptions,
-    mut on_token: impl AsyncFnMut(u32) -> Result<()>,
+    mut on_token: impl AsyncFnMut(Option<u32>) -> Result<()>,
 ) -> Result<Generated> {
     options.check()?;
     assert!(
@@ -48,9 +51,9 @@ pub async fn generate(
     if options.num_beams == 1 {
         return sequence::generate(decoder, prompt, stop, options, on_token).await;
     }
-    let generated = beam::generate(decoder, prompt, stop, options).await?;
+    let generated = beam::generate(decoder, prompt, stop, options, &mut on_token).await?;
     for id in &generated.ids[prompt.len()..] {
-        on_token(*id).await?;
+        on_token(Some(*id)).await?;
     }
     Ok(generated)
 }

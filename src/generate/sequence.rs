@@ -11,7 +11,7 @@ pub async fn generate(
     prompt: &[u32],
     stop: u32,
     options: &GenerationOptions,
-    mut on_token: impl AsyncFnMut(u32) -> Result<()>,
+    mut on_token: impl AsyncFnMut(Option<u32>) -> Result<()>,
 ) -> Result<Generated> {
     let mut random = match options.seed {
         Some(seed) => ChaCha8Rng::seed_from_u64(seed),
@@ -35,7 +35,7 @@ pub async fn generate(
         };
         total += chosen.log_probability;
         text[0].push(chosen.id);
-        on_token(chosen.id).await?;
+        on_token(Some(chosen.id)).await?;
         if chosen.id == stop || added == options.max_new_tokens {
             let [ids] = <[_; 1]>::try_from(text).expect("one text");
             return Ok(Generated {

@@ -33,7 +33,7 @@ impl Model {
         images: &[RgbImage],
         question: &str,
         options: &GenerationOptions,
-        on_token: impl AsyncFnMut(&str, u32) -> Result<()>,
+        on_token: impl AsyncFnMut(&str, Option<u32>) -> Result<()>,
     ) -> Result<Answer> {
         options.check()?;
         let (blip, states) = self.question_states(images, question)?;

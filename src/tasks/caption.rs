@@ -20,13 +20,14 @@ pub struct Caption {
 
 impl Model {
     /// Describes a picture, continuing `prompt` if it is not empty. `on_token` gets each new piece
-    /// of text (the first with the prompt) and the token's id.
+    /// of text (the first with the prompt) and the token's id; nothing and no id after a step of a
+    /// beam search.
     pub async fn caption(
         &self,
         image: &RgbImage,
         prompt: &str,
         options: &GenerationOptions,
-        on_token: impl AsyncFnMut(&str, u32) -> Result<()>,
+        on_token: impl AsyncFnMut(&str, Option<u32>) -> Result<()>,
     ) -> Result<Caption> {
         options.check()?;
         let blip = self.blip("caption")?;
@@ -71,7 +72,7 @@ impl Model {
         decoding: &mut impl NextLogits,
         prompt: &[u32],
         options: &GenerationOptions,
-        mut on_token: impl AsyncFnMut(&str, u32) -> Result<()>,
+        mut on_token: impl AsyncFnMut(&str, Option<u32>) -> Result<()>,
     ) -> Result<Caption> {
         let super::Network::Blip(blip) = &self.network else {
             return Err(self.unsupported("caption"));
@@ -83,9 +84,12 @@ impl Model {
             pending.push_str(&pieces.push(&self.tokenizer, *id)?);
         }
         let generated = generate(decoding, prompt, stop, options, async |id| {
+            let Some(id) = id else {
+                return on_token("", None).await;
+            };
             pending.push_str(&pieces.push(&self.tokenizer, id)?);
             let piece = std::mem::take(&mut pending);
-            on_token(&piece, id).await
+            on_token(&piece, Some(id)).await
         })
         .await?;
         Ok(Caption {
