@@ -12,22 +12,19 @@ use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_config
 
 wasm_bindgen_test_configure!(run_in_browser);
 
-/// The GPU, opened once a page. Without one the test says so.
-async fn gpu(test: &str) -> Option<Placement> {
+/// The GPU, opened once a page. `webdriver.json` makes the browser offer one, if only in software, so
+/// not to find it is a failure.
+async fn gpu() -> Placement {
     thread_local! {
-        static GPU: RefCell<Option<Option<Placement>>> = const { RefCell::new(None) };
+        static GPU: RefCell<Option<Placement>> = const { RefCell::new(None) };
     }
     obscura::web::start();
-    if let Some(known) = GPU.with_borrow(Clone::clone) {
-        return known;
+    if let Some(open) = GPU.with_borrow(Clone::clone) {
+        return open;
     }
-    let placement = match Device::wgpu_options().init_async().await {
-        Ok(device) => Some(Placement::gpu(device, None)),
-        Err(error) => {
-            console_log!("skipped: {test} needs WebGPU: {error}");
-            None
-        }
-    };
+    let device = Device::wgpu_options().init_async().await;
+    let device = device.expect("a WebGPU adapter, as webdriver.json asks the browser for");
+    let placement = Placement::gpu(device, None);
     GPU.set(Some(placement.clone()));
     placement
 }
@@ -59,18 +56,16 @@ async fn kernels_on_the_cpu_equal_their_definitions() {
 
 #[wasm_bindgen_test]
 async fn linear_layers_on_webgpu_equal_their_definition() {
-    if let Some(gpu) = gpu("linear layers").await {
-        kernels::check_linear(&gpu).await;
-    }
+    let gpu = gpu().await;
+    kernels::check_linear(&gpu).await;
 }
 
 #[wasm_bindgen_test]
 async fn attention_and_lookups_on_webgpu_equal_their_definitions() {
-    if let Some(gpu) = gpu("attention and lookups").await {
-        kernels::check_attention(&gpu).await;
-        kernels::check_gather_rows(&gpu).await;
-        kernels::check_top_logits(&gpu).await;
-    }
+    let gpu = gpu().await;
+    kernels::check_attention(&gpu).await;
+    kernels::check_gather_rows(&gpu).await;
+    kernels::check_top_logits(&gpu).await;
 }
 
 #[wasm_bindgen_test]
@@ -80,25 +75,21 @@ async fn every_model_on_the_cpu_equals_the_reference() {
 
 #[wasm_bindgen_test]
 async fn every_model_on_webgpu_equals_the_reference() {
-    if let Some(gpu) = gpu("parity").await {
-        check_models(&gpu).await;
-    }
+    let gpu = gpu().await;
+    check_models(&gpu).await;
 }
 
 #[wasm_bindgen_test]
 async fn quantized_models_stay_within_their_bounds_on_both_devices() {
     check_quantized_models(&Placement::cpu()).await;
-    if let Some(gpu) = gpu("quantized models").await {
-        check_quantized_models(&gpu).await;
-    }
+    let gpu = gpu().await;
+    check_quantized_models(&gpu).await;
 }
 
 /// Static constructors that run on every call once made this 5,800 us; see `web::start`.
 #[wasm_bindgen_test]
 async fn issuing_an_operation_on_webgpu_costs_less_than_half_a_millisecond() {
-    let Some(gpu) = gpu("issue cost").await else {
-        return;
-    };
+    let gpu = gpu().await;
     let mut sum = Tensor::<2>::ones([8, 8], &gpu.device);
     let step = Tensor::<2>::ones([8, 8], &gpu.device);
     for _ in 0..20 {
