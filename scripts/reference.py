@@ -11,7 +11,7 @@ own classes on the test pictures, and records what they compute at every stage. 
     VENV/bin/python scripts/reference.py NAME...          # only these parts (see --list)
     VENV/bin/python scripts/reference.py --full OUT [NAME...]   # real sizes, two pictures, into OUT
 
-The parts are `pictures`, `tokenizers`, `gguf` and the checkpoints' names. What is drawn at random comes from
+The parts are `pictures`, `tokenizers`, `gguf`, `training` and the checkpoints' names. What is drawn at random comes from
 fixed seeds, so a second run gives the same files with the same versions on the same kind of processor;
 another processor may differ in the last bits of the recorded floats.
 """
@@ -30,7 +30,7 @@ import transformers  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from reference import blip, checkpoints, clip, configurations, generation, pictures, quantized, record, texts  # noqa: E402
+from reference import blip, checkpoints, clip, configurations, generation, pictures, quantized, record, texts, training  # noqa: E402
 
 FULL_PICTURES = ["landscape.png", "alpha.png"]
 SIX = ["landscape.png", "portrait.png", "tiny.png", "large.png", "grey.png", "alpha.png"]
@@ -84,7 +84,13 @@ def parts(full, out: Path):
         pictures.record_decoded(record.PICTURES, out / "pixels")
 
     tokenizers, blocks = out / "tokenizers", out / "gguf"
-    return {"pictures": draw, "tokenizers": lambda: texts.record(tokenizers), "gguf": lambda: quantized.record(blocks), **made}
+    return {
+        "pictures": draw,
+        "tokenizers": lambda: texts.record(tokenizers),
+        "gguf": lambda: quantized.record(blocks),
+        **made,
+        "training": lambda: training.record(out / "training"),
+    }
 
 
 def main():

@@ -42,14 +42,22 @@
 
 pub mod device;
 pub mod error;
+#[cfg(feature = "train")]
+pub mod evaluate;
 pub mod generate;
 pub mod image;
 pub mod kernels;
 pub mod load;
+#[cfg(feature = "train")]
+pub mod metrics;
 pub mod models;
 pub mod nn;
+#[cfg(feature = "train")]
+pub mod scenes;
 pub mod tasks;
 pub mod tokenizer;
+#[cfg(feature = "train")]
+pub mod train;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
 pub mod weights;

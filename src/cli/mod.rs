@@ -2,10 +2,18 @@
 
 mod arguments;
 mod convert;
+#[cfg(feature = "train")]
+mod eval;
+#[cfg(feature = "train")]
+mod filter;
 mod inspect;
 mod progress;
 mod report;
+#[cfg(feature = "train")]
+mod scenes;
 mod tasks;
+#[cfg(feature = "train")]
+mod train;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -27,6 +35,14 @@ pub fn run() -> ExitCode {
         Command::Answer(command) => tasks::answer(command, common),
         Command::Convert(command) => convert::convert(command, common),
         Command::Inspect(command) => inspect::inspect(command, common),
+        #[cfg(feature = "train")]
+        Command::Train(command) => train::train(command, common),
+        #[cfg(feature = "train")]
+        Command::Eval(command) => eval::eval(command, common),
+        #[cfg(feature = "train")]
+        Command::Filter(command) => filter::filter(command, common),
+        #[cfg(feature = "train")]
+        Command::Scenes(command) => scenes::scenes(command),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -187,7 +187,8 @@ fn each_image(
     }
 }
 
-fn open(path: &Path, common: &Common) -> Result<Model> {
+/// Loads the model that a command names.
+pub fn open(path: &Path, common: &Common) -> Result<Model> {
     let placement = device::open(common.device())?;
     let mut bar: Option<ProgressBar> = None;
     let model = load::open(path, placement, common.dtype(), |loaded, total| {

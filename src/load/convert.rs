@@ -72,7 +72,11 @@ impl Source {
         self.tensors().map(|tensor| tensor.bytes).sum()
     }
 
-    fn read_all(&self, mut accept: impl FnMut(&TensorInfo, &[u8]) -> Result<()>) -> Result<()> {
+    /// Reads all tensors, one after the other.
+    pub fn read_all(
+        &self,
+        mut accept: impl FnMut(&TensorInfo, &[u8]) -> Result<()>,
+    ) -> Result<()> {
         match &self.weights {
             Weights::Folder(folder) => folder.read_all(accept),
             Weights::Gguf { name, file, header } => header.tensors.iter().try_for_each(|tensor| {

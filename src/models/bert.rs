@@ -5,7 +5,7 @@
 use crate::Result;
 use crate::kernels::Activation;
 use crate::nn::{
-    Embedding, KeysValues, LayerNorm, Linear, Mlp, Parameters, SelfCache, attend, attend_shared,
+    Embedding, KeysValues, LayerNorm, Linear, Mlp, Padding, Parameters, SelfCache, attend, attend_shared,
     merge_heads, split_heads,
 };
 use burn::tensor::{Device, Tensor};
@@ -69,10 +69,11 @@ impl Attention {
     }
 
     /// Keys and values of a context, `[batch, tokens, context width]`.
-    fn keys_values(&self, context: Tensor<3>) -> KeysValues {
+    fn keys_values(&self, context: Tensor<3>, padding: Option<&Padding>) -> KeysValues {
         KeysValues {
             keys: split_heads(self.key.forward(context.clone()), self.heads),
             values: split_heads(self.value.forward(context), self.heads),
+            padding: padding.cloned(),
         }
     }
 
@@ -117,12 +118,13 @@ impl Layer {
     fn forward(
         &self,
         input: Tensor<3>,
+        padding: Option<&Padding>,
         context: Option<&KeysValues>,
         mut cache: Option<&mut SelfCache>,
     ) -> Tensor<3> {
         let causal = cache.is_some();
         let queries = self.self_attention.queries(input.clone());
-        let mut keys_values = self.self_attention.keys_values(input.clone());
+        let mut keys_values = self.self_attention.keys_values(input.clone(), padding);
         if let Some(cache) = cache.as_mut() {
             keys_values = cache.append(keys_values);
         }
@@ -207,12 +209,15 @@ impl Bert {
 
     /// Cross-attention keys and values of `states`, `[batch, tokens, context width]`.
     pub fn context(&self, states: Tensor<3>) -> Context {
+        self.padded_context(states, None)
+    }
+
+    /// The same of states of texts of different lengths.
+    pub fn padded_context(&self, states: Tensor<3>, padding: Option<&Padding>) -> Context {
         let layers = self.layers.iter();
-        Context(
-            layers
-                .map(|layer| layer.cross_attention.keys_values(states.clone()))
-                .collect(),
-        )
+        let keys_values =
+            |layer: &Layer| layer.cross_attention.keys_values(states.clone(), padding);
+        Context(layers.map(keys_values).collect())
     }
 
     /// A cache for [`Self::decode`] that holds no tokens yet.
@@ -222,9 +227,20 @@ impl Bert {
 
     /// A whole text, each token seeing all others: `[batch, tokens, width]`.
     pub fn encode(&self, ids: &[Vec<u32>], context: Option<&Context>) -> Tensor<3> {
+        self.encode_padded(ids, None, context)
+    }
+
+    /// The same of texts that were padded to equal length.
+    pub fn encode_padded(
+        &self,
+        ids: &[Vec<u32>],
+        padding: Option<&Padding>,
+        context: Option<&Context>,
+    ) -> Tensor<3> {
         let mut hidden = self.embed(ids, 0);
         for (index, layer) in self.layers.iter().enumerate() {
-            hidden = layer.forward(hidden, context.map(|context| &context.0[index]), None);
+            let context = context.map(|context| &context.0[index]);
+            hidden = layer.forward(hidden, padding, context, None);
         }
         hidden
     }
@@ -235,7 +251,7 @@ impl Bert {
         let mut hidden = self.embed(ids, cache.tokens());
         let layers = self.layers.iter().zip(&context.0).zip(&mut cache.0);
         for ((layer, context), cache) in layers {
-            hidden = layer.forward(hidden, Some(context), Some(cache));
+            hidden = layer.forward(hidden, None, Some(context), Some(cache));
         }
         hidden
     }

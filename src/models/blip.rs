@@ -7,7 +7,7 @@ use super::config::{Section, check_patches};
 use crate::kernels::Activation;
 use crate::nn::transformer::{BlockConfig, ProjectionNames};
 use crate::nn::vit::{VisionTransformer, VitConfig, VitNames};
-use crate::nn::{Linear, Parameters};
+use crate::nn::{Linear, Padding, Parameters};
 use crate::{Error, Result};
 use burn::tensor::Tensor;
 
@@ -119,11 +119,27 @@ fn parse_heads(architectures: &[String]) -> Result<Heads> {
 }
 
 /// Matrices that are tables under another name, as (matrix, table): the reference ties the
-/// language-model head to the token table. Files may have both, or the table alone.
-pub const TIES: [(&str, &str); 1] = [(
-    "text_decoder.cls.predictions.decoder.weight",
-    "text_decoder.bert.embeddings.word_embeddings.weight",
-)];
+/// language-model head to the token table. Files may have both, or the table alone, which may be
+/// the encoder's ([`shared_with`]).
+pub const TIES: [(&str, &str); 2] = [
+    (
+        "text_decoder.cls.predictions.decoder.weight",
+        "text_decoder.bert.embeddings.word_embeddings.weight",
+    ),
+    (
+        "text_decoder.cls.predictions.decoder.weight",
+        "text_encoder.embeddings.word_embeddings.weight",
+    ),
+];
+
+/// Whose values a tensor of the decoder has where a file lacks it: in pre-training, text encoder
+/// and decoder share all but self-attention (section 3.1 of the paper), and such a model need not
+/// be stored twice.
+pub fn shared_with(name: &str) -> Option<String> {
+    let rest = name.strip_prefix("text_decoder.bert.")?;
+    let is_self_attention = rest.contains(".attention.");
+    (!is_self_attention).then(|| format!("text_encoder.{rest}"))
+}
 
 /// The image-grounded decoder with its language-model head.
 #[derive(Debug, Clone)]
@@ -150,6 +166,11 @@ impl TextDecoder {
     /// What every token attends to: the states of an image, or of a question.
     pub fn context(&self, states: Tensor<3>) -> Context {
         self.bert.context(states)
+    }
+
+    /// The same of questions of different lengths.
+    pub fn padded_context(&self, states: Tensor<3>, padding: Option<&Padding>) -> Context {
+        self.bert.padded_context(states, padding)
     }
 
     /// A cache that holds no tokens yet.
@@ -205,6 +226,9 @@ impl Blip {
         } = config.heads;
         let (text, projection) = (&config.text, config.projection);
         let vision_width = config.vision.block.width;
+        if retrieval || answering {
+            parameters.share(shared_with);
+        }
         let mut linear = |name: &str, shape| Linear::load(parameters, name, shape);
         let retrieval_heads = if retrieval {
             Some(RetrievalHeads {
@@ -245,7 +269,8 @@ impl Blip {
             .ok_or_else(|| no_head("caption pictures or answer questions"))
     }
 
-    fn text_encoder(&self) -> Result<&Bert> {
+    /// The text encoder. Present with a retrieval or answering head.
+    pub fn text_encoder(&self) -> Result<&Bert> {
         self.text_encoder
             .as_ref()
             .ok_or_else(|| no_head("encode texts"))
@@ -279,8 +304,15 @@ impl Blip {
 
     /// Vectors in the shared space (ITC) of texts of equal length: `[batch, projection]`.
     pub fn encode_text(&self, ids: &[Vec<u32>]) -> Result<Tensor<2>> {
-        let first = first_token(self.encode_text_tokens(ids)?);
-        Ok(self.retrieval()?.text_projection.forward(first))
+        self.project_text(self.encode_text_tokens(ids)?)
+    }
+
+    /// The vectors of encoded texts: `[batch, tokens, width]` to `[batch, projection]`.
+    pub fn project_text(&self, states: Tensor<3>) -> Result<Tensor<2>> {
+        Ok(self
+            .retrieval()?
+            .text_projection
+            .forward(first_token(states)))
     }
 
     /// What the image-grounded encoder attends to: [`Self::encode_image`]'s states, of one image

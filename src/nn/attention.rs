@@ -2,7 +2,7 @@
 //! values that are kept between calls.
 
 use crate::kernels::{self, ids_tensor};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 
 /// Keys and values, `[batch, heads, tokens, head width]` each.
 #[derive(Debug, Clone)]
@@ -11,6 +11,31 @@ pub struct KeysValues {
     pub keys: Tensor<4>,
     /// What is averaged.
     pub values: Tensor<4>,
+    /// Which of them only fill up a batch of texts of different lengths.
+    pub padding: Option<Padding>,
+}
+
+/// What is added to attention scores so that padding is not seen: 0 for a text's own tokens, a
+/// large negative number for others, `[batch, 1, 1, tokens]`.
+#[derive(Debug, Clone)]
+pub struct Padding(Tensor<4>);
+
+/// Far below any score, and far from overflow.
+const UNSEEN: f32 = -1e30;
+
+impl Padding {
+    /// For texts of these lengths, padded to the longest; `None` if there is nothing to hide.
+    pub fn new(lengths: &[usize], device: &Device) -> Option<Self> {
+        let longest = lengths.iter().copied().max()?;
+        if lengths.iter().all(|length| *length == longest) {
+            return None;
+        }
+        let bias = lengths.iter().flat_map(|length| {
+            (0..longest).map(move |token| if token < *length { 0.0 } else { UNSEEN })
+        });
+        let data = TensorData::new(bias.collect(), [lengths.len(), 1, 1, longest]);
+        Some(Self(Tensor::from_data(data, device)))
+    }
 }
 
 /// The keys and values of the tokens so far, of one self-attention layer.
@@ -30,6 +55,7 @@ impl SelfCache {
             Some(cached) => KeysValues {
                 keys: Tensor::cat(vec![cached.keys, new.keys], 2),
                 values: Tensor::cat(vec![cached.values, new.values], 2),
+                padding: None,
             },
         };
         self.0 = Some(all.clone());
@@ -44,6 +70,7 @@ impl SelfCache {
             self.0 = Some(KeysValues {
                 keys: cached.keys.select(0, indices.clone()),
                 values: cached.values.select(0, indices),
+                padding: None,
             });
         }
     }
@@ -69,7 +96,36 @@ pub fn merge_heads(input: Tensor<4>) -> Tensor<3> {
 /// `causal`, a token sees itself and those before it; queries and keys are then the same tokens.
 pub fn attend(queries: Tensor<4>, context: KeysValues, causal: bool) -> Tensor<4> {
     let causal = causal && queries.dims()[2] > 1; // a single new token sees all before it
+    if queries.is_autodiff() || context.padding.is_some() {
+        return attend_trainable(queries, context, causal);
+    }
     kernels::attention(queries, context.keys, context.values, causal)
+}
+
+/// [`attend`] in operations that have gradients.
+fn attend_trainable(queries: Tensor<4>, context: KeysValues, causal: bool) -> Tensor<4> {
+    let [_, _, tokens, width] = queries.dims();
+    let queries = queries * (width as f32).sqrt().recip();
+    let mut scores = queries.matmul(context.keys.swap_dims(2, 3)); // [batch, heads, tokens, keys]
+    if let Some(Padding(bias)) = context.padding {
+        scores = scores + bias;
+    }
+    if causal {
+        scores = scores.clone() + future(tokens, &scores.device());
+    }
+    softmax(scores, 3).matmul(context.values)
+}
+
+/// What hides later tokens: `[1, 1, tokens, tokens]`.
+fn future(tokens: usize, device: &Device) -> Tensor<4> {
+    let bias = (0..tokens * tokens).map(|place| {
+        if place % tokens > place / tokens {
+            UNSEEN
+        } else {
+            0.0
+        }
+    });
+    Tensor::from_data(TensorData::new(bias.collect(), [1, 1, tokens, tokens]), device)
 }
 
 /// [`attend`] to a context that all batch entries may share: a context of batch 1 is not repeated,

@@ -1,14 +1,33 @@
-//! Linear layers and embedding tables over packed weights.
+//! Linear layers and embedding tables, over packed weights or, in training, over plain tensors.
 
 use super::Parameters;
 use crate::Result;
 use crate::kernels::{self, Activation, PackedMatrix};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, activation};
+
+/// A weight matrix, `[rows, columns]`.
+#[derive(Debug, Clone)]
+pub enum Weight {
+    /// In a number format of the kernels: inference.
+    Packed(PackedMatrix),
+    /// As Burn's own operations take it, which know its gradient: training.
+    Trainable(Tensor<2>),
+}
+
+impl Weight {
+    /// Rows and columns.
+    pub fn dims(&self) -> [usize; 2] {
+        match self {
+            Weight::Packed(matrix) => [matrix.shape().rows, matrix.shape().columns],
+            Weight::Trainable(tensor) => tensor.dims(),
+        }
+    }
+}
 
 /// `activation(x Wᵀ + b)`, in whatever number format the weight arrived.
 #[derive(Debug, Clone)]
 pub struct Linear {
-    weight: PackedMatrix,
+    weight: Weight,
     bias: Option<Tensor<1>>,
     activation: Activation,
 }
@@ -58,16 +77,35 @@ impl Linear {
         let inputs = shape[D - 1];
         let rows = shape[..D - 1].iter().product::<usize>();
         let flat = input.reshape([rows, inputs]);
-        let output = kernels::linear(flat, &self.weight, self.bias.clone(), self.activation);
-        shape[D - 1] = self.weight.shape().rows;
+        let output = match &self.weight {
+            Weight::Packed(weight) => {
+                kernels::linear(flat, weight, self.bias.clone(), self.activation)
+            }
+            Weight::Trainable(weight) => self.forward_trainable(flat, weight.clone()),
+        };
+        shape[D - 1] = self.weight.dims()[0];
         output.reshape(shape)
+    }
+
+    /// The same in operations that have gradients: `[rows, inputs]` to `[rows, outputs]`.
+    fn forward_trainable(&self, input: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
+        let product = input.matmul(weight.transpose());
+        let sum = match &self.bias {
+            Some(bias) => product + bias.clone().unsqueeze::<2>(),
+            None => product,
+        };
+        match self.activation {
+            Activation::None => sum,
+            Activation::Gelu => activation::gelu(sum),
+            Activation::QuickGelu => sum.clone() * activation::sigmoid(sum * 1.702),
+        }
     }
 }
 
 /// A table of vectors, looked up by token id.
 #[derive(Debug, Clone)]
 pub struct Embedding {
-    table: PackedMatrix,
+    table: Weight,
 }
 
 impl Embedding {
@@ -86,7 +124,10 @@ impl Embedding {
             "rows of ids of different lengths"
         );
         let flat = kernels::ids_tensor(ids.iter().flatten().map(|id| *id as i32), device);
-        let rows = kernels::gather_rows(&self.table, flat);
-        rows.reshape([ids.len(), tokens, self.table.shape().columns]) // [batch, tokens, width]
+        let rows = match &self.table {
+            Weight::Packed(table) => kernels::gather_rows(table, flat),
+            Weight::Trainable(table) => table.clone().select(0, flat),
+        };
+        rows.reshape([ids.len(), tokens, self.table.dims()[1]]) // [batch, tokens, width]
     }
 }

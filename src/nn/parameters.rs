@@ -1,6 +1,8 @@
 //! The tensors of a checkpoint on their way into a model: each is converted to its final format
 //! and put on the device as soon as its bytes are there, so that loading never holds two copies.
+//! In training they are plain tensors instead, and a new model's are made as it asks for them.
 
+use super::Weight;
 use crate::kernels::{PackedFormat, PackedMatrix, PackedShape};
 use crate::weights::{Format, TensorInfo, blocks};
 use crate::{Error, Result};
@@ -90,7 +92,7 @@ pub enum Target {
 }
 
 /// One tensor on the device.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 enum Parameter {
     Matrix(PackedMatrix),
     Float {
@@ -99,13 +101,50 @@ enum Parameter {
     },
 }
 
+/// A parameter that is trained: its name in checkpoints, its shape there, its values in one row.
+#[derive(Debug, Clone)]
+pub struct Trainable {
+    /// The name.
+    pub name: String,
+    /// The shape.
+    pub shape: Vec<usize>,
+    /// The values.
+    pub values: Tensor<1>,
+}
+
+/// Makes the first values of a parameter: `(name, shape)` to as many values.
+type Initial = Box<dyn FnMut(&str, &[usize]) -> Vec<f32>>;
+
+/// Where parameters come from.
+enum Origin {
+    /// A checkpoint, in the formats that a target says.
+    Checkpoint(Target),
+    /// A model in training.
+    Training,
+    /// Nowhere: each is made when it is first asked for, and kept in that order.
+    New(Initial, Vec<Trainable>),
+}
+
+impl std::fmt::Debug for Origin {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::Checkpoint(target) => target.fmt(formatter),
+            Origin::Training => formatter.write_str("Training"),
+            Origin::New(..) => formatter.write_str("New"),
+        }
+    }
+}
+
 /// The tensors of a checkpoint by name, until a model takes them.
 #[derive(Debug)]
 pub struct Parameters {
     device: Device,
-    target: Target,
+    origin: Origin,
     entries: HashMap<String, Parameter>,
     tied: Vec<(String, String)>,
+    /// Matrices that came from the table at this place of `tied`.
+    from_table: HashMap<String, usize>,
+    shared: fn(&str) -> Option<String>,
     elements: usize,
     bytes: usize,
     used: HashMap<&'static str, usize>,
@@ -114,20 +153,63 @@ pub struct Parameters {
 impl Parameters {
     /// None yet, to be put on `device` in the formats that `target` says.
     pub fn new(device: Device, target: Target) -> Self {
+        Self::empty(device, Origin::Checkpoint(target))
+    }
+
+    /// Those of a model in training: matrices come out as [`Weight::Trainable`]. `device` is where
+    /// they are.
+    pub fn trainable(device: Device, parameters: impl IntoIterator<Item = Trainable>) -> Self {
+        let mut all = Self::empty(device, Origin::Training);
+        for Trainable {
+            name,
+            shape,
+            values: tensor,
+        } in parameters
+        {
+            all.entries.insert(name, Parameter::Float { shape, tensor });
+        }
+        all
+    }
+
+    /// Those of a new model, made as the model asks for them.
+    pub fn initialised(
+        device: Device,
+        initial: impl FnMut(&str, &[usize]) -> Vec<f32> + 'static,
+    ) -> Self {
+        Self::empty(device, Origin::New(Box::new(initial), Vec::new()))
+    }
+
+    /// What [`Self::initialised`] has made.
+    pub fn into_created(self) -> Vec<Trainable> {
+        match self.origin {
+            Origin::New(_, created) => created,
+            _ => Vec::new(),
+        }
+    }
+
+    fn empty(device: Device, origin: Origin) -> Self {
         Self {
             device,
-            target,
+            origin,
             entries: HashMap::new(),
             tied: Vec::new(),
+            from_table: HashMap::new(),
+            shared: |_| None,
             elements: 0,
             bytes: 0,
             used: HashMap::new(),
         }
     }
 
-    /// Declares that the matrix `name` is the table `source` unless the file has its own.
+    /// Declares that the matrix `name` is the table `source` unless the file has its own. Of
+    /// several sources that a file has, the first declared counts.
     pub fn tie(&mut self, name: &str, source: &str) {
         self.tied.push((name.to_string(), source.to_string()));
+    }
+
+    /// Declares whose values a tensor has that the file lacks.
+    pub fn share(&mut self, shared: fn(&str) -> Option<String>) {
+        self.shared = shared;
     }
 
     /// Where the tensors are.
@@ -176,17 +258,18 @@ impl Parameters {
             }
         };
         self.count(&parameter);
+        self.from_table.remove(&info.name);
         self.entries.insert(info.name.clone(), parameter);
         Ok(())
     }
 
     /// Takes a float tensor; `shape` is what the model needs, and dimensions of 1 do not matter.
     pub fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>> {
-        match self.entries.remove(name) {
-            Some(Parameter::Float {
+        match self.find(name, &shape)? {
+            Parameter::Float {
                 shape: found,
                 tensor,
-            }) => {
+            } => {
                 let squeezed = |shape: &[usize]| -> Vec<usize> {
                     shape.iter().copied().filter(|size| *size != 1).collect()
                 };
@@ -195,27 +278,80 @@ impl Parameters {
                 }
                 Ok(tensor.reshape(shape))
             }
-            Some(Parameter::Matrix(matrix)) => {
+            Parameter::Matrix(matrix) => {
                 let shape_found = [matrix.shape().rows, matrix.shape().columns];
                 Err(wrong_shape(name, &shape, &shape_found))
             }
-            None => Err(missing(name)),
         }
     }
 
-    /// Takes a weight matrix or table of `shape` [rows, columns].
-    pub fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<PackedMatrix> {
-        match self.entries.remove(name) {
-            Some(Parameter::Matrix(matrix)) => {
+    /// Takes a weight matrix or table of `shape` [rows, columns]; a convolution's further
+    /// dimensions count as columns.
+    pub fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Weight> {
+        match self.find(name, &shape)? {
+            Parameter::Matrix(matrix) => {
                 let found = [matrix.shape().rows, matrix.shape().columns];
                 if found != shape {
                     return Err(wrong_shape(name, &shape, &found));
                 }
-                Ok(matrix)
+                Ok(Weight::Packed(matrix))
             }
-            Some(Parameter::Float { shape: found, .. }) => Err(wrong_shape(name, &shape, &found)),
-            None => Err(missing(name)),
+            Parameter::Float {
+                shape: found,
+                tensor,
+            } => {
+                let columns = found.iter().skip(1).product::<usize>();
+                let is_checkpoint = matches!(self.origin, Origin::Checkpoint(_));
+                if is_checkpoint || found.first() != Some(&shape[0]) || columns != shape[1] {
+                    return Err(wrong_shape(name, &shape, &found));
+                }
+                Ok(Weight::Trainable(tensor.reshape(shape)))
+            }
         }
+    }
+
+    /// The tensor `name`, or the one that it shares its values with, or a new one.
+    fn find(&mut self, name: &str, shape: &[usize]) -> Result<Parameter> {
+        let mut wanted = name.to_string();
+        loop {
+            if let Some(found) = self.entries.get(&wanted) {
+                return Ok(found.clone());
+            }
+            match self.source(&wanted) {
+                Some(source) => wanted = source,
+                None => break,
+            }
+        }
+        self.create(name, shape).ok_or_else(|| missing(name))
+    }
+
+    /// Whose values a missing tensor has. A packed matrix cannot stand in for its table or the
+    /// other way round, so ties are followed in training alone.
+    fn source(&self, name: &str) -> Option<String> {
+        let is_training = !matches!(self.origin, Origin::Checkpoint(_));
+        let tie = self.tied.iter().find(|(tied, _)| is_training && tied == name);
+        tie.map(|(_, source)| source.clone())
+            .or_else(|| (self.shared)(name))
+    }
+
+    /// A new model's tensor.
+    fn create(&mut self, name: &str, shape: &[usize]) -> Option<Parameter> {
+        let Origin::New(initial, created) = &mut self.origin else {
+            return None;
+        };
+        let data = TensorData::new(initial(name, shape), [shape.iter().product::<usize>()]);
+        let values: Tensor<1> = Tensor::from_data(data, &self.device);
+        created.push(Trainable {
+            name: name.to_string(),
+            shape: shape.to_vec(),
+            values: values.clone(),
+        });
+        let parameter = Parameter::Float {
+            shape: shape.to_vec(),
+            tensor: values,
+        };
+        self.entries.insert(name.to_string(), parameter.clone());
+        Some(parameter)
     }
 
     /// Whether a tensor of this name has arrived and not been taken.
@@ -246,9 +382,9 @@ impl Parameters {
 
     /// The format for a matrix that is stored as `stored`.
     fn matrix_format(&self, stored: Format) -> PackedFormat {
-        match self.target {
-            Target::Convert(format) => format,
-            Target::Keep { .. } => match stored {
+        match self.origin {
+            Origin::Checkpoint(Target::Convert(format)) => format,
+            _ => match stored {
                 Format::F32 => PackedFormat::F32,
                 Format::F16 | Format::BF16 => PackedFormat::F16,
                 Format::Q4_0 => PackedFormat::Q4,
@@ -260,16 +396,18 @@ impl Parameters {
     /// The matrices tied to `table`, unless the file's own came first. Values that both need in
     /// the same format are shared.
     fn add_tied(&mut self, info: &TensorInfo, bytes: &[u8], table: &PackedMatrix) -> Result<()> {
-        let format = match self.target {
-            Target::Convert(format) => format,
-            Target::Keep { tied } => tied,
+        let format = match self.origin {
+            Origin::Checkpoint(Target::Convert(format)) => format,
+            Origin::Checkpoint(Target::Keep { tied }) => tied,
+            _ => return Ok(()),
         };
-        let ties = self
-            .tied
-            .iter()
-            .filter(|(name, source)| *source == info.name && !self.entries.contains_key(name));
-        let names: Vec<String> = ties.map(|(name, _)| name.clone()).collect();
-        for name in names {
+        for place in 0..self.tied.len() {
+            let (name, source) = self.tied[place].clone();
+            let taken = self.entries.contains_key(&name)
+                && self.from_table.get(&name).is_none_or(|first| *first < place);
+            if source != info.name || taken {
+                continue;
+            }
             let matrix = if format == table.shape().format {
                 table.clone()
             } else {
@@ -277,7 +415,8 @@ impl Parameters {
                 self.bytes += matrix.bytes();
                 matrix
             };
-            self.entries.insert(name, Parameter::Matrix(matrix));
+            self.entries.insert(name.clone(), Parameter::Matrix(matrix));
+            self.from_table.insert(name, place);
         }
         Ok(())
     }

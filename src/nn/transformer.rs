@@ -92,7 +92,12 @@ impl Block {
         let [queries, keys, values] = self
             .project(self.attention_norm.forward(input.clone()))
             .map(|projected| split_heads(projected, self.heads)); // [batch, heads, tokens, head width]
-        let attended = merge_heads(attend(queries, KeysValues { keys, values }, causal));
+        let context = KeysValues {
+            keys,
+            values,
+            padding: None,
+        };
+        let attended = merge_heads(attend(queries, context, causal));
         let input = input + self.output.forward(attended); // [batch, tokens, width]
         input.clone() + self.mlp.forward(self.mlp_norm.forward(input))
     }

@@ -5,12 +5,14 @@ mod answer;
 mod caption;
 mod classify;
 mod embed;
+mod filter;
 mod matching;
 mod text;
 
 pub use answer::{Answer, RankedAnswer};
 pub use caption::Caption;
 pub use classify::{DEFAULT_TEMPLATE, LabelScore};
+pub use filter::{Filtered, THRESHOLD, captioner_options};
 pub use matching::Match;
 
 use crate::device::Placement;

@@ -1,0 +1,253 @@
+//! A model over a data set with known captions and answers: what `obscura eval` reports. The
+//! metrics themselves are in [`crate::metrics`] and [`crate::scenes`].
+
+use crate::generate::GenerationOptions;
+use crate::image::{RgbImage, decode};
+use crate::metrics::data::{CaptionedImage, Folder, Question};
+use crate::metrics::recall::{Ranks, recall_at};
+use crate::metrics::{Candidate, bleu, cider, vqa};
+use crate::scenes::{Facts, Objects, counts_exact, objects_exact, relation_correct};
+use crate::tasks::Model;
+use crate::{Error, Result};
+use serde::Serialize;
+use std::collections::{BTreeMap, HashMap};
+use std::path::{Path, PathBuf};
+
+/// Data with the facts of drawn scenes, where known.
+#[derive(Debug)]
+pub struct Data {
+    /// Pictures with captions, questions with answers.
+    pub folder: Folder,
+    /// What is true of a picture, for scenes.
+    pub facts: HashMap<PathBuf, Facts>,
+    /// The kind of each question, in their order; empty for others' data.
+    pub kinds: Vec<String>,
+}
+
+/// Everything that a data set and a model allow to measure. Shares are of 1.
+#[derive(Debug, Default, Serialize)]
+pub struct Evaluation {
+    /// Generated captions against given ones.
+    pub captions: Option<CaptionScores>,
+    /// Generated captions against what is true of a scene.
+    pub scenes: Option<SceneScores>,
+    /// Retrieval by ITC among all pictures and their first captions.
+    pub retrieval: Option<Retrieval>,
+    /// ITM: how often a picture's own caption is accepted and the next picture's refused.
+    pub matching: Option<f64>,
+    /// Answers: the share that is right, and by kind of question.
+    pub answers: Option<AnswerScores>,
+}
+
+/// Captions against captions.
+#[derive(Debug, Serialize)]
+pub struct CaptionScores {
+    /// How many.
+    pub count: usize,
+    /// BLEU-4.
+    pub bleu_4: f64,
+    /// CIDEr-D.
+    pub cider: f64,
+}
+
+/// Captions against facts.
+#[derive(Debug, Serialize)]
+pub struct SceneScores {
+    /// How many.
+    pub count: usize,
+    /// All objects named, and none invented.
+    pub objects: f64,
+    /// The same, with their numbers right.
+    pub counts: f64,
+    /// What is said of places is true, where there are two kinds of things to place.
+    pub relations: f64,
+}
+
+/// Recall, both ways.
+#[derive(Debug, Serialize)]
+pub struct Retrieval {
+    /// Among how many.
+    pub count: usize,
+    /// The picture's own text first, among the first 5, the first 10.
+    pub image_to_text: [f64; 3],
+    /// The text's own picture.
+    pub text_to_image: [f64; 3],
+}
+
+/// Answers.
+#[derive(Debug, Serialize)]
+pub struct AnswerScores {
+    /// How many.
+    pub count: usize,
+    /// The share that is right, by the VQA challenge's rules.
+    pub accuracy: f64,
+    /// The same by kind of question, for scenes.
+    pub by_kind: BTreeMap<String, f64>,
+}
+
+/// Runs everything. `objects` are the names that scenes speak of; `progress` hears of each picture
+/// and question.
+pub async fn evaluate(
+    model: &Model,
+    data: &Data,
+    objects: &Objects,
+    mut progress: impl FnMut(),
+) -> Result<Evaluation> {
+    let can = |task: &str| model.info().tasks.contains(&task);
+    let pictures = &data.folder.captions;
+    let mut evaluation = Evaluation::default();
+    if can("caption") && !pictures.is_empty() {
+        let mut generated = Vec::new();
+        for picture in pictures {
+            let image = read(&picture.image)?;
+            let options = GenerationOptions::default();
+            generated.push(model.caption(&image, "", &options, async |_, _| Ok(())).await?.text);
+            progress();
+        }
+        evaluation.captions = Some(score_captions(pictures, &generated));
+        evaluation.scenes = score_scenes(pictures, &generated, &data.facts, objects);
+    }
+    if can("match") && pictures.len() > 1 {
+        let (retrieval, matching) = match_pictures(model, pictures, &mut progress).await?;
+        evaluation.retrieval = Some(retrieval);
+        evaluation.matching = matching;
+    }
+    if can("answer") && !data.folder.questions.is_empty() {
+        let scores = score_answers(model, data, &mut progress).await?;
+        evaluation.answers = Some(scores);
+    }
+    Ok(evaluation)
+}
+
+/// How often [`evaluate`] calls `progress`.
+pub fn work(model: &Model, data: &Data) -> usize {
+    let can = |task: &str| usize::from(model.info().tasks.contains(&task));
+    let pictures = data.folder.captions.len();
+    pictures * (can("caption") + can("match")) + data.folder.questions.len() * can("answer")
+}
+
+fn read(path: &Path) -> Result<RgbImage> {
+    let bytes = std::fs::read(path)
+        .map_err(|error| Error::BadInput(format!("{} cannot be read: {error}", path.display())))?;
+    decode(&bytes).map_err(|error| Error::BadImage(format!("{}: {error}", path.display())))
+}
+
+fn score_captions(pictures: &[CaptionedImage], generated: &[String]) -> CaptionScores {
+    let candidates: Vec<Candidate> = pictures
+        .iter()
+        .zip(generated)
+        .map(|(picture, text)| Candidate::new(text, &picture.captions))
+        .collect();
+    CaptionScores {
+        count: candidates.len(),
+        bleu_4: bleu(&candidates)[3],
+        cider: cider(&candidates).corpus,
+    }
+}
+
+fn score_scenes(
+    pictures: &[CaptionedImage],
+    generated: &[String],
+    facts: &HashMap<PathBuf, Facts>,
+    objects: &Objects,
+) -> Option<SceneScores> {
+    let known = pictures.iter().zip(generated);
+    let known: Vec<(&Facts, &String)> = known
+        .filter_map(|(picture, text)| Some((facts.get(&picture.image)?, text)))
+        .collect();
+    if known.is_empty() {
+        return None;
+    }
+    let relations = known
+        .iter()
+        .filter_map(|(facts, text)| relation_correct(text, facts, objects));
+    Some(SceneScores {
+        count: known.len(),
+        objects: share(known.iter().map(|(facts, text)| objects_exact(text, facts, objects))),
+        counts: share(known.iter().map(|(facts, text)| counts_exact(text, facts, objects))),
+        relations: share(relations),
+    })
+}
+
+/// The share of what is true, 0 of nothing.
+fn share(truths: impl Iterator<Item = bool>) -> f64 {
+    let truths: Vec<bool> = truths.collect();
+    truths.iter().filter(|truth| **truth).count() as f64 / truths.len().max(1) as f64
+}
+
+/// ITC among all pictures and their first captions; ITM of each picture with its own caption and
+/// with the next picture's.
+async fn match_pictures(
+    model: &Model,
+    pictures: &[CaptionedImage],
+    progress: &mut impl FnMut(),
+) -> Result<(Retrieval, Option<f64>)> {
+    let texts: Vec<String> = pictures.iter().map(|one| one.captions[0].clone()).collect();
+    let text_vectors = model.text_vectors(&texts).await?;
+    let mut similarities = Vec::new();
+    let mut verdicts = Vec::new();
+    for (place, picture) in pictures.iter().enumerate() {
+        let image = read(&picture.image)?;
+        let vector = model.embed_image(&image, true).await?;
+        similarities.extend(text_vectors.iter().map(|text| {
+            text.iter().zip(&vector).map(|(a, b)| a * b).sum::<f32>()
+        }));
+        let pair = [texts[place].clone(), texts[(place + 1) % texts.len()].clone()];
+        if pair[0] != pair[1] {
+            let matches = model.match_texts(&image, &pair).await?;
+            let accepted = matches.iter().map(|found| Some(found.probability? > 0.5));
+            verdicts.extend(accepted.zip([true, false]).map(|(said, truth)| Some(said? == truth)));
+        }
+        progress();
+    }
+    let own: Vec<usize> = (0..texts.len()).collect();
+    let ranks = Ranks::of(&similarities, pictures.len(), &own);
+    let recalls = |ranks: &[usize]| [1, 5, 10].map(|k| recall_at(ranks, k));
+    let verdicts: Option<Vec<bool>> = verdicts.into_iter().collect();
+    Ok((
+        Retrieval {
+            count: pictures.len(),
+            image_to_text: recalls(&ranks.image_to_text),
+            text_to_image: recalls(&ranks.text_to_image),
+        },
+        verdicts.map(|verdicts| share(verdicts.into_iter())),
+    ))
+}
+
+async fn score_answers(
+    model: &Model,
+    data: &Data,
+    progress: &mut impl FnMut(),
+) -> Result<AnswerScores> {
+    let questions = &data.folder.questions;
+    let mut scores = Vec::new();
+    for question in questions {
+        scores.push(answer(model, question).await?);
+        progress();
+    }
+    let mut by_kind: BTreeMap<String, Vec<f64>> = BTreeMap::new();
+    for (kind, score) in data.kinds.iter().zip(&scores) {
+        by_kind.entry(kind.clone()).or_default().push(*score);
+    }
+    let mean = |scores: &[f64]| scores.iter().sum::<f64>() / scores.len().max(1) as f64;
+    Ok(AnswerScores {
+        count: scores.len(),
+        accuracy: mean(&scores),
+        by_kind: by_kind
+            .into_iter()
+            .map(|(kind, scores)| (kind, mean(&scores)))
+            .collect(),
+    })
+}
+
+async fn answer(model: &Model, question: &Question) -> Result<f64> {
+    let image = read(&question.image)?;
+    let options = GenerationOptions {
+        max_new_tokens: 10,
+        ..Default::default()
+    };
+    let answer = model
+        .answer(&[image], &question.question, &options, async |_, _| Ok(()))
+        .await?;
+    Ok(vqa::accuracy(&answer.text, &question.answers))
+}

@@ -1,0 +1,67 @@
+//! Where training examples come from: scenes that are drawn as they are needed, or pictures and
+//! captions of one's own.
+
+use crate::image::{RgbImage, decode};
+use crate::{Error, Result};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::path::PathBuf;
+
+/// A picture with a text, and questions about it.
+#[derive(Debug, Clone)]
+pub struct Example {
+    /// The picture, of any size.
+    pub image: RgbImage,
+    /// Its caption.
+    pub caption: String,
+    /// Questions with answers.
+    pub questions: Vec<(String, String)>,
+}
+
+/// A source of examples. The same `step` and `place` always give the same example, so that a
+/// resumed run sees what an unbroken one would have seen.
+pub trait Examples: Sync {
+    /// The example at `place` of the batch of `step`.
+    fn example(&self, step: u64, place: usize) -> Result<Example>;
+
+    /// A step's batch.
+    fn batch(&self, step: u64, size: usize) -> Result<Vec<Example>> {
+        use rayon::prelude::*;
+        (0..size)
+            .into_par_iter()
+            .map(|place| self.example(step, place))
+            .collect()
+    }
+}
+
+/// Random numbers for one example.
+pub fn rng_of(seed: u64, step: u64, place: u64) -> ChaCha8Rng {
+    let mut rng = ChaCha8Rng::seed_from_u64(seed);
+    rng.set_stream(step.wrapping_mul(1 << 20).wrapping_add(place));
+    rng
+}
+
+/// Pictures in files, with captions.
+#[derive(Debug, Clone)]
+pub struct Captioned {
+    /// Each picture with at least one caption.
+    pub pictures: Vec<(PathBuf, Vec<String>)>,
+    /// Orders them.
+    pub seed: u64,
+}
+
+impl Examples for Captioned {
+    fn example(&self, step: u64, place: usize) -> Result<Example> {
+        let mut rng = rng_of(self.seed, step, place as u64);
+        let (path, captions) = &self.pictures[rng.random_range(0..self.pictures.len())];
+        let bytes = std::fs::read(path).map_err(|error| {
+            Error::BadInput(format!("{} cannot be read: {error}", path.display()))
+        })?;
+        let named = |error: Error| Error::BadImage(format!("{}: {error}", path.display()));
+        Ok(Example {
+            image: decode(&bytes).map_err(named)?,
+            caption: captions[rng.random_range(0..captions.len())].clone(),
+            questions: Vec::new(),
+        })
+    }
+}

@@ -1,0 +1,249 @@
+//! The parameters of a model in training, by the names that they have in a checkpoint. A model is
+//! assembled from them for each step, by the code that also serves inference.
+
+use super::trainer::TEMPERATURE;
+use crate::load::convert::Source;
+use crate::load::{CONFIG_KEY, Description, PREPROCESSOR_KEY, TOKENIZER_KEY};
+use crate::models::blip::{TIES, shared_with};
+use crate::models::{Blip, BlipConfig, Clip, ClipConfig, ModelConfig};
+use crate::nn::{Parameters, Trainable};
+use crate::weights::gguf::{Planned, Value, Writer};
+use crate::weights::{Format, ReadAt, TensorInfo, blocks};
+use crate::{Error, Result};
+use burn::tensor::{Device, Tensor, TensorData};
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+/// All parameters of a model, in a fixed order.
+#[derive(Debug, Clone)]
+pub struct Weights {
+    /// They.
+    pub all: Vec<Trainable>,
+}
+
+impl Weights {
+    /// A new model's: matrices and tables from a normal distribution with deviation 0.02 cut at two
+    /// deviations, biases 0, norms 1, as the reference initialises them.
+    pub fn new(config: &ModelConfig, seed: u64, device: &Device) -> Result<Self> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut parameters = Parameters::initialised(device.clone(), move |name, shape| {
+            initial_values(name, shape, &mut rng)
+        });
+        tie(&mut parameters);
+        match config {
+            ModelConfig::Blip(config) => drop(Blip::load(&mut parameters, config.clone())?),
+            ModelConfig::Clip(config) => drop(Clip::load(&mut parameters, config.clone())?),
+        }
+        Ok(Self {
+            all: parameters.into_created(),
+        })
+    }
+
+    /// Those of a model's files, for training to go on from, whatever their formats. Fails with
+    /// [`Error::BadWeights`] where a tensor that the model needs is missing or of another shape;
+    /// tensors that it does not need are left out.
+    pub fn from_source(source: &Source, device: &Device) -> Result<Self> {
+        let config = ModelConfig::from_json(&source.description().config)?;
+        let mut found = BTreeMap::new();
+        source.read_all(|info, bytes| {
+            if !info.format.is_integer() {
+                let values = blocks::dequantize(info.format, bytes, info.elements())?;
+                found.insert(info.name.clone(), (info.shape.clone(), values));
+            }
+            Ok(())
+        })?;
+        let mut weights = Self::new(&config, 0, device)?;
+        if let Some((shape, values)) = found.get(TEMPERATURE) {
+            weights.all.push(Trainable {
+                name: TEMPERATURE.to_string(),
+                shape: shape.clone(),
+                values: tensor_of(values.clone(), device),
+            });
+        }
+        weights.all.extend(separate(&found, device));
+        for parameter in &mut weights.all {
+            let (shape, values) = found.get(&parameter.name).ok_or_else(|| {
+                Error::BadWeights(format!(
+                    "tensor '{}' is missing from the checkpoint",
+                    parameter.name
+                ))
+            })?;
+            if values.len() != parameter.shape.iter().product::<usize>() {
+                return Err(Error::BadWeights(format!(
+                    "tensor '{}' has shape {shape:?}, but the configuration asks for {:?}",
+                    parameter.name, parameter.shape
+                )));
+            }
+            parameter.values = tensor_of(values.clone(), device);
+        }
+        Ok(weights)
+    }
+
+    /// The same parameters as leaves of a gradient computation.
+    pub fn leaves(&self) -> Self {
+        let leaf = |parameter: &Trainable| Trainable {
+            values: parameter.values.clone().autodiff().require_grad(),
+            ..parameter.clone()
+        };
+        Self {
+            all: self.all.iter().map(leaf).collect(),
+        }
+    }
+
+    /// A BLIP over these parameters.
+    pub fn blip(&self, config: &BlipConfig) -> Result<Blip> {
+        Blip::load(&mut self.parameters(), config.clone())
+    }
+
+    /// A CLIP over these parameters.
+    pub fn clip(&self, config: &ClipConfig) -> Result<Clip> {
+        Clip::load(&mut self.parameters(), config.clone())
+    }
+
+    fn parameters(&self) -> Parameters {
+        let device = self.all[0].values.device();
+        let mut parameters = Parameters::trainable(device, self.all.iter().cloned());
+        tie(&mut parameters);
+        parameters
+    }
+
+    /// The parameter `name`.
+    pub fn get(&self, name: &str) -> Option<&Trainable> {
+        self.all.iter().find(|parameter| parameter.name == name)
+    }
+
+    /// How many numbers there are.
+    pub fn elements(&self) -> usize {
+        let size = |parameter: &Trainable| parameter.shape.iter().product::<usize>();
+        self.all.iter().map(size).sum()
+    }
+
+    /// Writes the model as an unquantized GGUF file, which every command reads.
+    pub fn save(&self, path: &Path, description: &Description, family: &str) -> Result<()> {
+        let texts = [
+            ("general.architecture", family),
+            (TOKENIZER_KEY, &description.tokenizer),
+            (CONFIG_KEY, &description.config),
+            (PREPROCESSOR_KEY, &description.preprocessor),
+        ];
+        let mut metadata: BTreeMap<String, Value> = texts
+            .into_iter()
+            .map(|(key, text)| (key.to_string(), Value::String(text.to_string())))
+            .collect();
+        metadata.insert("general.file_type".to_string(), Value::U32(0));
+        let tensors = self.all.iter().map(|parameter| {
+            let shape = parameter.shape.clone();
+            (parameter.name.clone(), shape, parameter.values.clone())
+        });
+        write_file(path, &metadata, tensors.collect())
+    }
+}
+
+/// Declares what BLIP shares inside itself. CLIP has no tensors of these names.
+fn tie(parameters: &mut Parameters) {
+    for (name, source) in TIES {
+        parameters.tie(name, source);
+    }
+}
+
+/// A file's tensors by name: shapes and values.
+type Found = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+
+/// The tensors that a file has of its own although the model could share them: fine-tuned decoders
+/// have drifted from their encoders.
+fn separate(found: &Found, device: &Device) -> Vec<Trainable> {
+    let source = |name: &str| {
+        let tables = TIES.iter().filter(|(tied, _)| *tied == name);
+        let tables = tables.map(|(_, table)| table.to_string());
+        tables.chain(shared_with(name)).find(|source| found.contains_key(source))
+    };
+    let own = found.iter().filter(|(name, values)| {
+        source(name).is_some_and(|source| found[&source].1 != values.1)
+    });
+    own.map(|(name, (shape, values))| Trainable {
+        name: name.clone(),
+        shape: shape.clone(),
+        values: tensor_of(values.clone(), device),
+    })
+    .collect()
+}
+
+/// A row of values on a device.
+pub fn tensor_of(values: Vec<f32>, device: &Device) -> Tensor<1> {
+    let count = values.len();
+    Tensor::from_data(TensorData::new(values, [count]), device)
+}
+
+fn initial_values(name: &str, shape: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32> {
+    let count = shape.iter().product();
+    if name == "logit_scale" {
+        return vec![(1.0_f32 / 0.07).ln(); count];
+    }
+    if name.ends_with(".bias") {
+        return vec![0.0; count];
+    }
+    let is_norm = name.to_lowercase().contains("norm");
+    if is_norm {
+        return vec![1.0; count];
+    }
+    (0..count).map(|_| 0.02 * cut_normal(rng)).collect()
+}
+
+/// A normally distributed number within two deviations (Marsaglia's polar method).
+fn cut_normal(rng: &mut ChaCha8Rng) -> f32 {
+    loop {
+        let [x, y]: [f32; 2] = [rng.random_range(-1.0..1.0), rng.random_range(-1.0..1.0)];
+        let square = x * x + y * y;
+        if square > 0.0 && square < 1.0 {
+            let value = x * (-2.0 * square.ln() / square).sqrt();
+            if value.abs() <= 2.0 {
+                return value;
+            }
+        }
+    }
+}
+
+/// Writes tensors in single precision, all or nothing: a crash leaves the file that was there.
+pub fn write_file(
+    path: &Path,
+    metadata: &BTreeMap<String, Value>,
+    tensors: Vec<(String, Vec<usize>, Tensor<1>)>,
+) -> Result<()> {
+    let failed =
+        |error: std::io::Error| Error::BadInput(format!("{} cannot be written: {error}", path.display()));
+    let planned: Vec<Planned> = tensors
+        .iter()
+        .map(|(name, shape, _)| Planned {
+            name: name.clone(),
+            shape: shape.clone(),
+            format: Format::F32,
+        })
+        .collect();
+    let unfinished = path.with_extension("unfinished");
+    let file = std::fs::File::create(&unfinished).map_err(failed)?;
+    let mut writer = Writer::new(std::io::BufWriter::new(file), metadata, &planned)?;
+    for (name, _, tensor) in tensors {
+        let values = values_of(tensor)?;
+        writer.write(&name, bytemuck::cast_slice(&values))?;
+    }
+    let mut output = writer.finish()?;
+    output.flush().map_err(failed)?;
+    let file = output.into_inner().map_err(|error| failed(error.into_error()))?;
+    file.sync_all().map_err(failed)?;
+    std::fs::rename(&unfinished, path).map_err(failed)
+}
+
+/// A tensor's numbers, read back from its device.
+pub fn values_of<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    tensor.into_data().try_to_vec().map_err(|error| {
+        Error::DeviceLost(format!("the device did not return a result: {error:?}"))
+    })
+}
+
+/// Reads one tensor of a file as floats.
+pub fn read_values(info: &TensorInfo, file: &impl ReadAt) -> Result<Vec<f32>> {
+    blocks::dequantize(info.format, &info.read(file)?, info.elements())
+}
