@@ -5,6 +5,7 @@ use crate::load::Description;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 use serde_json::json;
+use std::collections::BTreeSet;
 use tokenizers::models::wordpiece::{WordPiece, WordPieceTrainerBuilder};
 use tokenizers::normalizers::BertNormalizer;
 use tokenizers::pre_tokenizers::bert::BertPreTokenizer;
@@ -116,7 +117,12 @@ fn vocabulary(corpus: impl Iterator<Item = String> + Send, size: usize) -> Resul
     let failed = |error: tokenizers::Error| {
         Error::BadInput(format!("no vocabulary can be made of the texts: {error}"))
     };
-    let special = SPECIAL.iter().map(|token| AddedToken::from(*token, true));
+    let corpus: Vec<String> = corpus.collect();
+    // The trainer numbers the pieces inside words as a hash map hands them over, and breaks ties by
+    // these numbers. Given first and in order, they make the same vocabulary every time.
+    let inside = characters(&corpus).into_iter().map(|letter| format!("##{letter}"));
+    let first = SPECIAL.iter().map(|token| token.to_string()).chain(inside);
+    let special = first.map(|token| AddedToken::from(token, true));
     let mut trainer = WordPieceTrainerBuilder::new()
         .show_progress(false)
         .vocab_size(size)
@@ -130,9 +136,17 @@ fn vocabulary(corpus: impl Iterator<Item = String> + Send, size: usize) -> Resul
         .with_decoder(None::<tokenizers::decoders::wordpiece::WordPiece>)
         .build()
         .map_err(failed)?;
-    tokenizer.train(&mut trainer, corpus).map_err(failed)?;
+    tokenizer.train(&mut trainer, corpus.into_iter()).map_err(failed)?;
     let known = tokenizer.get_model().get_vocab();
     let mut words: Vec<(u32, String)> = known.into_iter().map(|(word, id)| (id, word)).collect();
     words.sort();
     Ok(words.into_iter().map(|(_, word)| word).collect())
+}
+
+/// What texts are written with, in order.
+fn characters(corpus: &[String]) -> BTreeSet<char> {
+    let all = corpus.iter().flat_map(|text| text.chars());
+    all.flat_map(char::to_lowercase)
+        .filter(|letter| !letter.is_whitespace())
+        .collect()
 }

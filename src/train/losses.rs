@@ -28,9 +28,11 @@ pub struct Queue {
 pub struct Contrast {
     /// The loss, `[1]`.
     pub loss: Tensor<1>,
-    /// How similar each picture is to each text of the batch, over the temperature:
-    /// `[pictures, texts]`. Hard negatives are drawn by it.
-    pub similarities: Tensor<2>,
+    /// How similar each picture is to each text of the batch by the momentum encoders, over the
+    /// temperature: `[pictures, texts]`. Wrong texts are drawn by it.
+    pub to_texts: Tensor<2>,
+    /// The other way round, `[texts, pictures]`. Wrong pictures are drawn by it.
+    pub to_images: Tensor<2>,
 }
 
 /// ITC with momentum targets (ALBEF's, arXiv 2107.07651): each picture against all texts of the
@@ -64,13 +66,14 @@ pub fn contrastive(
         let loss = -(log_softmax(similarities.clone(), 1) * targets)
             .sum()
             .div_scalar(batch as f32);
-        (loss, similarities)
+        (loss, similarities.narrow(1, 0, batch).detach())
     };
-    let (to_texts, similarities) = direction(&current.images, &momentum.images, &all_texts);
-    let (to_images, _) = direction(&current.texts, &momentum.texts, &all_images);
+    let (text_loss, to_texts) = direction(&current.images, &momentum.images, &all_texts);
+    let (image_loss, to_images) = direction(&current.texts, &momentum.texts, &all_images);
     Contrast {
-        loss: (to_texts + to_images) / 2.0,
-        similarities: similarities.narrow(1, 0, batch).detach(),
+        loss: (text_loss + image_loss) / 2.0,
+        to_texts,
+        to_images,
     }
 }
 

@@ -13,21 +13,46 @@ pub struct Negatives {
     pub images: Vec<usize>,
 }
 
-/// Draws them from similarities over the temperature, `[pictures, texts]` row by row. `None` if
-/// some picture has no wrong text, because all texts of the batch are of its group.
-pub fn draw(similarities: &[f32], groups: &[usize], rng: &mut impl Rng) -> Option<Negatives> {
+/// How similar pictures and texts of a batch are, over the temperature, row by row.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Similarities {
+    /// `[pictures, texts]`.
+    pub to_texts: Vec<f32>,
+    /// `[texts, pictures]`.
+    pub to_images: Vec<f32>,
+}
+
+impl Similarities {
+    /// All alike: negatives are then drawn evenly.
+    pub fn none(batch: usize) -> Self {
+        Self {
+            to_texts: vec![0.0; batch * batch],
+            to_images: vec![0.0; batch * batch],
+        }
+    }
+}
+
+/// Draws negatives. `None` if some picture has no wrong text, because all texts of the batch are of
+/// its group.
+pub fn draw(
+    similarities: &Similarities,
+    groups: &[usize],
+    rng: &mut impl Rng,
+) -> Option<Negatives> {
     let batch = groups.len();
-    let row = |picture: usize| similarities[picture * batch..(picture + 1) * batch].to_vec();
-    let column =
-        |text: usize| -> Vec<f32> { (0..batch).map(|picture| row(picture)[text]).collect() };
-    let mut pick = |place: usize, logits: Vec<f32>| {
-        let weights = weights(place, &logits, groups);
-        let distribution = WeightedIndex::new(weights).ok()?;
-        Some(distribution.sample(rng))
+    let mut pick = |rows: &[f32]| -> Option<Vec<usize>> {
+        rows.chunks_exact(batch)
+            .enumerate()
+            .map(|(place, row)| {
+                let distribution = WeightedIndex::new(weights(place, row, groups)).ok()?;
+                Some(distribution.sample(rng))
+            })
+            .collect()
     };
-    let texts = (0..batch).map(|place| pick(place, row(place))).collect::<Option<_>>()?;
-    let images = (0..batch).map(|place| pick(place, column(place))).collect::<Option<_>>()?;
-    Some(Negatives { texts, images })
+    Some(Negatives {
+        texts: pick(&similarities.to_texts)?,
+        images: pick(&similarities.to_images)?,
+    })
 }
 
 /// The reference's sampling weights: the softmax of the similarities plus a little, and nothing for
@@ -56,7 +81,11 @@ mod tests {
     #[test]
     fn a_negative_is_never_of_its_own_group() {
         let groups = [0, 1, 0, 2];
-        let similarities: Vec<f32> = (0..16).map(|value| value as f32).collect();
+        let values: Vec<f32> = (0..16).map(|value| value as f32).collect();
+        let similarities = Similarities {
+            to_texts: values.clone(),
+            to_images: values,
+        };
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for _ in 0..100 {
             let drawn = draw(&similarities, &groups, &mut rng).unwrap();
@@ -70,6 +99,6 @@ mod tests {
     #[test]
     fn a_batch_of_one_group_has_no_negatives() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert_eq!(draw(&[1.0; 4], &[3, 3], &mut rng), None);
+        assert_eq!(draw(&Similarities::none(2), &[3, 3], &mut rng), None);
     }
 }

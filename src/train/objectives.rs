@@ -3,7 +3,7 @@
 
 use super::batch::{Batch, Questions, TextBatch};
 use super::losses::{self, Queue, Vectors};
-use super::negatives::{self, Negatives};
+use super::negatives::{self, Negatives, Similarities};
 use super::weights::values_of;
 use crate::Result;
 use crate::kernels::ids_tensor;
@@ -117,7 +117,7 @@ pub fn blip_losses(
 ) -> Result<Losses> {
     let states = blip.encode_image(batch.pixels.clone()); // [batch, tokens, width]
     let mut losses = Losses::default();
-    let mut similarities = vec![0.0; batch.groups.len() * batch.groups.len()];
+    let mut similarities = Similarities::none(batch.groups.len());
     if objectives.itc > 0.0 {
         let vectors = vectors(blip, states.clone(), &batch.captions)?;
         let (momentum, queue) = match targets {
@@ -132,7 +132,10 @@ pub fn blip_losses(
             objectives.alpha,
             &batch.groups,
         );
-        similarities = values_of(contrast.similarities)?;
+        similarities = Similarities {
+            to_texts: values_of(contrast.to_texts)?,
+            to_images: values_of(contrast.to_images)?,
+        };
         losses.itc = Some(contrast.loss);
     }
     if objectives.itm > 0.0

@@ -1,0 +1,208 @@
+//! Whole runs of a tiny model on pictures of one colour.
+
+use burn::tensor::Device;
+use image::{Rgb, RgbImage};
+use obscura::Result;
+use obscura::device::Placement;
+use obscura::generate::GenerationOptions;
+use obscura::nn::Dtype;
+use obscura::train::objectives::Objectives;
+use obscura::train::{
+    Blueprint, Example, Examples, OptimizerConfig, Recipe, RunFolder, Schedule, Trainer, run,
+};
+use std::path::PathBuf;
+
+const COLOURS: [(&str, [u8; 3]); 6] = [
+    ("red", [230, 20, 20]),
+    ("green", [20, 200, 20]),
+    ("blue", [20, 20, 230]),
+    ("yellow", [240, 230, 20]),
+    ("white", [250, 250, 250]),
+    ("black", [5, 5, 5]),
+];
+
+/// Pictures of one colour, and what there is to say about them.
+struct Colours;
+
+impl Examples for Colours {
+    fn example(&self, step: u64, place: usize) -> Result<Example> {
+        let (name, colour) = COLOURS[(step as usize * 7 + place * 5) % COLOURS.len()];
+        Ok(Example {
+            image: RgbImage::from_pixel(16, 16, Rgb(colour)),
+            caption: format!("a {name} picture"),
+            questions: vec![("what colour is it?".to_string(), name.to_string())],
+        })
+    }
+}
+
+fn recipe(steps: u64) -> Recipe {
+    Recipe {
+        batch: 6,
+        shards: 1,
+        schedule: Schedule {
+            peak: 3e-3,
+            last: 1e-4,
+            warm_up: 5,
+            steps,
+        },
+        optimizer: OptimizerConfig::default(),
+        objectives: Objectives::default(),
+        queue: 12,
+        momentum: 0.9,
+        longest: 16,
+        seed: 3,
+    }
+}
+
+const BLUEPRINT: Blueprint = Blueprint {
+    image_size: 16,
+    patch_size: 8,
+    width: 32,
+    head_width: 16,
+    vision_depth: 2,
+    text_depth: 2,
+    projection: 16,
+    vocabulary: 120,
+    positions: 24,
+};
+
+fn corpus() -> impl Iterator<Item = String> + Send {
+    COLOURS
+        .iter()
+        .flat_map(|(name, _)| [format!("a {name} picture"), "what colour is it?".to_string()])
+}
+
+fn trainer(recipe: Recipe) -> Trainer {
+    let description = BLUEPRINT.blip(corpus()).unwrap();
+    Trainer::new(recipe, description, None, Device::flex()).unwrap()
+}
+
+/// A folder of this test's own, empty.
+fn folder(name: &str) -> PathBuf {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(name);
+    std::fs::remove_dir_all(&folder).ok();
+    std::fs::create_dir_all(&folder).unwrap();
+    folder
+}
+
+/// Losses by name: at the first steps, and at the last.
+fn learn(trainer: &mut Trainer, steps: u64) -> Vec<(&'static str, f64, f64)> {
+    let mut reports = Vec::new();
+    for step in 0..steps {
+        let batch = Colours.batch(step, trainer.recipe.batch).unwrap();
+        let shards = trainer.prepare(&batch).unwrap();
+        reports.push(trainer.learn(&shards).unwrap().losses);
+    }
+    let mean = |reports: &[Vec<(&'static str, f64)>], place: usize| {
+        reports.iter().map(|losses| losses[place].1).sum::<f64>() / reports.len() as f64
+    };
+    let few = 5.min(reports.len());
+    let names = reports[0].iter().map(|(name, _)| *name).enumerate();
+    names
+        .map(|(place, name)| {
+            let (first, last) = (&reports[..few], &reports[reports.len() - few..]);
+            (name, mean(first, place), mean(last, place))
+        })
+        .collect()
+}
+
+#[test]
+fn every_loss_falls_within_fifty_steps() {
+    let mut trainer = trainer(recipe(50));
+    let losses = learn(&mut trainer, 50);
+    let names: Vec<&str> = losses.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(names, ["itc", "itm", "lm", "vqa", "total"]);
+    for (name, first, last) in losses {
+        // The contrastive losses fall late: hard negatives are drawn ever harder, and the queue
+        // fills with vectors of the encoders' first steps.
+        let expected = if matches!(name, "itc" | "itm") { 0.98 } else { 0.8 };
+        assert!(last < expected * first, "{name} went from {first} to {last}");
+    }
+}
+
+#[test]
+fn a_clip_learns_too() {
+    let description = BLUEPRINT.clip(corpus()).unwrap();
+    let mut trainer = Trainer::new(recipe(50), description, None, Device::flex()).unwrap();
+    let losses = learn(&mut trainer, 50);
+    assert_eq!(losses[0].0, "clip");
+    assert!(losses[0].2 < 0.7 * losses[0].1, "{losses:?}");
+}
+
+#[test]
+fn two_runs_with_one_seed_are_equal_bit_for_bit() {
+    let run = || {
+        let mut trainer = trainer(recipe(8));
+        learn(&mut trainer, 8);
+        state(&trainer, "equal")
+    };
+    assert!(run() == run());
+}
+
+/// A run's whole state, as it is saved.
+fn state(trainer: &Trainer, name: &str) -> Vec<u8> {
+    let path = folder(name).join("state.gguf");
+    trainer.save_checkpoint(&path).unwrap();
+    std::fs::read(path).unwrap()
+}
+
+#[test]
+fn a_resumed_run_goes_on_bit_for_bit() {
+    for shards in [1, 2] {
+        let recipe = Recipe {
+            shards,
+            ..recipe(8)
+        };
+        let unbroken = folder(&format!("unbroken{shards}"));
+        let broken = folder(&format!("broken{shards}"));
+        let whole = RunFolder::new(&unbroken);
+        run(&mut trainer(recipe), &Colours, &whole, 100, |_| Ok(true)).unwrap();
+
+        let part = RunFolder::new(&broken);
+        run(&mut trainer(recipe), &Colours, &part, 100, |report| Ok(report.step < 3)).unwrap();
+        let mut resumed = Trainer::resume(&part.checkpoint(), Device::flex()).unwrap();
+        assert_eq!(resumed.step, 4);
+        run(&mut resumed, &Colours, &part, 100, |_| Ok(true)).unwrap();
+
+        let read = |path: PathBuf| std::fs::read(path).unwrap();
+        assert!(read(whole.checkpoint()) == read(part.checkpoint()));
+        assert!(read(whole.model()) == read(part.model()));
+    }
+}
+
+#[test]
+fn a_damaged_checkpoint_is_an_error() {
+    let folder = folder("damaged");
+    let path = folder.join("checkpoint.gguf");
+    trainer(recipe(8)).save_checkpoint(&path).unwrap();
+    let whole = std::fs::read(&path).unwrap();
+    for length in [0, 10, 1000, whole.len() / 2, whole.len() - 1] {
+        std::fs::write(&path, &whole[..length]).unwrap();
+        assert!(Trainer::resume(&path, Device::flex()).is_err(), "{length} bytes");
+    }
+}
+
+#[test]
+fn a_trained_model_says_what_it_learned() {
+    let folder = folder("learned");
+    let files = RunFolder::new(&folder);
+    run(&mut trainer(recipe(120)), &Colours, &files, 1000, |_| Ok(true)).unwrap();
+    for dtype in [Dtype::Auto, Dtype::Q8] {
+        let placement = Placement::cpu();
+        let model = obscura::load::open(&files.model(), placement, dtype, |_, _| {}).unwrap();
+        for (name, colour) in COLOURS {
+            let image = RgbImage::from_pixel(16, 16, Rgb(colour));
+            let options = GenerationOptions::default();
+            let caption = model.caption(&image, "", &options, async |_, _| Ok(()));
+            let caption = pollster::block_on(caption).unwrap();
+            assert_eq!(caption.text, format!("a {name} picture"));
+            let answer = model.answer(
+                std::slice::from_ref(&image),
+                "what colour is it?",
+                &options,
+                async |_, _| Ok(()),
+            );
+            assert_eq!(pollster::block_on(answer).unwrap().text, name);
+        }
+    }
+}
