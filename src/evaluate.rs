@@ -101,7 +101,12 @@ pub async fn evaluate(
         for picture in pictures {
             let image = read(&picture.image)?;
             let options = GenerationOptions::default();
-            generated.push(model.caption(&image, "", &options, async |_, _| Ok(())).await?.text);
+            generated.push(
+                model
+                    .caption(&image, "", &options, async |_, _| Ok(()))
+                    .await?
+                    .text,
+            );
             progress();
         }
         evaluation.captions = Some(score_captions(pictures, &generated));
@@ -163,8 +168,16 @@ fn score_scenes(
         .filter_map(|(facts, text)| relation_correct(text, facts, objects));
     Some(SceneScores {
         count: known.len(),
-        objects: share(known.iter().map(|(facts, text)| objects_exact(text, facts, objects))),
-        counts: share(known.iter().map(|(facts, text)| counts_exact(text, facts, objects))),
+        objects: share(
+            known
+                .iter()
+                .map(|(facts, text)| objects_exact(text, facts, objects)),
+        ),
+        counts: share(
+            known
+                .iter()
+                .map(|(facts, text)| counts_exact(text, facts, objects)),
+        ),
         relations: share(relations),
     })
 }
@@ -189,14 +202,23 @@ async fn match_pictures(
     for (place, picture) in pictures.iter().enumerate() {
         let image = read(&picture.image)?;
         let vector = model.embed_image(&image, true).await?;
-        similarities.extend(text_vectors.iter().map(|text| {
-            text.iter().zip(&vector).map(|(a, b)| a * b).sum::<f32>()
-        }));
-        let pair = [texts[place].clone(), texts[(place + 1) % texts.len()].clone()];
+        similarities.extend(
+            text_vectors
+                .iter()
+                .map(|text| text.iter().zip(&vector).map(|(a, b)| a * b).sum::<f32>()),
+        );
+        let pair = [
+            texts[place].clone(),
+            texts[(place + 1) % texts.len()].clone(),
+        ];
         if pair[0] != pair[1] {
             let matches = model.match_texts(&image, &pair).await?;
             let accepted = matches.iter().map(|found| Some(found.probability? > 0.5));
-            verdicts.extend(accepted.zip([true, false]).map(|(said, truth)| Some(said? == truth)));
+            verdicts.extend(
+                accepted
+                    .zip([true, false])
+                    .map(|(said, truth)| Some(said? == truth)),
+            );
         }
         progress();
     }

@@ -9,6 +9,9 @@ mod failures;
 mod files;
 #[path = "cli/tasks.rs"]
 mod tasks;
+#[cfg(feature = "train")]
+#[path = "cli/training.rs"]
+mod training;
 
 use serde_json::Value;
 use std::ffi::OsStr;

@@ -1,5 +1,7 @@
 //! What can be asked on the command line; the comments are the help texts.
 
+#[cfg(feature = "train")]
+use super::training_arguments::{Eval, Filter, ScenesArguments, Train};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use obscura::Result;
 use obscura::device::DevicePreference;
@@ -106,6 +108,8 @@ impl Command {
         match self {
             Command::Caption(caption) => caption.options().check(),
             Command::Answer(answer) => answer.generation.options().check(),
+            #[cfg(feature = "train")]
+            Command::Train(train) => train.check(),
             _ => Ok(()),
         }
     }
@@ -253,174 +257,4 @@ pub struct Convert {
 pub struct Inspect {
     /// A .gguf file or a folder in Hugging Face layout
     pub model: PathBuf,
-}
-
-#[cfg(feature = "train")]
-#[derive(Debug, Args)]
-pub struct Eval {
-    /// A .gguf file or a folder in Hugging Face layout
-    pub model: PathBuf,
-    /// A folder with captions.jsonl, captions.csv or questions.jsonl beside its pictures, or a file
-    /// of captions in COCO's format
-    pub data: PathBuf,
-    /// The pictures of a file in COCO's format [default: the file's own folder]
-    #[arg(long)]
-    pub images: Option<PathBuf>,
-}
-
-#[cfg(feature = "train")]
-#[derive(Debug, Args)]
-pub struct Filter {
-    /// A .gguf file or a folder in Hugging Face layout, of a BLIP that can caption and match
-    pub model: PathBuf,
-    /// A folder with captions.jsonl or captions.csv beside its pictures
-    pub data: PathBuf,
-    /// The .jsonl file to write: pictures with the texts that were kept, and what became of each
-    pub output: PathBuf,
-    /// Keep texts of at least this matching probability
-    #[arg(long, default_value_t = obscura::tasks::THRESHOLD)]
-    pub threshold: f32,
-    /// Makes the written captions reproducible
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-}
-
-#[cfg(feature = "train")]
-#[derive(Debug, Args)]
-pub struct ScenesArguments {
-    /// The folder that `scripts/fetch-pictograms` filled
-    pub packages: PathBuf,
-    /// The folder to write the drawings to
-    pub output: PathBuf,
-    /// Also write so many scenes of each held-out split, with captions and questions
-    #[arg(long, default_value_t = 0)]
-    pub count: usize,
-    /// Take the first so many objects
-    #[arg(long, default_value_t = 64)]
-    pub objects: usize,
-    /// Side of the pictures, in pixels
-    #[arg(long, default_value_t = 96)]
-    pub image_size: u32,
-    /// Give this share of the training scenes another scene's captions, as noisy web texts do
-    #[arg(long, default_value_t = 0.0)]
-    pub noise: f64,
-    /// Everything random comes from it
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-}
-
-#[cfg(feature = "train")]
-#[derive(Debug, Args)]
-pub struct Train {
-    /// The folder of the run: checkpoint.gguf, model.gguf, metrics.csv, loss.svg
-    pub output: PathBuf,
-    /// Train on scenes of the drawings in this folder, made by `obscura scenes`
-    #[arg(long, required_unless_present = "data", conflicts_with = "data")]
-    pub scenes: Option<PathBuf>,
-    /// Train on the pictures of this folder, described by its captions.jsonl or captions.csv
-    #[arg(long)]
-    pub data: Option<PathBuf>,
-    /// Show easy-VQA's shapes too, from this folder that `scripts/fetch-pictograms` filled
-    #[arg(long, requires = "scenes")]
-    pub shapes: Option<PathBuf>,
-    /// Start from this model instead of a new one
-    #[arg(long)]
-    pub from: Option<PathBuf>,
-    /// Go on with the run in the folder
-    #[arg(long, conflicts_with = "from")]
-    pub resume: bool,
-    /// A new CLIP instead of a BLIP
-    #[arg(long)]
-    pub clip: bool,
-    /// What to learn, separated by commas: itc, itm, lm, vqa
-    #[arg(long, value_delimiter = ',', default_value = "itc,itm,lm,vqa")]
-    objectives: Vec<Objective>,
-    /// Steps in all [default: 10000, or those of the resumed run]
-    #[arg(long)]
-    pub steps: Option<u64>,
-    /// Stop after so many minutes; --resume goes on
-    #[arg(long)]
-    pub minutes: Option<f64>,
-    /// Examples a step
-    #[arg(long, default_value_t = 32)]
-    pub batch: usize,
-    /// Parts of a batch to work on side by side, one CPU core each
-    #[arg(long, default_value_t = 1)]
-    pub shards: usize,
-    /// The highest learning rate
-    #[arg(long, default_value_t = 1e-3)]
-    pub rate: f64,
-    /// Steps until the highest learning rate
-    #[arg(long, default_value_t = 500)]
-    pub warm_up: u64,
-    /// Vectors in the contrastive queues; 0 for no momentum encoders
-    #[arg(long, default_value_t = 1024)]
-    pub queue: usize,
-    /// The share of themselves that the momentum encoders keep at each step
-    #[arg(long, default_value_t = 0.995)]
-    pub momentum: f64,
-    /// The share of the momentum encoders in the contrastive targets
-    #[arg(long, default_value_t = 0.4)]
-    alpha: f32,
-    /// Questions about each picture
-    #[arg(long, default_value_t = 2)]
-    pub questions: usize,
-    /// Take the first so many objects into the scenes
-    #[arg(long, default_value_t = 64)]
-    pub objects: usize,
-    /// Shares of scenes with one thing, several of a kind, a pair, groups, and more kinds
-    #[arg(long, value_delimiter = ',', default_values_t = [0.15, 0.15, 0.4, 0.1, 0.2])]
-    pub mix: Vec<f32>,
-    /// Side of a new model's pictures, in pixels
-    #[arg(long, default_value_t = 96)]
-    pub image_size: usize,
-    /// Side of a new model's patches, in pixels
-    #[arg(long, default_value_t = 16)]
-    pub patch_size: usize,
-    /// Width of a new model, a multiple of 32
-    #[arg(long, default_value_t = 192)]
-    pub width: usize,
-    /// Blocks of a new model's image encoder
-    #[arg(long, default_value_t = 6)]
-    pub vision_depth: usize,
-    /// Layers of a new model's text transformer
-    #[arg(long, default_value_t = 4)]
-    pub text_depth: usize,
-    /// Entries of a new model's vocabulary at most
-    #[arg(long, default_value_t = 1024)]
-    pub vocabulary: usize,
-    /// Everything random comes from it
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-    /// Write the checkpoint and the model every so many steps
-    #[arg(long, default_value_t = 500)]
-    pub save_every: u64,
-    /// Report every so many steps
-    #[arg(long, default_value_t = 50)]
-    pub report_every: u64,
-}
-
-/// What a model learns.
-#[cfg(feature = "train")]
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-enum Objective {
-    Itc,
-    Itm,
-    Lm,
-    Vqa,
-}
-
-#[cfg(feature = "train")]
-impl Train {
-    pub fn objectives(&self) -> obscura::train::objectives::Objectives {
-        let weight = |objective| f32::from(self.objectives.contains(&objective));
-        obscura::train::objectives::Objectives {
-            itc: weight(Objective::Itc),
-            itm: weight(Objective::Itm),
-            lm: weight(Objective::Lm),
-            vqa: weight(Objective::Vqa),
-            alpha: self.alpha,
-            ..Default::default()
-        }
-    }
 }

@@ -1,11 +1,12 @@
 //! `obscura eval`: a model's metrics on a data set.
 
-use super::arguments::{Common, Eval};
+use super::arguments::Common;
+use super::training_arguments::Eval;
 use super::{progress, report, tasks};
+use obscura::Result;
 use obscura::evaluate::{Data, Evaluation, evaluate, work};
 use obscura::metrics::data::{Folder, read_captions, read_captions_of, read_folder};
 use obscura::scenes::{CaptionLine, Objects, QuestionLine};
-use obscura::Result;
 use pollster::block_on;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -16,7 +17,9 @@ pub fn eval(command: &Eval, common: &Common) -> Result<()> {
     let data = read_data(command)?;
     let model = tasks::open(&command.model, common)?;
     let bar = progress::pictures(work(&model, &data));
-    let evaluation = block_on(evaluate(&model, &data, &Objects::built_in()?, || bar.inc(1)))?;
+    let evaluation = block_on(evaluate(&model, &data, &Objects::built_in()?, || {
+        bar.inc(1)
+    }))?;
     bar.finish_and_clear();
     report::print(common.json, &json!(evaluation), &text(&evaluation))
 }
@@ -25,7 +28,9 @@ fn read_data(command: &Eval) -> Result<Data> {
     let path = &command.data;
     if path.is_dir() {
         let known = lines::<CaptionLine>(&path.join("captions.jsonl"));
-        let facts = known.into_iter().map(|line| (path.join(line.image), line.facts));
+        let facts = known
+            .into_iter()
+            .map(|line| (path.join(line.image), line.facts));
         let kinds = lines::<QuestionLine>(&path.join("questions.jsonl"));
         return Ok(Data {
             folder: read_folder(path)?,

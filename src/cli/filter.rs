@@ -1,6 +1,7 @@
 //! `obscura filter`: CapFilt over a folder of pictures with captions.
 
-use super::arguments::{Common, Filter};
+use super::arguments::Common;
+use super::training_arguments::Filter;
 use super::{progress, tasks};
 use obscura::image::decode;
 use obscura::metrics::data::{CaptionedImage, read_folder};
@@ -53,8 +54,8 @@ fn judge(
     let path = &picture.image;
     let bytes = std::fs::read(path)
         .map_err(|error| Error::BadInput(format!("{} cannot be read: {error}", path.display())))?;
-    let image = decode(&bytes)
-        .map_err(|error| Error::BadImage(format!("{}: {error}", path.display())))?;
+    let image =
+        decode(&bytes).map_err(|error| Error::BadImage(format!("{}: {error}", path.display())))?;
     let options = captioner_options(command.seed.wrapping_add(place));
     block_on(model.filter(&image, &picture.captions, &options, command.threshold))
 }
@@ -73,7 +74,11 @@ struct Counts {
 impl Counts {
     fn add(&mut self, judged: &[Filtered]) {
         for text in judged {
-            let counts = if text.generated { &mut self.written } else { &mut self.given };
+            let counts = if text.generated {
+                &mut self.written
+            } else {
+                &mut self.given
+            };
             counts[0] += 1;
             counts[1] += usize::from(text.kept);
         }

@@ -14,6 +14,8 @@ mod scenes;
 mod tasks;
 #[cfg(feature = "train")]
 mod train;
+#[cfg(feature = "train")]
+mod training_arguments;
 
 use arguments::{Arguments, Command};
 use clap::Parser;

@@ -1,6 +1,6 @@
 //! `obscura scenes`: the drawings that training scenes are composed of, and held-out scenes.
 
-use super::arguments::ScenesArguments;
+use super::training_arguments::ScenesArguments;
 use obscura::scenes::shapes::{Part, Shapes};
 use obscura::scenes::{CaptionLine, Options, Scenes, Split, build, write, write_scenes};
 use obscura::{Error, Result};
@@ -48,9 +48,7 @@ fn write_shapes(command: &ScenesArguments) -> Result<()> {
 
 /// Gives some pictures the captions of the next one, in `noisy.jsonl` beside the clean file.
 fn add_noise(folder: &Path, command: &ScenesArguments) -> Result<()> {
-    let failed = |error: std::io::Error| {
-        Error::BadInput(format!("{}: {error}", folder.display()))
-    };
+    let failed = |error: std::io::Error| Error::BadInput(format!("{}: {error}", folder.display()));
     let clean = std::fs::read_to_string(folder.join("captions.jsonl")).map_err(failed)?;
     let lines: Result<Vec<CaptionLine>> = clean
         .lines()
@@ -65,7 +63,11 @@ fn add_noise(folder: &Path, command: &ScenesArguments) -> Result<()> {
     let mut noisy = String::new();
     for (place, line) in lines.iter().enumerate() {
         let is_wrong = rng.random_bool(command.noise.clamp(0.0, 1.0));
-        let source = if is_wrong { &lines[(place + 1) % lines.len()] } else { line };
+        let source = if is_wrong {
+            &lines[(place + 1) % lines.len()]
+        } else {
+            line
+        };
         // One text a picture, as pictures on the web have.
         let line = json!({ "image": line.image, "captions": source.captions[..1] });
         noisy.push_str(&format!("{line}\n"));

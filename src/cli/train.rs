@@ -1,7 +1,8 @@
 //! `obscura train`: a run in a folder, from a new model or a loaded one, on drawn scenes or on
 //! pictures of one's own.
 
-use super::arguments::{Common, Train};
+use super::arguments::Common;
+use super::training_arguments::Train;
 use obscura::load::convert::Source;
 use obscura::metrics::data::read_folder;
 use obscura::scenes::shapes::{Part, Shapes};
@@ -24,10 +25,16 @@ const SHAPES: f64 = 0.1;
 /// Trains.
 pub fn train(command: &Train, common: &Common) -> Result<()> {
     std::fs::create_dir_all(&command.output).map_err(|error| {
-        Error::BadInput(format!("{} cannot be made: {error}", command.output.display()))
+        Error::BadInput(format!(
+            "{} cannot be made: {error}",
+            command.output.display()
+        ))
     })?;
     let folder = RunFolder::new(&command.output);
-    let scenes = command.scenes.as_ref().map(|path| open_scenes(path, command));
+    let scenes = command
+        .scenes
+        .as_ref()
+        .map(|path| open_scenes(path, command));
     let scenes = scenes.transpose()?;
     let mut trainer = start(command, common, &folder, scenes.as_ref())?;
     let examples = examples(command, scenes)?;
@@ -41,13 +48,19 @@ pub fn train(command: &Train, common: &Common) -> Result<()> {
         trainer.step
     );
     let pace = Pace::new(&trainer, log.seconds());
-    run(&mut trainer, examples.as_ref(), &folder, command.save_every, |report| {
-        log.record(&pace.record(report))?;
-        if (report.step + 1).is_multiple_of(command.report_every.max(1)) {
-            eprintln!("{}", pace.line(report, &log.summary()));
-        }
-        Ok(pace.is_time_left(command.minutes))
-    })?;
+    run(
+        &mut trainer,
+        examples.as_ref(),
+        &folder,
+        command.save_every,
+        |report| {
+            log.record(&pace.record(report))?;
+            if (report.step + 1).is_multiple_of(command.report_every.max(1)) {
+                eprintln!("{}", pace.line(report, &log.summary()));
+            }
+            Ok(pace.is_time_left(command.minutes))
+        },
+    )?;
     let csv = folder.folder().join("metrics.csv");
     write_loss_plot(&csv, &folder.folder().join("loss.svg"))?;
     eprintln!("{} is written", folder.model().display());
@@ -55,17 +68,15 @@ pub fn train(command: &Train, common: &Common) -> Result<()> {
 }
 
 fn open_scenes(path: &Path, command: &Train) -> Result<Scenes> {
-    let [single, group, pair, groups, several] = command.mix[..] else {
-        return Err(Error::BadInput("--mix takes five shares".to_string()));
-    };
+    let share = |place: usize| command.mix[place]; // `check` has counted them
     let options = Options {
         image_size: command.image_size as u32,
         mix: Mix {
-            single,
-            group,
-            pair,
-            groups,
-            several,
+            single: share(0),
+            group: share(1),
+            pair: share(2),
+            groups: share(3),
+            several: share(4),
         },
         ..Options::default()
     };
@@ -99,7 +110,11 @@ fn start(
     }
     let corpus: Vec<String> = match scenes {
         Some(scenes) => scenes.corpus(CORPUS, command.seed).collect(),
-        None => captioned(command)?.pictures.into_iter().flat_map(|(_, texts)| texts).collect(),
+        None => captioned(command)?
+            .pictures
+            .into_iter()
+            .flat_map(|(_, texts)| texts)
+            .collect(),
     };
     let corpus = corpus.into_iter();
     let blueprint = blueprint(command);
@@ -148,7 +163,10 @@ fn examples(command: &Train, scenes: Option<Scenes>) -> Result<Box<dyn Examples>
         return Ok(Box::new(captioned(command)?));
     };
     scenes.set_objects(command.objects)?;
-    let shapes = command.shapes.as_ref().map(|packages| Shapes::open(packages, Part::Train));
+    let shapes = command
+        .shapes
+        .as_ref()
+        .map(|packages| Shapes::open(packages, Part::Train));
     Ok(Box::new(SceneExamples {
         scenes,
         shapes: shapes.transpose()?.map(|shapes| (shapes, SHAPES)),

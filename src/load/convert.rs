@@ -73,10 +73,7 @@ impl Source {
     }
 
     /// Reads all tensors, one after the other.
-    pub fn read_all(
-        &self,
-        mut accept: impl FnMut(&TensorInfo, &[u8]) -> Result<()>,
-    ) -> Result<()> {
+    pub fn read_all(&self, mut accept: impl FnMut(&TensorInfo, &[u8]) -> Result<()>) -> Result<()> {
         match &self.weights {
             Weights::Folder(folder) => folder.read_all(accept),
             Weights::Gguf { name, file, header } => header.tensors.iter().try_for_each(|tensor| {

@@ -5,8 +5,8 @@
 use crate::Result;
 use crate::kernels::Activation;
 use crate::nn::{
-    Embedding, KeysValues, LayerNorm, Linear, Mlp, Padding, Parameters, SelfCache, attend, attend_shared,
-    merge_heads, split_heads,
+    Embedding, KeysValues, LayerNorm, Linear, Mlp, Padding, Parameters, SelfCache, attend,
+    attend_shared, merge_heads, split_heads,
 };
 use burn::tensor::{Device, Tensor};
 

@@ -125,7 +125,10 @@ fn future(tokens: usize, device: &Device) -> Tensor<4> {
             0.0
         }
     });
-    Tensor::from_data(TensorData::new(bias.collect(), [1, 1, tokens, tokens]), device)
+    Tensor::from_data(
+        TensorData::new(bias.collect(), [1, 1, tokens, tokens]),
+        device,
+    )
 }
 
 /// [`attend`] to a context that all batch entries may share: a context of batch 1 is not repeated,

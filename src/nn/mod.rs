@@ -10,7 +10,9 @@ mod parameters;
 pub mod transformer;
 pub mod vit;
 
-pub use attention::{KeysValues, Padding, SelfCache, attend, attend_shared, merge_heads, split_heads};
+pub use attention::{
+    KeysValues, Padding, SelfCache, attend, attend_shared, merge_heads, split_heads,
+};
 pub use bicubic::resize_positions;
 pub use layer_norm::LayerNorm;
 pub use linear::{Embedding, Linear, Weight};

@@ -329,7 +329,10 @@ impl Parameters {
     /// other way round, so ties are followed in training alone.
     fn source(&self, name: &str) -> Option<String> {
         let is_training = !matches!(self.origin, Origin::Checkpoint(_));
-        let tie = self.tied.iter().find(|(tied, _)| is_training && tied == name);
+        let tie = self
+            .tied
+            .iter()
+            .find(|(tied, _)| is_training && tied == name);
         tie.map(|(_, source)| source.clone())
             .or_else(|| (self.shared)(name))
     }
@@ -404,7 +407,10 @@ impl Parameters {
         for place in 0..self.tied.len() {
             let (name, source) = self.tied[place].clone();
             let taken = self.entries.contains_key(&name)
-                && self.from_table.get(&name).is_none_or(|first| *first < place);
+                && self
+                    .from_table
+                    .get(&name)
+                    .is_none_or(|first| *first < place);
             if source != info.name || taken {
                 continue;
             }

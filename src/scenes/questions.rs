@@ -249,15 +249,15 @@ impl<'a, R: Rng> Asker<'a, R> {
         (!turned).then_some(asked)
     }
 
-    /// "are there three dogs?"
+    /// "are there three dogs?" Only where a scene has one kind: there each number is equally frequent,
+    /// so none is more often true than another.
     fn are_there(&mut self, yes: bool) -> Option<String> {
-        let several: Vec<&Group> = self.groups.iter().filter(|group| group.count > 1).collect();
-        let group = several.choose(self.rng)?;
+        let [group] = self.groups else { return None };
         let wrong: Vec<usize> = (2..=4).filter(|count| *count != group.count).collect();
-        let count = if yes {
-            group.count
-        } else {
-            *wrong.choose(self.rng)?
+        let count = match group.count {
+            1 => return None,
+            count if yes => count,
+            _ => *wrong.choose(self.rng)?,
         };
         Some(format!("are there {} {}?", number(count), self.noun(group)))
     }

@@ -44,7 +44,9 @@ impl Model {
         options: &GenerationOptions,
         threshold: f32,
     ) -> Result<Vec<Filtered>> {
-        let written = self.caption(image, "", options, async |_, _| Ok(())).await?;
+        let written = self
+            .caption(image, "", options, async |_, _| Ok(()))
+            .await?;
         let mut texts = given.to_vec();
         texts.retain(|text| !text.trim().is_empty());
         let given = texts.len();

@@ -38,7 +38,10 @@ impl TextBatch {
     /// The rows at `places`, in that order.
     pub fn select(&self, places: &[usize]) -> Self {
         Self {
-            ids: places.iter().map(|place| self.ids[*place].clone()).collect(),
+            ids: places
+                .iter()
+                .map(|place| self.ids[*place].clone())
+                .collect(),
             lengths: places.iter().map(|place| self.lengths[*place]).collect(),
         }
     }

@@ -108,7 +108,8 @@ impl Blueprint {
 
     fn preprocessor(&self, class: &str) -> String {
         let size = self.image_size;
-        json!({ "image_processor_type": class, "size": { "height": size, "width": size } }).to_string()
+        json!({ "image_processor_type": class, "size": { "height": size, "width": size } })
+            .to_string()
     }
 }
 
@@ -120,7 +121,9 @@ fn vocabulary(corpus: impl Iterator<Item = String> + Send, size: usize) -> Resul
     let corpus: Vec<String> = corpus.collect();
     // The trainer numbers the pieces inside words as a hash map hands them over, and breaks ties by
     // these numbers. Given first and in order, they make the same vocabulary every time.
-    let inside = characters(&corpus).into_iter().map(|letter| format!("##{letter}"));
+    let inside = characters(&corpus)
+        .into_iter()
+        .map(|letter| format!("##{letter}"));
     let first = SPECIAL.iter().map(|token| token.to_string()).chain(inside);
     let special = first.map(|token| AddedToken::from(token, true));
     let mut trainer = WordPieceTrainerBuilder::new()
@@ -136,7 +139,9 @@ fn vocabulary(corpus: impl Iterator<Item = String> + Send, size: usize) -> Resul
         .with_decoder(None::<tokenizers::decoders::wordpiece::WordPiece>)
         .build()
         .map_err(failed)?;
-    tokenizer.train(&mut trainer, corpus.into_iter()).map_err(failed)?;
+    tokenizer
+        .train(&mut trainer, corpus.into_iter())
+        .map_err(failed)?;
     let known = tokenizer.get_model().get_vocab();
     let mut words: Vec<(u32, String)> = known.into_iter().map(|(word, id)| (id, word)).collect();
     words.sort();

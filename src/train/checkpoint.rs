@@ -37,11 +37,17 @@ impl Trainer {
             ("general.architecture".to_string(), text("obscura.training")),
             (CONFIG_KEY.to_string(), text(&self.description.config)),
             (TOKENIZER_KEY.to_string(), text(&self.description.tokenizer)),
-            (PREPROCESSOR_KEY.to_string(), text(&self.description.preprocessor)),
+            (
+                PREPROCESSOR_KEY.to_string(),
+                text(&self.description.preprocessor),
+            ),
             (RECIPE_KEY.to_string(), text(&recipe)),
             (STEP_KEY.to_string(), Value::U64(self.step)),
             (NEXT_KEY.to_string(), Value::U64(next as u64)),
-            (MOMENT_STEPS_KEY.to_string(), text(&format!("{moment_steps:?}"))),
+            (
+                MOMENT_STEPS_KEY.to_string(),
+                text(&format!("{moment_steps:?}")),
+            ),
         ]);
         write_file(path, &metadata, self.tensors())
     }
@@ -50,7 +56,11 @@ impl Trainer {
     fn tensors(&self) -> Vec<(String, Vec<usize>, Tensor<1>)> {
         let mut tensors = Vec::new();
         let mut add = |kind: &str, one: &Trainable, values: &Tensor<1>| {
-            tensors.push((format!("{kind}/{}", one.name), one.shape.clone(), values.clone()));
+            tensors.push((
+                format!("{kind}/{}", one.name),
+                one.shape.clone(),
+                values.clone(),
+            ));
         };
         for (one, moments) in self.weights.all.iter().zip(&self.optimization.moments) {
             add("weight", one, &one.values);
@@ -151,7 +161,11 @@ impl Saved {
     }
 
     fn one(&self, name: &str, device: &Device) -> Result<Trainable> {
-        let info = self.header.tensors.iter().find(|tensor| tensor.name == name);
+        let info = self
+            .header
+            .tensors
+            .iter()
+            .find(|tensor| tensor.name == name);
         let info = info.ok_or_else(|| self.bad(&format!("'{name}' is missing")))?;
         Ok(Trainable {
             name: name.to_string(),

@@ -94,11 +94,17 @@ fn own_targets(groups: &[usize], columns: usize, device: &Device) -> Tensor<2> {
 /// CLIP's loss: the picture's own text among the batch's, and the text's own picture. `scale` is
 /// `exp(logit_scale)`, `[1]`.
 pub fn symmetric_contrastive(vectors: &Vectors, scale: Tensor<1>) -> Tensor<1> {
-    let logits = vectors.texts.clone().matmul(vectors.images.clone().transpose())
+    let logits = vectors
+        .texts
+        .clone()
+        .matmul(vectors.images.clone().transpose())
         * scale.unsqueeze::<2>(); // [texts, pictures]
     let diagonal = Tensor::eye(logits.dims()[0], &logits.device());
-    let direction =
-        |logits: Tensor<2>| -(log_softmax(logits, 1) * diagonal.clone()).sum_dim(1).mean();
+    let direction = |logits: Tensor<2>| {
+        -(log_softmax(logits, 1) * diagonal.clone())
+            .sum_dim(1)
+            .mean()
+    };
     (direction(logits.clone()) + direction(logits.transpose())) / 2.0
 }
 

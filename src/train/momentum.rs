@@ -84,7 +84,13 @@ impl Momentum {
 /// Whether the momentum encoders have a parameter of this name. The matching head is theirs by
 /// construction only.
 fn is_followed(name: &str) -> bool {
-    ["vision_model.", "text_encoder.", "vision_proj.", "text_proj.", "itm_head."]
-        .iter()
-        .any(|prefix| name.starts_with(prefix))
+    [
+        "vision_model.",
+        "text_encoder.",
+        "vision_proj.",
+        "text_proj.",
+        "itm_head.",
+    ]
+    .iter()
+    .any(|prefix| name.starts_with(prefix))
 }

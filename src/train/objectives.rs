@@ -99,7 +99,9 @@ impl Losses {
 /// The image's and the texts' vectors, of length one.
 pub fn vectors(blip: &Blip, states: Tensor<3>, texts: &TextBatch) -> Result<Vectors> {
     let padding = texts.padding(&states.device());
-    let encoded = blip.text_encoder()?.encode_padded(&texts.ids, padding.as_ref(), None);
+    let encoded = blip
+        .text_encoder()?
+        .encode_padded(&texts.ids, padding.as_ref(), None);
     Ok(Vectors {
         images: normalize(blip.project_image(states)?),
         texts: normalize(blip.project_text(encoded)?),
@@ -145,7 +147,12 @@ pub fn blip_losses(
     }
     if objectives.lm > 0.0 {
         let smoothing = objectives.smoothing;
-        losses.lm = Some(captioning(blip, states.clone(), &batch.captions, smoothing)?);
+        losses.lm = Some(captioning(
+            blip,
+            states.clone(),
+            &batch.captions,
+            smoothing,
+        )?);
     }
     if objectives.vqa > 0.0
         && let Some(questions) = &batch.questions
@@ -172,7 +179,11 @@ pub fn matching(
             .encode_padded(&texts.ids, padding.as_ref(), Some(&grounding));
     let logits = blip.matching_logits(grounded)?; // [3 * batch, 2]
     let classes = (0..pictures.len()).map(|place| Some(u32::from(place < own.len())));
-    Ok(losses::cross_entropy(logits, &classes.collect::<Vec<_>>(), 0.0))
+    Ok(losses::cross_entropy(
+        logits,
+        &classes.collect::<Vec<_>>(),
+        0.0,
+    ))
 }
 
 /// LM: the caption, token by token, in view of the picture.
@@ -198,9 +209,9 @@ pub fn answering(
     let texts = &questions.questions;
     let padding = texts.padding(&states.device());
     let grounding = blip.grounding(select(states, &questions.pictures))?;
-    let asked =
-        blip.text_encoder()?
-            .encode_padded(&texts.ids, padding.as_ref(), Some(&grounding));
+    let asked = blip
+        .text_encoder()?
+        .encode_padded(&texts.ids, padding.as_ref(), Some(&grounding));
     let decoder = blip.text_decoder()?;
     let answers = questions.answers.starting_with(blip.config().start_token);
     let context = decoder.padded_context(asked, padding.as_ref());
@@ -230,7 +241,10 @@ pub fn clip_losses(clip: &Clip, batch: &Batch) -> Losses {
 fn select(states: &Tensor<3>, places: &[usize]) -> Tensor<3> {
     let device = states.device();
     let in_order = places.len() == states.dims()[0]
-        && places.iter().enumerate().all(|(place, other)| place == *other);
+        && places
+            .iter()
+            .enumerate()
+            .all(|(place, other)| place == *other);
     if in_order {
         return states.clone();
     }

@@ -115,7 +115,12 @@ impl Optimization {
         let scale = (self.largest_norm / (norm + 1e-6)).min(1.0);
         for (place, gradient) in gradients.into_iter().enumerate() {
             if let Some(gradient) = gradient {
-                self.move_one(place, &mut weights.all[place], gradient.mul_scalar(scale), rate);
+                self.move_one(
+                    place,
+                    &mut weights.all[place],
+                    gradient.mul_scalar(scale),
+                    rate,
+                );
             }
         }
         Ok(norm)
@@ -129,7 +134,11 @@ impl Optimization {
         rate: f64,
     ) {
         let is_matrix = parameter.shape.iter().filter(|size| **size > 1).count() >= 2;
-        let adam_w = if is_matrix { &self.decaying } else { &self.plain };
+        let adam_w = if is_matrix {
+            &self.decaying
+        } else {
+            &self.plain
+        };
         let state = self.moments[place].take().map(|moments| {
             let mut state =
                 AdaptiveMomentumState::new(moments.steps, moments.first, moments.second);
@@ -157,7 +166,11 @@ fn global_norm(gradients: &[Option<Tensor<1>>]) -> Result<f64> {
         return Ok(0.0);
     }
     let squares = values_of(Tensor::cat(squares, 0))?;
-    Ok(squares.iter().map(|square| f64::from(*square)).sum::<f64>().sqrt())
+    Ok(squares
+        .iter()
+        .map(|square| f64::from(*square))
+        .sum::<f64>()
+        .sqrt())
 }
 
 #[cfg(test)]

@@ -1,11 +1,9 @@
 //! A training run: its recipe, its state, and one step of it.
 
 use super::batch::Batch;
-use super::momentum::Momentum;
 use super::losses::Vectors;
-use super::objectives::{
-    Losses, Objectives, Targets, blip_losses, clip_losses, constant, vectors,
-};
+use super::momentum::Momentum;
+use super::objectives::{Losses, Objectives, Targets, blip_losses, clip_losses, constant, vectors};
 use super::optimizer::{Optimization, OptimizerConfig, Schedule};
 use super::weights::{Weights, tensor_of, values_of};
 use crate::image::Preprocessor;
@@ -77,9 +75,8 @@ fn side_by_side<T: Send>(
     }
     let alone = |place: usize, batch: &Batch| -> Result<T> {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build();
-        let pool = pool.map_err(|error| {
-            Error::OutOfMemory(format!("no thread could be started: {error}"))
-        })?;
+        let pool = pool
+            .map_err(|error| Error::OutOfMemory(format!("no thread could be started: {error}")))?;
         pool.install(|| work(place, batch))
     };
     std::thread::scope(|scope| {
@@ -281,7 +278,10 @@ impl Trainer {
         let states = blip.encode_image(batch.pixels.clone());
         Ok(Targets {
             vectors: vectors(blip, states, &batch.captions)?,
-            queue: self.momentum.as_ref().map(|momentum| momentum.queue.clone()),
+            queue: self
+                .momentum
+                .as_ref()
+                .map(|momentum| momentum.queue.clone()),
         })
     }
 

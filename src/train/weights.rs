@@ -6,7 +6,7 @@ use crate::load::convert::Source;
 use crate::load::{CONFIG_KEY, Description, PREPROCESSOR_KEY, TOKENIZER_KEY};
 use crate::models::blip::{TIES, shared_with};
 use crate::models::{Blip, BlipConfig, Clip, ClipConfig, ModelConfig};
-use crate::nn::{Parameters, Trainable};
+use crate::nn::{Parameters, Trainable, is_embedding};
 use crate::weights::gguf::{Planned, Value, Writer};
 use crate::weights::{Format, ReadAt, TensorInfo, blocks};
 use crate::{Error, Result};
@@ -25,8 +25,8 @@ pub struct Weights {
 }
 
 impl Weights {
-    /// A new model's: matrices and tables from a normal distribution with deviation 0.02 cut at two
-    /// deviations, biases 0, norms 1, as the reference initialises them.
+    /// A new model's: tables and matrices from a normal distribution with deviation 0.02 (more for
+    /// narrow models) cut at two deviations, biases 0, norms 1, as the reference initialises them.
     pub fn new(config: &ModelConfig, seed: u64, device: &Device) -> Result<Self> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut parameters = Parameters::initialised(device.clone(), move |name, shape| {
@@ -158,11 +158,13 @@ fn separate(found: &Found, device: &Device) -> Vec<Trainable> {
     let source = |name: &str| {
         let tables = TIES.iter().filter(|(tied, _)| *tied == name);
         let tables = tables.map(|(_, table)| table.to_string());
-        tables.chain(shared_with(name)).find(|source| found.contains_key(source))
+        tables
+            .chain(shared_with(name))
+            .find(|source| found.contains_key(source))
     };
-    let own = found.iter().filter(|(name, values)| {
-        source(name).is_some_and(|source| found[&source].1 != values.1)
-    });
+    let own = found
+        .iter()
+        .filter(|(name, values)| source(name).is_some_and(|source| found[&source].1 != values.1));
     own.map(|(name, (shape, values))| Trainable {
         name: name.clone(),
         shape: shape.clone(),
@@ -189,7 +191,20 @@ fn initial_values(name: &str, shape: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32>
     if is_norm {
         return vec![1.0; count];
     }
-    (0..count).map(|_| 0.02 * cut_normal(rng)).collect()
+    let deviation = deviation(name, shape);
+    (0..count).map(|_| deviation * cut_normal(rng)).collect()
+}
+
+/// The reference's 0.02 is meant for inputs of 768. Narrower layers get as much more as keeps the
+/// size of their outputs.
+fn deviation(name: &str, shape: &[usize]) -> f32 {
+    const REFERENCE: f32 = 0.02;
+    const WIDTH: f32 = 768.0;
+    let inputs: usize = shape.iter().skip(1).product();
+    if is_embedding(name) && !name.contains("patch_embedding") || inputs == 0 {
+        return REFERENCE;
+    }
+    REFERENCE * (WIDTH / inputs as f32).sqrt().clamp(1.0, 4.0)
 }
 
 /// A normally distributed number within two deviations (Marsaglia's polar method).
@@ -212,8 +227,9 @@ pub fn write_file(
     metadata: &BTreeMap<String, Value>,
     tensors: Vec<(String, Vec<usize>, Tensor<1>)>,
 ) -> Result<()> {
-    let failed =
-        |error: std::io::Error| Error::BadInput(format!("{} cannot be written: {error}", path.display()));
+    let failed = |error: std::io::Error| {
+        Error::BadInput(format!("{} cannot be written: {error}", path.display()))
+    };
     let planned: Vec<Planned> = tensors
         .iter()
         .map(|(name, shape, _)| Planned {
@@ -231,7 +247,9 @@ pub fn write_file(
     }
     let mut output = writer.finish()?;
     output.flush().map_err(failed)?;
-    let file = output.into_inner().map_err(|error| failed(error.into_error()))?;
+    let file = output
+        .into_inner()
+        .map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(failed)?;
     std::fs::rename(&unfinished, path).map_err(failed)
 }

@@ -129,7 +129,9 @@ impl Reference {
             (value - expected).abs() <= OF_LOSS * expected.abs(),
             "{name} is {value}, expected {expected}"
         );
-        let norm = self.golden.json["losses"][name]["gradient_norm"].as_f64().unwrap() as f32;
+        let norm = self.golden.json["losses"][name]["gradient_norm"]
+            .as_f64()
+            .unwrap() as f32;
         let gradients = loss.backward();
         let mut compared = 0;
         for leaf in &leaves.all {
@@ -137,7 +139,10 @@ impl Reference {
                 TEMPERATURE => format!("{name}.grad.temperature"),
                 parameter => format!("{name}.grad.{parameter}"),
             };
-            let ours = leaf.values.grad(&gradients).map(|found| values_of(found).unwrap());
+            let ours = leaf
+                .values
+                .grad(&gradients)
+                .map(|found| values_of(found).unwrap());
             if !self.golden.has(&key) {
                 let unused = ours.is_none_or(|ours| ours.iter().all(|value| *value == 0.0));
                 assert!(unused, "{name} moves {}, the reference does not", leaf.name);
@@ -145,7 +150,9 @@ impl Reference {
             }
             let expected = self.golden.values(&key);
             let ours = ours.unwrap_or_else(|| panic!("{name} has no gradient of {}", leaf.name));
-            let largest = expected.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+            let largest = expected
+                .iter()
+                .fold(0.0_f32, |most, value| most.max(value.abs()));
             let allowed = OF_LARGEST * largest + OF_NORM * norm;
             for (place, (ours, expected)) in ours.iter().zip(expected).enumerate() {
                 assert!(
@@ -174,7 +181,15 @@ fn the_contrastive_loss_and_its_gradients_equal_the_reference() {
         let states = blip.encode_image(batch.pixels.clone());
         let current = vectors(&blip, states, &batch.captions).unwrap();
         let temperature = weights.get(TEMPERATURE).unwrap().values.clone();
-        contrastive(&current, &momentum, Some(&queue), temperature, 0.4, &batch.groups).loss
+        contrastive(
+            &current,
+            &momentum,
+            Some(&queue),
+            temperature,
+            0.4,
+            &batch.groups,
+        )
+        .loss
     });
 }
 
@@ -243,7 +258,11 @@ fn gradients_agree_with_finite_differences() {
     ] {
         let leaf = leaves.get(name).unwrap();
         let gradient = values_of(leaf.values.grad(&gradients).unwrap()).unwrap();
-        let length = gradient.iter().map(|value| value * value).sum::<f32>().sqrt();
+        let length = gradient
+            .iter()
+            .map(|value| value * value)
+            .sum::<f32>()
+            .sqrt();
         // A step along the gradient: the largest change, and so the least rounding.
         let step = 2e-3 / length;
         let moved = |direction: f32| {
@@ -284,7 +303,9 @@ fn adamw_takes_the_references_steps() {
         let value = f64::from(values_of(loss.clone().inner()).unwrap()[0]);
         let mut gradients = loss.backward();
         let all = leaves.all.iter();
-        let gradients = all.map(|leaf| leaf.values.grad_remove(&mut gradients)).collect();
+        let gradients = all
+            .map(|leaf| leaf.values.grad_remove(&mut gradients))
+            .collect();
         let rate = schedule.rate(step);
         let norm = optimization.step(&mut weights, gradients, rate).unwrap();
         for (name, ours) in [
@@ -305,7 +326,10 @@ fn adamw_takes_the_references_steps() {
         // AdamW divides by the root of what may be nearly nothing: a few values wander more.
         let allowed = (10.0 * distance.as_f64().unwrap()).max(2e-6) as f32;
         for (ours, theirs) in ours.iter().zip(theirs) {
-            assert!((ours - theirs).abs() <= allowed, "{name}: {ours}, expected {theirs}");
+            assert!(
+                (ours - theirs).abs() <= allowed,
+                "{name}: {ours}, expected {theirs}"
+            );
         }
     }
 }
@@ -314,7 +338,12 @@ fn adamw_takes_the_references_steps() {
 fn the_momentum_encoders_follow_and_their_queue_turns_as_in_the_reference() {
     let reference = Reference::open("blip");
     let (vectors, queue) = reference.momentum();
-    let mut momentum = Momentum::new(&reference.weights, reference.blip_config(), 8, &Device::flex());
+    let mut momentum = Momentum::new(
+        &reference.weights,
+        reference.blip_config(),
+        8,
+        &Device::flex(),
+    );
     momentum.queue = queue;
     momentum.next = reference.golden.json["queue"]["pointer"].as_u64().unwrap() as usize;
     momentum.enqueue(&vectors);
@@ -322,9 +351,15 @@ fn the_momentum_encoders_follow_and_their_queue_turns_as_in_the_reference() {
         Some(momentum.next as u64),
         reference.golden.json["queue"]["pointer_after"].as_u64()
     );
-    for (name, queue) in [("image", &momentum.queue.images), ("text", &momentum.queue.texts)] {
+    for (name, queue) in [
+        ("image", &momentum.queue.images),
+        ("text", &momentum.queue.texts),
+    ] {
         let ours = values_of(queue.clone().transpose()).unwrap();
-        assert_eq!(ours, reference.golden.values(&format!("queue_after.{name}")));
+        assert_eq!(
+            ours,
+            reference.golden.values(&format!("queue_after.{name}"))
+        );
     }
 
     let path = concat!(
@@ -343,7 +378,10 @@ fn the_momentum_encoders_follow_and_their_queue_turns_as_in_the_reference() {
         let ours = values_of(momentum.weights.get(name).unwrap().values.clone()).unwrap();
         let theirs = reference.golden.values(&format!("momentum_after.{name}"));
         for (ours, theirs) in ours.iter().zip(theirs) {
-            assert!((ours - theirs).abs() <= 1e-7, "{name}: {ours}, expected {theirs}");
+            assert!(
+                (ours - theirs).abs() <= 1e-7,
+                "{name}: {ours}, expected {theirs}"
+            );
         }
     }
 }
@@ -377,7 +415,10 @@ fn hard_negatives_are_drawn_by_the_references_chances() {
         for (place, (row, expected)) in rows.zip(expected).enumerate() {
             let ours = negative_weights(place, &row[..4], &groups);
             for (ours, expected) in ours.iter().zip(expected) {
-                assert!((ours - expected).abs() < 1e-5, "{ours}, expected {expected}");
+                assert!(
+                    (ours - expected).abs() < 1e-5,
+                    "{ours}, expected {expected}"
+                );
             }
         }
     }

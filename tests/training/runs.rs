@@ -67,9 +67,12 @@ const BLUEPRINT: Blueprint = Blueprint {
 };
 
 fn corpus() -> impl Iterator<Item = String> + Send {
-    COLOURS
-        .iter()
-        .flat_map(|(name, _)| [format!("a {name} picture"), "what colour is it?".to_string()])
+    COLOURS.iter().flat_map(|(name, _)| {
+        [
+            format!("a {name} picture"),
+            "what colour is it?".to_string(),
+        ]
+    })
 }
 
 fn trainer(recipe: Recipe) -> Trainer {
@@ -115,8 +118,15 @@ fn every_loss_falls_within_fifty_steps() {
     for (name, first, last) in losses {
         // The contrastive losses fall late: hard negatives are drawn ever harder, and the queue
         // fills with vectors of the encoders' first steps.
-        let expected = if matches!(name, "itc" | "itm") { 0.98 } else { 0.8 };
-        assert!(last < expected * first, "{name} went from {first} to {last}");
+        let expected = if matches!(name, "itc" | "itm") {
+            0.98
+        } else {
+            0.8
+        };
+        assert!(
+            last < expected * first,
+            "{name} went from {first} to {last}"
+        );
     }
 }
 
@@ -159,7 +169,10 @@ fn a_resumed_run_goes_on_bit_for_bit() {
         run(&mut trainer(recipe), &Colours, &whole, 100, |_| Ok(true)).unwrap();
 
         let part = RunFolder::new(&broken);
-        run(&mut trainer(recipe), &Colours, &part, 100, |report| Ok(report.step < 3)).unwrap();
+        run(&mut trainer(recipe), &Colours, &part, 100, |report| {
+            Ok(report.step < 3)
+        })
+        .unwrap();
         let mut resumed = Trainer::resume(&part.checkpoint(), Device::flex()).unwrap();
         assert_eq!(resumed.step, 4);
         run(&mut resumed, &Colours, &part, 100, |_| Ok(true)).unwrap();
@@ -178,7 +191,10 @@ fn a_damaged_checkpoint_is_an_error() {
     let whole = std::fs::read(&path).unwrap();
     for length in [0, 10, 1000, whole.len() / 2, whole.len() - 1] {
         std::fs::write(&path, &whole[..length]).unwrap();
-        assert!(Trainer::resume(&path, Device::flex()).is_err(), "{length} bytes");
+        assert!(
+            Trainer::resume(&path, Device::flex()).is_err(),
+            "{length} bytes"
+        );
     }
 }
 
@@ -186,7 +202,10 @@ fn a_damaged_checkpoint_is_an_error() {
 fn a_trained_model_says_what_it_learned() {
     let folder = folder("learned");
     let files = RunFolder::new(&folder);
-    run(&mut trainer(recipe(120)), &Colours, &files, 1000, |_| Ok(true)).unwrap();
+    run(&mut trainer(recipe(120)), &Colours, &files, 1000, |_| {
+        Ok(true)
+    })
+    .unwrap();
     for dtype in [Dtype::Auto, Dtype::Q8] {
         let placement = Placement::cpu();
         let model = obscura::load::open(&files.model(), placement, dtype, |_, _| {}).unwrap();

@@ -43,7 +43,7 @@ fn yes_and_no_are_equally_likely_whatever_is_asked() {
         let (yes, all) = answers[mark];
         let share = yes / all;
         assert!(
-            all > 50.0 && (share - 0.5).abs() < 2.5 / all.sqrt() + 0.02,
+            all > 50.0 && (share - 0.5).abs() < 2.0 / all.sqrt() + 0.01,
             "'{mark}': {share} of {all}"
         );
     }
