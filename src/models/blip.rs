@@ -199,7 +199,11 @@ struct RetrievalHeads {
     vision_projection: Linear,
     text_projection: Linear,
     matching: Linear,
+    temperature: Option<Tensor<1>>,
 }
+
+/// The learned temperature of ITC, as the original's checkpoints call it. The reference's lack it.
+pub const TEMPERATURE: &str = "temp";
 
 /// A BLIP with whichever heads its checkpoint has.
 #[derive(Debug, Clone)]
@@ -229,9 +233,14 @@ impl Blip {
         if retrieval || answering {
             parameters.share(shared_with);
         }
+        let temperature = parameters
+            .contains(TEMPERATURE)
+            .then(|| parameters.tensor(TEMPERATURE, [1]))
+            .transpose()?;
         let mut linear = |name: &str, shape| Linear::load(parameters, name, shape);
         let retrieval_heads = if retrieval {
             Some(RetrievalHeads {
+                temperature,
                 vision_projection: linear("vision_proj", [projection, vision_width])?,
                 text_projection: linear("text_proj", [projection, text.width])?,
                 matching: linear("itm_head", [2, text.width])?,
@@ -295,6 +304,11 @@ impl Blip {
             .retrieval()?
             .vision_projection
             .forward(first_token(states)))
+    }
+
+    /// What similarities are divided by before the softmax, `[1]`, if the checkpoint has it.
+    pub fn temperature(&self) -> Option<Tensor<1>> {
+        self.retrieval.as_ref()?.temperature.clone()
     }
 
     /// Every token of texts of equal length on their own: `[batch, tokens, width]`.

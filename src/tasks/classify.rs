@@ -9,8 +9,8 @@ use serde::Serialize;
 /// OpenAI's template.
 pub const DEFAULT_TEMPLATE: &str = "a photo of a {}";
 
-/// BLIP's checkpoints do not carry the ITC temperature; this is what it is initialised with and,
-/// in the original code, what zero-shot classification divides similarities by.
+/// The reference's BLIP checkpoints do not carry the ITC temperature; this is what it is initialised
+/// with and, in the original code, what zero-shot classification divides similarities by.
 const BLIP_TEMPERATURE: f32 = 0.07;
 
 /// A label and its probability among the given ones.
@@ -54,7 +54,10 @@ impl Model {
         let image_vector = self.embed_image(image, true).await?;
         let scale = match &self.network {
             Network::Clip(clip) => read(clip.logit_scale()).await?[0],
-            Network::Blip(_) => 1.0 / BLIP_TEMPERATURE,
+            Network::Blip(blip) => match blip.temperature() {
+                Some(temperature) => 1.0 / read(temperature).await?[0],
+                None => 1.0 / BLIP_TEMPERATURE,
+            },
         };
         let logits: Vec<f32> = label_vectors
             .iter()

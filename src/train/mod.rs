@@ -30,5 +30,5 @@ pub use examples::{Captioned, Example, Examples, rng_of};
 pub use optimizer::{OptimizerConfig, Schedule};
 pub use run::{RunFolder, run};
 pub use scene_examples::SceneExamples;
-pub use trainer::{Recipe, Report, TEMPERATURE, Trainer};
+pub use trainer::{Recipe, Report, Trainer};
 pub use weights::Weights;

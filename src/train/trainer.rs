@@ -8,6 +8,7 @@ use super::optimizer::{Optimization, OptimizerConfig, Schedule};
 use super::weights::{Weights, tensor_of, values_of};
 use crate::image::Preprocessor;
 use crate::load::Description;
+use crate::models::blip::TEMPERATURE;
 use crate::models::{Blip, BlipConfig, ModelConfig};
 use crate::nn::Trainable;
 use crate::tokenizer::Tokenizer;
@@ -41,8 +42,6 @@ pub struct Recipe {
     pub seed: u64,
 }
 
-/// BLIP's learned temperature, as the original's checkpoints call it.
-pub const TEMPERATURE: &str = "temp";
 const FIRST_TEMPERATURE: f32 = 0.07;
 
 /// What a step found.

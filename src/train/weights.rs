@@ -1,10 +1,9 @@
 //! The parameters of a model in training, by the names that they have in a checkpoint. A model is
 //! assembled from them for each step, by the code that also serves inference.
 
-use super::trainer::TEMPERATURE;
 use crate::load::convert::Source;
 use crate::load::{CONFIG_KEY, Description, PREPROCESSOR_KEY, TOKENIZER_KEY};
-use crate::models::blip::{TIES, shared_with};
+use crate::models::blip::{TEMPERATURE, TIES, shared_with};
 use crate::models::{Blip, BlipConfig, Clip, ClipConfig, ModelConfig};
 use crate::nn::{Parameters, Trainable, is_embedding};
 use crate::weights::gguf::{Planned, Value, Writer};

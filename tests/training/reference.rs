@@ -3,8 +3,10 @@
 use super::golden::{Golden, numbers};
 use burn::tensor::{Device, Tensor, TensorData};
 use obscura::load::convert::Source;
+use obscura::models::blip::TEMPERATURE;
 use obscura::models::{Blip, BlipConfig, Clip, ModelConfig};
 use obscura::nn::Trainable;
+use obscura::train::Weights;
 use obscura::train::batch::{Batch, Questions, TextBatch};
 use obscura::train::losses::{Queue, Vectors, contrastive, symmetric_contrastive};
 use obscura::train::momentum::Momentum;
@@ -12,7 +14,6 @@ use obscura::train::negatives::{Negatives, weights as negative_weights};
 use obscura::train::objectives::{answering, captioning, clip_losses, matching, vectors};
 use obscura::train::optimizer::{Optimization, OptimizerConfig, Schedule};
 use obscura::train::weights::{tensor_of, values_of};
-use obscura::train::{TEMPERATURE, Weights};
 use std::path::Path;
 
 /// Allowed between our gradients and the reference's: of the largest in the tensor, and of the
