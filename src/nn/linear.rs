@@ -96,10 +96,19 @@ impl Linear {
         };
         match self.activation {
             Activation::None => sum,
-            Activation::Gelu => activation::gelu(sum),
+            Activation::Gelu => gelu(sum),
             Activation::QuickGelu => sum.clone() * activation::sigmoid(sum * 1.702),
         }
     }
+}
+
+/// `x Φ(x)`. Burn's own GELU has the gradient of an approximation on every device but the CPU's.
+fn gelu(x: Tensor<2>) -> Tensor<2> {
+    if x.device().without_autodiff() == Device::flex() {
+        return activation::gelu(x);
+    }
+    let normal = (x.clone() * std::f32::consts::FRAC_1_SQRT_2).erf() + 1.0; // 2 Φ(x)
+    x * normal * 0.5
 }
 
 /// A table of vectors, looked up by token id.

@@ -2,6 +2,7 @@
 
 use super::golden::{Golden, numbers};
 use burn::tensor::{Device, Tensor, TensorData};
+use obscura::device::{self, DevicePreference};
 use obscura::load::convert::Source;
 use obscura::models::blip::TEMPERATURE;
 use obscura::models::{Blip, BlipConfig, Clip, ModelConfig};
@@ -32,12 +33,16 @@ struct Reference {
 
 impl Reference {
     fn open(family: &str) -> Self {
+        Self::on(family, &Device::flex())
+    }
+
+    fn on(family: &str, device: &Device) -> Self {
         let folder = format!("golden/training/{family}");
         let tests = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
         let source = Source::open(&tests.join(&folder).join("model")).unwrap();
         Self {
             golden: Golden::open(&folder),
-            weights: Weights::from_source(&source, &Device::flex()).unwrap(),
+            weights: Weights::from_source(&source, device).unwrap(),
             config: ModelConfig::from_json(&source.description().config).unwrap(),
         }
     }
@@ -51,7 +56,11 @@ impl Reference {
 
     fn tensor<const D: usize>(&self, name: &str, shape: [usize; D]) -> Tensor<D> {
         let data = TensorData::new(self.golden.values(name).to_vec(), shape);
-        Tensor::from_data(data, &Device::flex())
+        Tensor::from_data(data, &self.device())
+    }
+
+    fn device(&self) -> Device {
+        self.weights.all[0].values.device()
     }
 
     fn texts(&self, name: &str) -> TextBatch {
@@ -120,7 +129,7 @@ impl Reference {
         weights.all.push(Trainable {
             name: TEMPERATURE.to_string(),
             shape: vec![1],
-            values: tensor_of(vec![0.07], &Device::flex()),
+            values: tensor_of(vec![0.07], &self.device()),
         });
         let leaves = weights.leaves();
         let loss = loss_of(&leaves);
@@ -238,6 +247,21 @@ fn clips_loss_and_its_gradients_equal_the_reference() {
     reference.check("clip", |weights| {
         let clip: Clip = weights.clip(config).unwrap();
         clip_losses(&clip, &batch).clip.unwrap()
+    });
+}
+
+#[test]
+fn gradients_on_the_gpu_equal_the_reference() {
+    let gpu = match device::open(DevicePreference::Gpu) {
+        Ok(placement) => placement.device,
+        Err(error) => return eprintln!("skipped: {error}"),
+    };
+    let reference = Reference::on("blip", &gpu);
+    let batch = reference.batch(32);
+    reference.check("lm", |weights| {
+        let blip = reference.blip(weights);
+        let states = blip.encode_image(batch.pixels.clone());
+        captioning(&blip, states, &batch.captions, 0.1).unwrap()
     });
 }
 

@@ -42,7 +42,7 @@ def record(out: Path):
     record_loss(expected, "vqa", model, lambda model: losses.answer(model, batch.as_in(model)))
     record_loss(expected, "vqa_weighted", model, lambda model: losses.weighted_answer(model, batch.as_in(model)), FEW)
     leaking = losses.answer(model, batch, masked=False)[0]
-    expected.json["losses"]["vqa_leaking"] = {"loss": rounded(leaking)}
+    expected.json["losses"]["vqa_leaking"] = {"loss": rounded(leaking.detach())}
     record_momentum(expected, model, momentum, batch, queues, QUEUE - len(batch.ids))
     record_steps(expected, model, batch, [*FEW, "vision_model.encoder.layers.0.layer_norm1.weight"])
     expected.write(out)
@@ -97,7 +97,7 @@ def record_contrast(expected, model, momentum, batch, queues):
 
     record_loss(expected, "itc", model, contrast)
     hard, _ = losses.contrast(model, batch, everything, losses.soft_targets(*everything, rows, 0.0))
-    expected.json["losses"]["itc_hard"] = {"loss": rounded(hard)}
+    expected.json["losses"]["itc_hard"] = {"loss": rounded(hard.detach())}
     return contrast(model)[1]
 
 

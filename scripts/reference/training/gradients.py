@@ -52,6 +52,6 @@ def record_loss(expected, key, model, loss_of, only=None):
             expected.tensor(f"{key}.grad.{name}", value)
     norm = torch.stack([value.norm() for value in found.values()]).norm()
     expected.json.setdefault("losses", {})[key] = {
-        "loss": rounded(loss), "gradient_norm": rounded(norm), "parameters": len(found),
+        "loss": rounded(loss.detach()), "gradient_norm": rounded(norm), "parameters": len(found),
         "distance_from_float64": rounded(worst, 3),
     }

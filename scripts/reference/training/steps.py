@@ -39,7 +39,7 @@ def take_steps(model, batch):
         loss.backward()
         norms.append(rounded(torch.nn.utils.clip_grad_norm_(model.parameters(), CLIP_NORM)))
         optimizer.step()
-        losses.append(rounded(loss))
+        losses.append(rounded(loss.detach()))
     return losses, norms
 
 
@@ -55,9 +55,9 @@ def record_steps(expected, model, batch, names):
         "betas": BETAS, "epsilon": EPSILON, "weight_decay": DECAY, "clip_norm": CLIP_NORM, "peak": PEAK,
         "floor": FLOOR, "warm_up": WARM_UP, "steps": STEPS,
         "learning_rates": [rounded(learning_rate(step)) for step in range(STEPS)],
-        "losses": losses, "gradient_norms": norms, "loss_afterwards": rounded(caption(model, batch)[0]),
+        "losses": losses, "gradient_norms": norms, "loss_afterwards": rounded(caption(model, batch)[0].detach()),
         "losses_in_float64": exact_losses,
-        "distance_from_float64": {name: rounded(value, 3) for name, value in distances.items()},
+        "distance_from_float64": {name: rounded(value.detach(), 3) for name, value in distances.items()},
         "untouched": [name for name, value in named.items() if value.grad is None],
         "not_decayed": [name for name, value in named.items() if not is_matrix(value)],
     }
