@@ -18,7 +18,8 @@ export const TRANSPORT = Object.freeze({
   stallMs: 30_000, // silence that counts as a broken connection
   readAhead: 8 << 20, // what one connection may be ahead of the reader
   gapBytes: 1 << 20, // unwanted bytes up to this many are read through instead of asking anew
-  connections: 1,
+  connections: 4, // for large files: they help where a server limits each connection
+  largeBytes: 64 << 20, // what has to be planned for that
   segmentBytes: 8 << 20, // what each connection fetches at a time where there are several
   smallBytes: 16 << 20, // answers without ranges up to this size are read whole before they are used
   allowsIfRange: () => true, // whether a URL may be sent If-Range: elsewhere it costs a CORS preflight
@@ -54,6 +55,7 @@ export class RemoteFile {
   #spool = null; // what of a file without ranges has been kept for reading again
   #handedOut = false;
   #planned = [];
+  #connections = 1;
   #turn = Promise.resolve();
   #expectedSize;
   #closed = null;
@@ -80,6 +82,11 @@ export class RemoteFile {
     return this.#exists === true;
   }
 
+  /** Whether the server has said that there is no such file. */
+  get isMissing() {
+    return this.#exists === false;
+  }
+
   /** The file's exact length, or null where there is no such file. */
   size() {
     return this.#inTurn(() => this.#size());
@@ -92,7 +99,10 @@ export class RemoteFile {
 
   /** What will be read from now on, as [offset, length] in order: nothing else is fetched ahead. */
   plan(ranges) {
-    this.#planned = mergeRanges(ranges, this.#transport.gapBytes);
+    const { connections, gapBytes, largeBytes } = this.#transport;
+    this.#planned = mergeRanges(ranges, gapBytes);
+    const planned = this.#planned.reduce((sum, [start, end]) => sum + end - start, 0);
+    this.#connections = planned >= largeBytes ? connections : 1;
     const last = this.#lanes.at(-1);
     if (this.#ranges && last) last.endAt(this.#endOfLane(last.position));
   }
@@ -208,7 +218,7 @@ export class RemoteFile {
 
   /** Further connections, for what comes after the last one. */
   #openAhead() {
-    while (this.#lanes.length > 0 && this.#lanes.length < this.#transport.connections) {
+    while (this.#lanes.length > 0 && this.#lanes.length < this.#connections) {
       const start = this.#nextPlanned(this.#lanes.at(-1).end);
       if (start === null) return;
       this.#openLane(start, this.#endOfLane(start));
@@ -218,7 +228,7 @@ export class RemoteFile {
   #endOfLane(offset) {
     const run = this.#planned.find(([start, end]) => offset >= start && offset < end);
     const end = run ? run[1] : this.validator.size;
-    return run && this.#transport.connections > 1 ? Math.min(end, offset + this.#transport.segmentBytes) : end;
+    return run && this.#connections > 1 ? Math.min(end, offset + this.#transport.segmentBytes) : end;
   }
 
   #nextPlanned(offset) {
@@ -227,7 +237,7 @@ export class RemoteFile {
   }
 
   #openLane(start, end, { mayBeLonger = false } = {}) {
-    const { readAhead, segmentBytes, connections } = this.#transport;
+    const { readAhead, segmentBytes } = this.#transport;
     const first = this.#first;
     if (start === 0) this.#first = null;
     const lane = new Connection({
@@ -236,7 +246,7 @@ export class RemoteFile {
       mayBeLonger,
       isWhole: !this.#ranges,
       name: this.#name,
-      readAhead: connections > 1 ? segmentBytes : readAhead,
+      readAhead: this.#connections > 1 ? segmentBytes : readAhead,
       stallMs: this.#transport.stallMs,
       onArrived: (count) => (this.arrived += count),
       onTaken: this.#onBytes,

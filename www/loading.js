@@ -78,6 +78,8 @@ async function attempt({ wasm, description, options, transport, progress, entry 
     }
     progress.finish();
     return model;
+  } catch (error) {
+    throw source.notFound() ?? error;
   } finally {
     source.close();
   }

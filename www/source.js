@@ -215,6 +215,10 @@ class LocalSource {
 
   plan() {}
 
+  notFound() {
+    return null;
+  }
+
   validators() {
     return {};
   }
@@ -248,6 +252,7 @@ class RemoteSource {
     try {
       const size = await remote.size();
       if (size !== null) this.#notice(file, remote);
+      else if (file === this.file) throw this.notFound();
       return size;
     } catch (error) {
       if (this.#isMissing(file, error)) return null;
@@ -267,6 +272,16 @@ class RemoteSource {
     for (const file of new Set(ranges.map(([file]) => file))) {
       this.#open(file).plan(ranges.filter(([other]) => other === file).map(([, offset, length]) => [offset, length]));
     }
+  }
+
+  /** Why there is no model, where the server had none of the files that were asked for; else null. */
+  notFound() {
+    const remotes = [...this.#files.values()];
+    if (remotes.length === 0 || !remotes.every((remote) => remote.isMissing)) return null;
+    const { hub, address } = this.#description;
+    const where = hub ? `'${this.name}' in its revision '${hub.revision}' on ${hub.host}` : address;
+    const advice = hub ? "Check the name and the revision. A private model wants your access token: load(id, { hub: { token } })." : "Check the address.";
+    return new ObscuraError("network", `There is no model at ${where}: the server answered 404. ${advice}`);
   }
 
   /** What identifies the versions of the files that are there. */

@@ -9,8 +9,8 @@ import { startHub } from "./server.mjs";
 const SIZE = 3_000_017; // no multiple of anything
 const BYTES = noise(SIZE);
 const TEXT = Buffer.from(JSON.stringify({ words: Array.from({ length: 5000 }, (_, index) => `word ${index}`) }));
-const QUICK = { retries: 4, firstRetries: 2, backoffMs: 2, maxBackoffMs: 20, stallMs: 200, maxRetryAfterMs: 2000, readAhead: 256 << 10, gapBytes: 10_000 };
-const BOUNDED = { timeout: 20_000 };
+const QUICK = { retries: 4, firstRetries: 2, backoffMs: 2, maxBackoffMs: 20, stallMs: 10_000, maxRetryAfterMs: 2000, readAhead: 256 << 10, gapBytes: 10_000 };
+const BOUNDED = { timeout: 180_000 }; // of a whole group, on a busy machine
 
 let hub;
 let opened = [];
@@ -65,7 +65,7 @@ describe("a well-behaved server", BOUNDED, () => {
   });
 
   test("several connections give the same bytes", async () => {
-    const file = open({ connections: 4, segmentBytes: 100_000 });
+    const file = open({ connections: 4, largeBytes: 0, segmentBytes: 100_000 });
     await expectAt(file, 0, 100);
     file.plan([[100, 1_500_000], [2_000_000, SIZE - 2_000_000]]);
     const first = await file.read(100, 1_500_000);
@@ -167,7 +167,7 @@ describe("connections that break", BOUNDED, () => {
 
     test(`at random bytes with several connections (seed ${seed})`, async () => {
       hub.behave({ cut: { seed, least: 0, most: 300_000 } });
-      const file = open({ connections: 3, segmentBytes: 250_000, progressBytes: 1000, retries: 8 });
+      const file = open({ connections: 3, largeBytes: 0, segmentBytes: 250_000, progressBytes: 1000, retries: 8 });
       await file.size();
       file.plan([[0, SIZE]]);
       assert.deepEqual(await readInPieces(file), BYTES);
@@ -182,7 +182,7 @@ describe("connections that break", BOUNDED, () => {
 
   test("that fall silent are given up and resumed", async () => {
     hub.behave({ hang: 1_000_000 });
-    const file = open();
+    const file = open({ stallMs: 300 });
     assert.deepEqual(await readInPieces(file), BYTES);
     assert.equal(getsOf("store").length, 2);
   });

@@ -6,9 +6,9 @@ import { describeSource, openSource } from "../../www/source.js";
 import { startHub } from "./server.mjs";
 
 const COMMIT = "a".repeat(40);
-const QUICK = { retries: 2, firstRetries: 0, backoffMs: 2, stallMs: 1000 };
+const QUICK = { retries: 2, firstRetries: 0, backoffMs: 2, stallMs: 10_000 };
 const BASE = "https://example.org/page/";
-const BOUNDED = { timeout: 20_000 };
+const BOUNDED = { timeout: 180_000 };
 
 let hub;
 let opened = [];
