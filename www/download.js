@@ -50,6 +50,7 @@ export class RemoteFile {
   #onBytes;
   #exists = null; // null until the server has answered
   #ranges = true; // until an answer ignores one
+  #ifRange = true; // until a request with it gets no answer: a redirect may lead to a site that refuses it
   #lanes = []; // open connections, each beginning where the one before ends
   #first = null; // the first answer, until a connection takes over its body
   #spool = null; // what of a file without ranges has been kept for reading again
@@ -295,6 +296,7 @@ export class RemoteFile {
       response = await fetch(this.#url, options);
     } catch (error) {
       unhook();
+      if (options.headers["If-Range"]) this.#ifRange = false;
       const cause = stopper.signal.aborted && !this.#closed ? stopper.signal.reason : error;
       const patience = this.#exists === null ? this.#transport.firstRetries : this.#transport.retries;
       throw this.#closed ?? unreachable(this.#url, this.#name, cause, { patience, begun: this.#exists !== null });
@@ -318,7 +320,7 @@ export class RemoteFile {
     headers.Range = end === Infinity || end === this.validator?.size ? `bytes=${start}-` : `bytes=${start}-${end - 1}`;
     const { etag, modified } = this.validator ?? {};
     const strong = etag && !etag.startsWith("W/") ? etag : modified;
-    if (start > 0 && strong && this.#transport.allowsIfRange(this.#url)) headers["If-Range"] = strong;
+    if (start > 0 && strong && this.#ifRange && this.#transport.allowsIfRange(this.#url)) headers["If-Range"] = strong;
     return headers;
   }
 

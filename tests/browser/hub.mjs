@@ -164,6 +164,17 @@ describe("what is kept", WHOLE_TEST, () => {
     });
   });
 
+  test("is nothing where there is no room: the model loads all the same, with a warning", async () => {
+    await withPage(async (page) => {
+      const session = await page.context().newCDPSession(page);
+      await session.send("Storage.overrideQuotaForOrigin", { origin: new URL(server.url).origin, quotaSize: 200_000 });
+      const { tokens, events } = await load(page, "tests/blip");
+      assert.deepEqual(tokens, expected.blip.tokens);
+      assert.ok(events.some(({ status }) => status === "warning"), "there is a warning");
+      assert.deepEqual(await page.evaluate(async () => (await import("./obscura.js")).cache.list()), []);
+    });
+  });
+
   test("is not what another version, dtype or cache: false gives", async () => {
     await withPage(async (page) => {
       await load(page, "tests/blip");

@@ -193,6 +193,15 @@ describe("connections that break", BOUNDED, () => {
     assert.deepEqual(await readInPieces(file), BYTES);
   });
 
+  test("goes on without If-Range where a request with it gets no answer", async () => {
+    hub.behave({ cut: { seed: 2, least: 500_000, most: 900_000 } });
+    const refuse = async () => {
+      throw new TypeError("Failed to fetch");
+    };
+    const fetch = (url, options) => (options.headers["If-Range"] ? refuse() : globalThis.fetch(url, options));
+    assert.deepEqual(await readInPieces(open({ fetch })), BYTES);
+  });
+
   test("a slow drip is slow, not broken", async () => {
     hub.behave({ drip: { bytes: 20_000, ms: 5 } });
     assert.deepEqual(await readInPieces(open()), BYTES);

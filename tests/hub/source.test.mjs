@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { describeSource, openSource } from "../../www/source.js";
+import { describeSource, droppedFiles, openSource } from "../../www/source.js";
 import { startHub } from "./server.mjs";
 
 const COMMIT = "a".repeat(40);
@@ -106,6 +106,17 @@ describe("files and bytes", () => {
     const description = await describeSource(handle);
     assert.equal(description.name, "chosen");
     assert.deepEqual(Object.keys(description.files), ["config.json", "model.safetensors"]);
+  });
+
+  test("dropped folders are opened, in as many portions as they come", async () => {
+    const names = Array.from({ length: 250 }, (_, index) => `part-${index}.json`);
+    const dropped = await droppedFiles({ files: [new File([], "folder")], items: [{ kind: "string" }, itemOf(folderOf(names))] });
+    assert.deepEqual(dropped.map(({ name }) => name), names);
+    const mixed = await droppedFiles({ files: [], items: [itemOf(fileOf("a.json")), itemOf(folderOf(["b.json"]))] });
+    assert.deepEqual(mixed.map(({ name }) => name), ["a.json", "b.json"]);
+    const plain = [new File(["x"], "x.gguf")];
+    assert.deepEqual(await droppedFiles({ files: plain, items: [itemOf(fileOf("x.gguf"))] }), plain);
+    assert.deepEqual(await droppedFiles(null), []);
   });
 
   test("reads give exactly the bytes, or an error", async () => {
@@ -216,6 +227,21 @@ async function addressOf(description, file) {
   const source = openSource(description, { transport: { fetch } });
   await source.size(file);
   return asked;
+}
+
+/** What a browser shows of a drop: entries that are read by callbacks, a hundred at a time. */
+function itemOf(entry) {
+  return { kind: "file", webkitGetAsEntry: () => entry };
+}
+
+function fileOf(name) {
+  return { isFile: true, isDirectory: false, file: (found) => found(new File(["1"], name)) };
+}
+
+function folderOf(names) {
+  const entries = names.map(fileOf);
+  const createReader = () => ({ readEntries: (found) => found(entries.splice(0, 100)) });
+  return { isFile: false, isDirectory: true, createReader };
 }
 
 function located(path) {
