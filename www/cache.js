@@ -11,7 +11,7 @@ const HANDLE_PAUSE_MS = 100;
 
 /** One model in one number format: what a load reads instead of the network, or writes for the next. */
 export class Entry {
-  /** {source, dtype, tasks, created, lastUsed, bytes, complete, commit, files: {[name]: {size, etag, modified, sha256}}}. */
+  /** {source, revision, dtype, tasks, sha256, created, lastUsed, bytes, complete, commit, files: {[name]: {size, etag, modified}}}. */
   meta = null;
   #id;
   #handles = {};

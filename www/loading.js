@@ -31,8 +31,8 @@ export async function loadModel(wasm, description, { keep, ...options }, { openE
   }
 
   async function openOrWarn() {
-    const { dtype, tasks } = options;
-    const key = [description.identity, dtype, tasks ?? null, wasm.entryVersion()];
+    const { dtype, tasks, sha256 } = options; // what was kept unchecked is no answer where a hash is asked for
+    const key = [description.identity, dtype, tasks ?? null, sha256 ?? null, wasm.entryVersion()];
     try {
       const onWait = () => progress.say("waiting", `Another tab is loading ${description.name}: this one goes on when it is done.`);
       const opened = await openEntry(key, { onWait });
@@ -46,7 +46,6 @@ export async function loadModel(wasm, description, { keep, ...options }, { openE
 }
 
 async function attempt({ wasm, description, options, transport, progress, entry }) {
-  if (entry && !isVerified(entry.meta, options.sha256)) entry.reset();
   const onBytes = (file, count) => progress.add(file, count);
   const open = () => openSource(description, { transport, expected: entry?.meta?.files, onBytes });
   let source = open();
@@ -85,12 +84,6 @@ async function attempt({ wasm, description, options, transport, progress, entry 
   }
 }
 
-/** A hash that was asked for counts only if the entry was made under it. */
-function isVerified(meta, sha256) {
-  if (!meta || !sha256) return true;
-  return Object.entries(sha256).every(([file, hash]) => meta.sha256?.[file]?.toLowerCase() === hash.toLowerCase());
-}
-
 /** False where there is no room for it. */
 function saveMeta(entry, { description, options, source, progress, complete }) {
   const { meta } = entry;
@@ -101,7 +94,7 @@ function saveMeta(entry, { description, options, source, progress, complete }) {
       revision: description.hub?.revision,
       dtype: options.dtype,
       tasks: options.tasks,
-      sha256: options.sha256 ?? meta?.sha256,
+      sha256: options.sha256,
       created: meta?.created ?? now,
       lastUsed: now,
       bytes: entry.bytes,
