@@ -18,8 +18,13 @@ export const TRANSPORT = Object.freeze({
   stallMs: 30_000, // silence that counts as a broken connection
   readAhead: 8 << 20, // what one connection may be ahead of the reader
   gapBytes: 1 << 20, // unwanted bytes up to this many are read through instead of asking anew
-  connections: 4, // for large files: they help where a server limits each connection
+  // Several connections help where a server limits each one, and cost a little where none does. So a
+  // large file is begun with one; the others join where it is slow and the reader mostly waits for it.
+  connections: 4,
   largeBytes: 64 << 20, // what has to be planned for that
+  patienceMs: 2000,
+  waitingShare: 0.5,
+  ampleSpeed: 40e6, // bytes a second: the weights are not converted much faster anyway
   segmentBytes: 8 << 20, // what each connection fetches at a time where there are several
   smallBytes: 16 << 20, // answers without ranges up to this size are read whole before they are used
   allowsIfRange: () => true, // whether a URL may be sent If-Range: elsewhere it costs a CORS preflight
@@ -57,6 +62,10 @@ export class RemoteFile {
   #handedOut = false;
   #planned = [];
   #connections = 1;
+  #mayWiden = false; // to several connections
+  #began = 0;
+  #waited = 0; // milliseconds since then
+  #arrivedBefore = 0;
   #turn = Promise.resolve();
   #expectedSize;
   #closed = null;
@@ -100,10 +109,12 @@ export class RemoteFile {
 
   /** What will be read from now on, as [offset, length] in order: nothing else is fetched ahead. */
   plan(ranges) {
-    const { connections, gapBytes, largeBytes } = this.#transport;
-    this.#planned = mergeRanges(ranges, gapBytes);
+    this.#planned = mergeRanges(ranges, this.#transport.gapBytes);
     const planned = this.#planned.reduce((sum, [start, end]) => sum + end - start, 0);
-    this.#connections = planned >= largeBytes ? connections : 1;
+    this.#mayWiden = planned >= this.#transport.largeBytes;
+    this.#began = performance.now();
+    this.#waited = 0;
+    this.#arrivedBefore = this.arrived;
     const last = this.#lanes.at(-1);
     if (this.#ranges && last) last.endAt(this.#endOfLane(last.position));
   }
@@ -200,8 +211,11 @@ export class RemoteFile {
       const lane = this.#laneAt(offset + filled);
       await lane.skip(offset + filled - lane.position);
       const count = Math.min(bytes.length - filled, lane.end - lane.position);
+      const asked = performance.now();
       await lane.fill(bytes.subarray(filled, filled + count));
+      this.#waited += performance.now() - asked;
       filled += count;
+      this.#widen(lane);
       this.#openAhead();
     }
   }
@@ -215,6 +229,17 @@ export class RemoteFile {
     const lane = this.#openLane(offset, this.#endOfLane(offset));
     this.#openAhead();
     return lane;
+  }
+
+  /** Several connections from now on, if it is the network that everything waits for. */
+  #widen(lane) {
+    const { patienceMs, waitingShare, ampleSpeed } = this.#transport;
+    const passed = performance.now() - this.#began;
+    if (!this.#mayWiden || passed < patienceMs || this.#waited < waitingShare * passed) return;
+    if (this.arrived - this.#arrivedBefore > (ampleSpeed * passed) / 1000) return;
+    this.#mayWiden = false;
+    this.#connections = this.#transport.connections;
+    lane.endAt(this.#endOfLane(lane.position));
   }
 
   /** Further connections, for what comes after the last one. */

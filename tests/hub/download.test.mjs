@@ -10,6 +10,7 @@ const SIZE = 3_000_017; // no multiple of anything
 const BYTES = noise(SIZE);
 const TEXT = Buffer.from(JSON.stringify({ words: Array.from({ length: 5000 }, (_, index) => `word ${index}`) }));
 const QUICK = { retries: 4, firstRetries: 2, backoffMs: 2, maxBackoffMs: 20, stallMs: 10_000, maxRetryAfterMs: 2000, readAhead: 256 << 10, gapBytes: 10_000 };
+const ALWAYS_SEVERAL = { largeBytes: 0, patienceMs: 0, waitingShare: 0, ampleSpeed: Infinity };
 const BOUNDED = { timeout: 180_000 }; // of a whole group, on a busy machine
 
 let hub;
@@ -65,14 +66,35 @@ describe("a well-behaved server", BOUNDED, () => {
   });
 
   test("several connections give the same bytes", async () => {
-    const file = open({ connections: 4, largeBytes: 0, segmentBytes: 100_000 });
+    const file = open({ connections: 4, ...ALWAYS_SEVERAL, segmentBytes: 100_000 });
     await expectAt(file, 0, 100);
     file.plan([[100, 1_500_000], [2_000_000, SIZE - 2_000_000]]);
     const first = await file.read(100, 1_500_000);
     assert.ok(Buffer.from(first).equals(BYTES.subarray(100, 1_500_100)));
     const second = await file.read(2_000_000, SIZE - 2_000_000);
     assert.ok(Buffer.from(second).equals(BYTES.subarray(2_000_000)));
-    assert.ok(getsOf("store").length > 20);
+    assert.ok(getsOf("store").length > 8);
+  });
+
+  test("further connections join only where the reader waits for the network", async () => {
+    const settings = { connections: 3, segmentBytes: 100_000, largeBytes: 0, patienceMs: 100 };
+    hub.behave({ throttle: 2_000_000 });
+    const slow = open(settings);
+    await slow.size();
+    slow.plan([[0, SIZE]]);
+    const started = performance.now();
+    assert.deepEqual(await readInPieces(slow), BYTES);
+    assert.ok(getsOf("store").length > 10, `${getsOf("store").length} requests`);
+    assert.ok(performance.now() - started < (1000 * SIZE) / 2_000_000, "it is faster than one connection can be");
+    hub.behave();
+    const busy = open(settings);
+    await busy.size();
+    busy.plan([[0, SIZE]]);
+    for (let at = 0; at < SIZE; at += 300_000) {
+      await busy.read(at, Math.min(300_000, SIZE - at));
+      await new Promise((work) => setTimeout(work, 30));
+    }
+    assert.equal(getsOf("store").length, 1);
   });
 
   test("reads that overlap in time are served one after the other", async () => {
@@ -167,7 +189,7 @@ describe("connections that break", BOUNDED, () => {
 
     test(`at random bytes with several connections (seed ${seed})`, async () => {
       hub.behave({ cut: { seed, least: 0, most: 300_000 } });
-      const file = open({ connections: 3, largeBytes: 0, segmentBytes: 250_000, progressBytes: 1000, retries: 8 });
+      const file = open({ connections: 3, ...ALWAYS_SEVERAL, segmentBytes: 250_000, progressBytes: 1000, retries: 8 });
       await file.size();
       file.plan([[0, SIZE]]);
       assert.deepEqual(await readInPieces(file), BYTES);
