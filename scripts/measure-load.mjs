@@ -6,7 +6,7 @@
 // FOLDER is a checkpoint in Hugging Face layout, such as BLIP base of about 1 GB. It is served from
 // this machine the way the hub does it. Needs www/pkg (scripts/build-wasm) and the packages of
 // tests/browser (npm ci there). The exit code is 1 where a load takes more memory than it may:
-// what stays, the largest tensor as float32, and 64 MB.
+// what stays (the engine and, on the CPU, the weights), the largest tensor as float32, and 64 MB.
 
 import { mkdtemp, open, readdir, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -40,10 +40,11 @@ const profile = await mkdtemp(join(tmpdir(), "obscura-measure-")); // on disk: p
 const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: FLAGS });
 try {
   const largest = await largestTensor(folder);
+  const engine = await measureEngine();
   const options = { device: values.device, dtype: values.dtype, hub: { host: hub.host } };
   const rows = [await measure("first load", options), await measure("second load", options)];
   if (values.tasks) rows.push(await measure(`first load for ${values.tasks}`, { ...options, cache: false, tasks: values.tasks.split(",") }));
-  print(rows, largest);
+  print(rows, engine, largest);
 } finally {
   await context.close();
   await server.close();
@@ -64,13 +65,22 @@ async function measure(name, options) {
     globalThis.keptAlive = model;
     return { seconds, info: model.info, kept: await cache.size() };
   }, options);
-  const memory = await Promise.all(page.workers().map((worker) => worker.evaluate(memoryOfWorker, `${server.url}pkg/obscura_wasm.js`)));
+  const memory = await Promise.all(page.workers().map((worker) => worker.evaluate(memoryOfEngine, `${server.url}pkg/obscura_wasm.js`)));
   await page.close();
   return { name, ...found, transferred: hub.sentBytes, memory: Math.max(...memory) };
 }
 
-/** Runs in the worker. WebAssembly memory never shrinks: what it has at the end is the peak. */
-async function memoryOfWorker(engine) {
+/** What the engine takes before it has loaded anything. */
+async function measureEngine() {
+  const page = await context.newPage();
+  await page.goto(server.url);
+  const bytes = await page.evaluate(memoryOfEngine, `${server.url}pkg/obscura_wasm.js`);
+  await page.close();
+  return bytes;
+}
+
+/** Runs in the browser. WebAssembly memory never shrinks: what it has at the end is the peak. */
+async function memoryOfEngine(engine) {
   const { memory } = await (await import(engine)).default();
   return memory.buffer.byteLength;
 }
@@ -89,14 +99,14 @@ async function largestTensor(folder) {
   return largest;
 }
 
-function print(rows, largest) {
+function print(rows, engine, largest) {
   const megabytes = (bytes) => (bytes / MEGABYTE).toFixed(1).padStart(9);
   console.log(`${folder}, device ${rows[0].info.device}, dtype ${rows[0].info.dtype}; MB are millions of bytes`);
-  console.log(`largest tensor as float32 ${(largest / MEGABYTE).toFixed(1)} MB\n`);
+  console.log(`largest tensor as float32 ${(largest / MEGABYTE).toFixed(1)} MB, the engine alone ${(engine / MEGABYTE).toFixed(1)} MB\n`);
   console.log("| load | seconds | MB transferred | MB WebAssembly peak | MB that stay | MB above | MB kept |");
   console.log("|---|---|---|---|---|---|---|");
   for (const { name, seconds, transferred, memory, info, kept } of rows) {
-    const stays = info.device === "cpu" ? info.bytes : 0; // on WebGPU the weights are elsewhere
+    const stays = engine + (info.device === "cpu" ? info.bytes : 0); // on WebGPU the weights are elsewhere
     console.log(`| ${name} | ${seconds.toFixed(1).padStart(6)} | ${[transferred, memory, stays, memory - stays, kept].map(megabytes).join(" | ")} |`);
     const allowed = stays + largest + ALLOWANCE;
     if (memory > allowed) {
