@@ -2,6 +2,7 @@
 // The state of things is in <html data-model="none|loading|ready|failed" data-work="idle|TASK">.
 
 import { cache, droppedFiles, load } from "./obscura.js";
+import { megabytes, Pace } from "./pace.js";
 
 const TASK_WORDS = {
   caption: { doing: "Looking at the picture…", can: "write captions" },
@@ -11,14 +12,13 @@ const TASK_WORDS = {
 };
 
 const MODEL_FILE = /\.(gguf|safetensors|bin|pth|pt)$/i;
-const SPEED_WINDOW_MS = 5000;
 
 const state = document.documentElement.dataset;
 const element = (id) => document.getElementById(id);
 let model = null;
 let picture = null; // a File or Blob
 let loading = null; // the AbortController of the load under way
-let samples = []; // [time, bytes loaded] of the last seconds, for the speed
+let pace = new Pace(); // of that load
 let work = null; // the AbortController of the task under way
 
 // --- model -----------------------------------------------------------------------------------
@@ -71,7 +71,7 @@ function showModelState(name, words) {
 }
 
 function beginProgress() {
-  samples = [];
+  pace = new Pace();
   element("model-warning").hidden = true;
   element("model-progress").removeAttribute("value"); // nothing is known yet: the bar shows that something goes on
   element("model-bytes").textContent = "Starting…";
@@ -85,23 +85,7 @@ function showProgress({ status, message, progress, loaded, total }) {
   }
   if (status !== "progress_total") return;
   element("model-progress").value = progress;
-  const words = [`${megabytes(loaded)} of ${megabytes(total)}`, ...pace(loaded, total)];
-  element("model-bytes").textContent = loaded < total ? words.join(", ") : "Preparing…";
-}
-
-/** How fast, and for how long still; nothing as long as that would be a guess. */
-function pace(loaded, total) {
-  const now = performance.now();
-  samples = [...samples.filter(([time]) => now - time < SPEED_WINDOW_MS), [now, loaded]];
-  const [since, before] = samples[0];
-  const speed = (loaded - before) / ((now - since) / 1000);
-  if (now - since < 1000 || !(speed > 0)) return [];
-  return [`${megabytes(speed)}/s`, `${remaining((total - loaded) / speed)} left`];
-}
-
-function remaining(seconds) {
-  if (seconds < 60) return `${Math.ceil(seconds)} s`;
-  return seconds < 3600 ? `${Math.ceil(seconds / 60)} min` : `${(seconds / 3600).toFixed(1)} h`;
+  element("model-bytes").textContent = loaded < total ? pace.describe(loaded, total, performance.now()) : "Preparing…";
 }
 
 /** The models that this browser keeps, each with its size and a way to clear it. */
@@ -141,10 +125,6 @@ function describeModel({ family, parameters, dtype, device, adapter }) {
   const size = parameters >= 1e6 ? `${Math.round(parameters / 1e6)} million` : parameters.toLocaleString("en");
   const place = device === "cpu" ? "on the CPU" : `on WebGPU${adapter ? ` (${adapter})` : ""}`;
   return `${family.toUpperCase()}, ${size} parameters, ${dtype}, ${place}`;
-}
-
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** Says of each task whether it can be done now, and if not, why. */

@@ -6,6 +6,8 @@ import { ObscuraError } from "./error.js";
 import { Connection } from "./connection.js";
 import { Spool } from "./spool.js";
 import { explainStatus, unreachable } from "./refusal.js";
+import { Retries } from "./retry.js";
+import { ChangedError, isSameVersion, lengthOf, versionOf } from "./version.js";
 
 /** How patient and how greedy downloads are. Tests make all of it small. */
 export const TRANSPORT = Object.freeze({
@@ -30,14 +32,6 @@ export const TRANSPORT = Object.freeze({
   allowsIfRange: () => true, // whether a URL may be sent If-Range: elsewhere it costs a CORS preflight
   fetch: (url, options) => globalThis.fetch(url, options),
 });
-
-/** The file is not the one whose first part was read: what was made of that part is worthless. */
-export class ChangedError extends ObscuraError {
-  constructor(name) {
-    super("network", `${name} changed on the server while it was being read. Load it again.`);
-    this.changed = true;
-  }
-}
 
 export class RemoteFile {
   /** What identifies this version: {size, etag, modified}, as far as the server tells. */
@@ -68,8 +62,7 @@ export class RemoteFile {
   #arrivedBefore = 0;
   #turn = Promise.resolve();
   #expectedSize;
-  #closed = null;
-  #wakers = new Set();
+  #retries;
 
   /**
    * @param {{name?: string, headers?: object, transport?: object, expected?: object, whole?: boolean,
@@ -81,6 +74,7 @@ export class RemoteFile {
     this.#name = name;
     this.#headers = headers;
     this.#transport = { ...TRANSPORT, ...transport };
+    this.#retries = new Retries(this.#transport);
     this.#whole = whole;
     this.#onBytes = onBytes ?? (() => {});
     this.validator = expected;
@@ -121,8 +115,7 @@ export class RemoteFile {
 
   /** Ends all connections; reads under way reject with `reason`. */
   close(reason = new ObscuraError("aborted", `The download of ${this.#name} was stopped.`)) {
-    this.#closed ??= reason;
-    for (const wake of this.#wakers) wake();
+    this.#retries.end(reason);
     this.#closeLanes();
     this.#dropFirst();
     this.#spool = null;
@@ -131,7 +124,7 @@ export class RemoteFile {
   /** One after the other, in the order asked for. */
   #inTurn(act) {
     const result = this.#turn.then(() => {
-      if (this.#closed) throw this.#closed;
+      if (this.#retries.ended) throw this.#retries.ended;
       return act();
     });
     this.#turn = result.catch(() => {});
@@ -159,7 +152,7 @@ export class RemoteFile {
 
   /** The first request: is there such a file, how long is it, can it be read in pieces? */
   async #begin() {
-    const answer = await this.#persist(() => this.request(0));
+    const answer = await this.#retries.persist(() => this.request(0));
     if (answer === null) {
       this.#exists = false;
       return;
@@ -277,7 +270,7 @@ export class RemoteFile {
       onArrived: (count) => (this.arrived += count),
       onTaken: this.#onBytes,
       open: async (from, isFirst) => (isFirst && start === 0 && first) || this.#reopen(from, end),
-      persist: (act, progress) => this.#persist(act, progress),
+      persist: (act, progress) => this.#retries.persist(act, progress),
     });
     if (start > 0) this.#dropFirst();
     this.#lanes.push(lane);
@@ -314,7 +307,7 @@ export class RemoteFile {
       cache: "no-store", // what is worth keeping is kept by the cache of models, in another form
       referrerPolicy: "no-referrer",
     };
-    const unhook = this.#onClose(() => stopper.abort());
+    const unhook = this.#retries.onEnd(() => stopper.abort());
     let response;
     const stall = setTimeout(() => stopper.abort(new Error("the server did not answer")), this.#transport.stallMs);
     try {
@@ -322,9 +315,9 @@ export class RemoteFile {
     } catch (error) {
       unhook();
       if (options.headers["If-Range"]) this.#ifRange = false;
-      const cause = stopper.signal.aborted && !this.#closed ? stopper.signal.reason : error;
+      const cause = stopper.signal.aborted && !this.#retries.ended ? stopper.signal.reason : error;
       const patience = this.#exists === null ? this.#transport.firstRetries : this.#transport.retries;
-      throw this.#closed ?? unreachable(this.#url, this.#name, cause, { patience, begun: this.#exists !== null });
+      throw this.#retries.ended ?? unreachable(this.#url, this.#name, cause, { patience, begun: this.#exists !== null });
     } finally {
       clearTimeout(stall);
     }
@@ -364,7 +357,10 @@ export class RemoteFile {
     }
     const ranged = status === 206;
     const range = /^bytes (\d+)-\d*\/(\d+|\*)$/.exec(headers.get("Content-Range") ?? "");
-    if (ranged && range && Number(range[1]) !== start) throw retriable(new ObscuraError("network", `${this.#name}: the server sent another part of the file than the one asked for.`));
+    if (ranged && range && Number(range[1]) !== start) {
+      const message = `${this.#name}: the server sent another part of the file than the one asked for.`;
+      throw Object.assign(new ObscuraError("network", message), { retriable: true });
+    }
     const size = lengthOf(headers, ranged ? start : 0, range);
     this.#recognize(headers, size);
     if (!ranged && start === 0 && this.#exists === null) this.#ranges = false;
@@ -373,79 +369,20 @@ export class RemoteFile {
 
   /** Notices another version of the file than the one that was read before. */
   #recognize(headers, size) {
-    const found = { size, etag: headers.get("ETag"), modified: headers.get("Last-Modified") };
+    const found = versionOf(headers, size);
     const known = this.validator;
+    const isCompressible = headers.has("Content-Encoding") || this.#whole;
     this.commit ??= headers.get("X-Repo-Commit");
-    if (known && !isSameVersion(known, found, headers.has("Content-Encoding") || this.#whole)) throw new ChangedError(this.#name);
+    if (known && !isSameVersion(known, found, isCompressible)) throw new ChangedError(this.#name);
     this.validator = { size: known?.size ?? size, etag: known?.etag ?? found.etag, modified: known?.modified ?? found.modified };
   }
 
-  /**
-   * Acts until it succeeds or there have been too many failures in a row; `progress()` counts the
-   * bytes that have arrived, which tells one long chain of failures from many short ones.
-   */
-  async #persist(act, progress = () => 0) {
-    const { retries, backoffMs, maxBackoffMs, progressBytes } = this.#transport;
-    let failures = 0;
-    let reached = progress();
-    for (;;) {
-      try {
-        return await act();
-      } catch (error) {
-        if (this.#closed) throw this.#closed;
-        if (!error.retriable) throw error;
-        if (progress() - reached >= progressBytes) failures = 0;
-        reached = Math.max(reached, progress());
-        if (++failures > (error.patience ?? retries)) throw error;
-        const backoff = Math.min(maxBackoffMs, backoffMs * 2 ** (failures - 1)) * (0.75 + 0.5 * Math.random());
-        await this.#pause(error.retryAfterMs ?? backoff);
-      }
-    }
-  }
-
-  async #pause(milliseconds) {
-    let timer;
-    let unhook;
-    await new Promise((resume) => {
-      timer = setTimeout(resume, milliseconds);
-      unhook = this.#onClose(resume);
-    });
-    unhook();
-    clearTimeout(timer);
-    if (this.#closed) throw this.#closed;
-  }
-
-  #onClose(act) {
-    this.#wakers.add(act);
-    return () => this.#wakers.delete(act);
-  }
-}
-
-export function isSameVersion(known, found, ignoreSize = false) {
-  const plain = (etag) => etag.replace(/^W\//, "");
-  if (known.etag && found.etag) {
-    if (plain(known.etag) !== plain(found.etag)) return false;
-  } else if (known.modified && found.modified && known.modified !== found.modified) return false;
-  const bothSized = Number.isFinite(known.size ?? Number.NaN) && Number.isFinite(found.size ?? Number.NaN);
-  return ignoreSize || !bothSized || known.size === found.size;
-}
-
-/** The file's whole length, or null where the answer does not tell. */
-function lengthOf(headers, start, range) {
-  if (range && range[2] !== "*") return Number(range[2]);
-  const length = headers.get("Content-Length");
-  if (headers.has("Content-Encoding") || !/^\d+$/.test(length ?? "")) return null;
-  return start + Number(length);
 }
 
 /** Servers of single-page applications answer with their page for whatever is missing. */
 function isPageInstead(response, url) {
   const type = response.headers.get("Content-Type") ?? "";
   return response.status === 200 && /^text\/html\b/i.test(type) && !/\.html?$/i.test(new URL(url).pathname);
-}
-
-function retriable(error) {
-  return Object.assign(error, { retriable: true });
 }
 
 /** [offset, length] in order to [start, end), gaps too small to matter closed. */

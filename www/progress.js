@@ -101,7 +101,8 @@ export class Progress {
     const now = performance.now();
     if (!isLast && now - this.#totalReportedAt < INTERVAL_MS) return;
     this.#totalReportedAt = now;
-    const files = Object.fromEntries([...this.#files].filter(([, { total }]) => total !== undefined).map(([file, { loaded, total }]) => [file, { loaded, total }]));
+    const known = [...this.#files].filter(([, { total }]) => total !== undefined);
+    const files = Object.fromEntries(known.map(([file, { loaded, total }]) => [file, { loaded, total }]));
     const { loaded, total } = this.#sum();
     this.#notify({ status: "progress_total", name: this.#name, loaded, total, progress: percent(loaded, total), files });
   }

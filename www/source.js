@@ -3,7 +3,8 @@
 // worker; there `openSource` makes {name, file, size(file), read(file, offset, length)} of it.
 
 import { ObscuraError } from "./error.js";
-import { ChangedError, isSameVersion, RemoteFile } from "./download.js";
+import { RemoteFile } from "./download.js";
+import { ChangedError, isSameVersion, versionOf } from "./version.js";
 
 const HUB = { host: "https://huggingface.co", template: "{host}/{id}/resolve/{revision}/{file}" };
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
@@ -125,7 +126,8 @@ function describeFiles(given, folderName) {
 function topFolder(given) {
   const paths = given.map((file) => file.webkitRelativePath || file.name || "model.gguf");
   const depth = Math.min(...paths.map((path) => path.split("/").length));
-  return given.map((file, index) => [paths[index], file]).filter(([path]) => path.split("/").length === depth).map(([path, file]) => [path.split("/").pop(), file]);
+  const located = given.map((file, index) => [paths[index].split("/"), file]);
+  return located.filter(([path]) => path.length === depth).map(([path, file]) => [path.at(-1), file]);
 }
 
 async function filesOfHandle(handle) {
@@ -299,7 +301,8 @@ class RemoteSource {
     const first = names.find((file) => file === "config.json") ?? names[0];
     if (first === undefined) return null;
     const answer = await this.#head(first, patienceMs);
-    if (commit && answer?.commit === commit) return true;
+    if (answer === null) return null;
+    if (commit && answer.commit === commit) return true;
     const others = names.filter((file) => file !== first);
     const answers = [answer, ...(await Promise.all(others.map((file) => this.#head(file, patienceMs))))];
     if (answers.includes(null)) return null;
@@ -321,7 +324,7 @@ class RemoteSource {
       if (!ok) return null;
       const length = headers.get("Content-Length");
       const size = length === null || headers.has("Content-Encoding") ? null : Number(length);
-      return { size, etag: headers.get("ETag"), modified: headers.get("Last-Modified"), commit: headers.get("X-Repo-Commit") };
+      return { ...versionOf(headers, size), commit: headers.get("X-Repo-Commit") };
     } catch {
       return null;
     } finally {
