@@ -5,6 +5,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { createHash } from "node:crypto";
 import { existsSync } from "node:fs";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -90,6 +91,18 @@ describe("every kind of source gives the command line's caption", WHOLE_TEST, ()
       });
     });
   }
+
+  test("files under their hashes, whatever order they are read in", async () => {
+    await withPage(async (page) => {
+      const hashOf = async (path) => createHash("sha256").update(await readFile(path)).digest("hex");
+      const blip = await load(page, "tests/blip", { sha256: { "model.safetensors": await hashOf(join(MODEL, "model.safetensors")) } });
+      assert.deepEqual(blip.tokens, expected.blip.tokens);
+      const gguf = await load(page, `${hub.host}/tests/gguf/resolve/main/blip-all.gguf`, { sha256: await hashOf(join(folder, "blip-all.gguf")) });
+      assert.deepEqual(gguf.tokens, expected.blip.tokens);
+      const pytorch = await load(page, "tests/pytorch", { sha256: { "pytorch_model.bin": await hashOf(PYTORCH) } });
+      assert.deepEqual(pytorch.tokens, expected.caption.tokens);
+    });
+  });
 
   test("files and bytes", async () => {
     await withPage(async (page) => {
