@@ -238,7 +238,7 @@ describe("what breaks", WHOLE_TEST, () => {
 
   test("connections that are cut, and a file that changes, end in the right model", async () => {
     await withPage(async (page) => {
-      hub.behave({ cut: { seed: 3, least: 20_000, most: 400_000 } });
+      hub.behave({ cut: { seed: 3, least: 150_000, most: 500_000 } });
       assert.deepEqual((await load(page, "tests/blip")).tokens, expected.blip.tokens);
       const requests = hub.requests.filter(({ origin }) => origin === "store");
       assert.ok(requests.length > 1);

@@ -211,7 +211,10 @@ class Hub {
         this.sentBytes += part.length;
         if (part.length > 0 && !response.write(part)) await drained(response);
         if (sent >= hangsAt) return; // the connection stays open
-        if (sent >= breaksAt) return response.destroy();
+        if (sent >= breaksAt) {
+          await new Promise((go) => setTimeout(go, 20)); // for what was sent to arrive: a break discards what is under way
+          return response.destroy();
+        }
         if (drip) await new Promise((go) => setTimeout(go, drip.ms));
         if (throttle) await new Promise((go) => setTimeout(go, 50));
       }
