@@ -3,14 +3,21 @@
 
 #![cfg(not(target_arch = "wasm32"))] // reads files
 
+#[path = "load/entry.rs"]
+mod entry;
+#[path = "load/memory.rs"]
+mod memory;
+#[path = "load/sources.rs"]
+mod sources;
 #[path = "load/tensors.rs"]
 mod tensors;
 #[path = "load/texts.rs"]
 mod texts;
 
+use memory::{Memory, load_files};
 use obscura::device::Placement;
 use obscura::load::convert::{Source, convert};
-use obscura::load::{CONFIG_KEY, GgufLoader, PREPROCESSOR_KEY, TOKENIZER_KEY, open};
+use obscura::load::{CONFIG_KEY, Options, PREPROCESSOR_KEY, TOKENIZER_KEY, open};
 use obscura::nn::Dtype;
 use obscura::tasks::Model;
 use obscura::weights::gguf::{Header, Planned, Value as Metadata, Writer};
@@ -31,23 +38,17 @@ fn under_tests(path: &str) -> PathBuf {
 
 /// A golden checkpoint as the bytes of a GGUF file.
 fn gguf(name: &str, dtype: Dtype) -> Vec<u8> {
-    let source = Source::open(&under_tests(&format!("golden/{name}/model"))).expect("golden model");
+    let folder = under_tests(&format!("golden/{name}/model"));
+    let mut source = Source::open(&folder).expect("golden model");
     let mut file = Vec::new();
-    convert(&source, &mut file, dtype, |_| {}).expect("a conversion");
+    convert(&mut source, &mut file, dtype, |_| {}).expect("a conversion");
     file
 }
 
-/// Pushes a file in chunks of `chunk` bytes; `length` is what the loader is told of the whole.
-fn load_in(file: &[u8], chunk: usize, length: Option<u64>) -> Result<Model> {
-    let mut loader = GgufLoader::new(NAME, Placement::cpu(), Dtype::Auto, length);
-    for chunk in file.chunks(chunk) {
-        loader.push(chunk)?;
-    }
-    loader.finish()
-}
-
+/// Loads a GGUF file as it is.
 fn load(file: &[u8]) -> Result<Model> {
-    load_in(file, 1 << 16, Some(file.len() as u64))
+    let files = Memory::of([(NAME, file.to_vec())]);
+    load_files(&files, Some(NAME), &Options::default())
 }
 
 /// Wants `BadWeights` with each of `words` in its message.
@@ -146,32 +147,10 @@ fn opinions(model: &Model) -> (Vec<u32>, f32, Vec<f32>) {
 }
 
 #[test]
-fn the_size_of_the_pieces_does_not_matter() {
-    let file = gguf("blip-all", Dtype::Q8);
-    let length = Some(file.len() as u64);
-    let whole = opinions(&load_in(&file, file.len(), length).expect("a model"));
-    for (chunk, length) in [
-        (1, length),
-        (7, length),
-        (7, None),
-        (4096, length),
-        (file.len(), None),
-    ] {
-        let model = load_in(&file, chunk, length).expect("a model");
-        assert_eq!(opinions(&model), whole, "chunks of {chunk}");
-    }
-}
-
-#[test]
-fn empty_pieces_and_bytes_after_the_last_tensor_do_no_harm() {
+fn bytes_after_the_last_tensor_do_no_harm() {
     let mut file = gguf("clip-quick", Dtype::Q4);
     file.extend_from_slice(b"more");
-    let mut loader = GgufLoader::new(NAME, Placement::cpu(), Dtype::Auto, None);
-    for chunk in file.chunks(1000) {
-        loader.push(&[]).expect("nothing");
-        loader.push(chunk).expect("a piece");
-    }
-    assert_eq!(loader.finish().expect("a model").info().dtype, "q4");
+    assert_eq!(load(&file).expect("a model").info().dtype, "q4");
 }
 
 #[test]
@@ -182,13 +161,12 @@ fn a_file_cut_anywhere_is_refused() {
         .chain((64..file.len() - last).step_by(file.len() / 97))
         .chain([file.len() - 40]);
     for cut in cuts {
-        refused(load_in(&file[..cut], 5000, Some(cut as u64)), &[NAME]);
-        refused(load_in(&file[..cut], 5000, None), &[NAME, "truncated"]);
-        // The server promised the whole file and then fell silent.
-        refused(
-            load_in(&file[..cut], 5000, Some(file.len() as u64)),
-            &[NAME, "truncated"],
-        );
+        refused(load(&file[..cut]), &[NAME]);
+        // The whole file was promised, but it ends early.
+        let files = Memory::of([(NAME, file.clone())]);
+        files.ends_at(cut as u64);
+        let result = load_files(&files, Some(NAME), &Options::default());
+        refused(result, &[NAME, "came"]);
     }
 }
 

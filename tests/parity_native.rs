@@ -72,9 +72,9 @@ fn a_converted_file_gives_what_converting_on_load_gives() {
                 env!("CARGO_TARGET_TMPDIR"),
                 dtype.name()
             );
-            let source = convert::Source::open(folder.as_ref()).expect("a model folder");
+            let mut source = convert::Source::open(folder.as_ref()).expect("a model folder");
             let output = std::fs::File::create(&file).expect("a writable folder");
-            convert::convert(&source, output, dtype, |_| {}).expect("a written file");
+            convert::convert(&mut source, output, dtype, |_| {}).expect("a written file");
             let open = |path: &str, dtype| {
                 load::open(Path::new(path), Placement::cpu(), dtype, |_, _| {}).expect("a model")
             };

@@ -1,7 +1,8 @@
 // The page: elements, events and words. Everything about models happens behind obscura.js.
 // The state of things is in <html data-model="none|loading|ready|failed" data-work="idle|TASK">.
 
-import { load } from "./obscura.js";
+import { cache, droppedFiles, load } from "./obscura.js";
+import { megabytes, Pace } from "./pace.js";
 
 const TASK_WORDS = {
   caption: { doing: "Looking at the picture…", can: "write captions" },
@@ -10,11 +11,14 @@ const TASK_WORDS = {
   match: { doing: "Comparing the descriptions…", can: "match texts" },
 };
 
+const MODEL_FILE = /\.(gguf|safetensors|bin|pth|pt)$/i;
+
 const state = document.documentElement.dataset;
 const element = (id) => document.getElementById(id);
 let model = null;
 let picture = null; // a File or Blob
 let loading = null; // the AbortController of the load under way
+let pace = new Pace(); // of that load
 let work = null; // the AbortController of the task under way
 
 // --- model -----------------------------------------------------------------------------------
@@ -31,8 +35,8 @@ async function openModel(source) {
   showTasks();
   try {
     await previous?.dispose(); // two models at once may not fit
-    const { device, dtype } = modelOptions();
-    const loaded = await load(source, { device, dtype, signal: controller.signal, progress: showProgress });
+    const progress = (event) => controller === loading && showProgress(event);
+    const loaded = await load(source, { ...modelOptions(), signal: controller.signal, progress });
     loading = null;
     model = loaded;
     showModelState("ready", describeModel(model.info));
@@ -46,11 +50,13 @@ async function openModel(source) {
     if (!aborted) showError("model-error", error);
   }
   showTasks();
+  showKept();
 }
 
 function modelOptions() {
-  const dtype = new URLSearchParams(location.search).get("dtype") ?? "auto";
-  return { device: element("model-device").value, dtype };
+  const query = new URLSearchParams(location.search);
+  const hub = query.has("hub") ? { host: query.get("hub") } : undefined;
+  return { device: element("model-device").value, dtype: query.get("dtype") ?? "auto", hub };
 }
 
 function showModelState(name, words) {
@@ -58,28 +64,67 @@ function showModelState(name, words) {
   state.model = name;
   element("model-status").textContent = words;
   element("model-error").hidden = true;
-  if (name === "loading") showProgress({ progress: 0, loaded: 0, total: 0 });
+  if (name === "loading") beginProgress();
   const next = { loading: "model-stop", ready: "picture-pick" }[name] ?? "model-url";
   element("model-details").open = name !== "ready";
   if (losesFocus) element(next).focus();
 }
 
-function showProgress({ status, progress, loaded, total }) {
-  const bar = element("model-progress");
-  if (total > 0) bar.value = progress;
-  else bar.removeAttribute("value"); // no length known: the bar shows that something goes on
-  const words = total > 0 ? `${megabytes(loaded)} of ${megabytes(total)}` : loaded > 0 ? megabytes(loaded) : "Starting…";
-  element("model-bytes").textContent = status === "done" ? "Preparing…" : words;
+function beginProgress() {
+  pace = new Pace();
+  element("model-warning").hidden = true;
+  element("model-progress").removeAttribute("value"); // nothing is known yet: the bar shows that something goes on
+  element("model-bytes").textContent = "Starting…";
+}
+
+function showProgress({ status, message, progress, loaded, total }) {
+  if (status === "warning" || status === "waiting") {
+    element("model-warning").textContent = message;
+    element("model-warning").hidden = false;
+    return announce(message);
+  }
+  if (status !== "progress_total") return;
+  element("model-progress").value = progress;
+  element("model-bytes").textContent = loaded < total ? pace.describe(loaded, total, performance.now()) : "Preparing…";
+}
+
+/** The models that this browser keeps, each with its size and a way to clear it. */
+async function showKept() {
+  const entries = await cache.list();
+  element("kept").hidden = entries.length === 0;
+  element("kept-size").textContent = megabytes(entries.reduce((sum, { bytes }) => sum + bytes, 0));
+  const lines = entries.map(({ id, source, dtype, bytes, complete }) => {
+    const line = document.createElement("li");
+    const button = document.createElement("button");
+    button.type = "button";
+    button.textContent = "Clear";
+    button.setAttribute("aria-label", `Clear ${source}`);
+    button.addEventListener("click", () => clearKept(id, source));
+    const format = dtype === "auto" ? "" : `, ${dtype}`;
+    line.append(span(source), span(`${megabytes(bytes)}${format}${complete ? "" : ", in part"}`, "number quiet"), button);
+    return line;
+  });
+  element("kept-list").replaceChildren(...lines);
+  const addresses = entries.map(({ source }) => source).filter((source) => source.includes("/"));
+  element("kept-sources").replaceChildren(...addresses.map((source) => Object.assign(document.createElement("option"), { value: source })));
+}
+
+async function clearKept(id, source) {
+  try {
+    await cache.clear(id);
+    announce(id === undefined ? "All kept models were cleared." : `${source} was cleared.`);
+  } catch (error) {
+    showError("model-error", error);
+  }
+  await showKept();
+  const next = element("kept").hidden ? element("model-url") : element("kept-clear"); // the button pressed is gone
+  next.focus();
 }
 
 function describeModel({ family, parameters, dtype, device, adapter }) {
   const size = parameters >= 1e6 ? `${Math.round(parameters / 1e6)} million` : parameters.toLocaleString("en");
   const place = device === "cpu" ? "on the CPU" : `on WebGPU${adapter ? ` (${adapter})` : ""}`;
   return `${family.toUpperCase()}, ${size} parameters, ${dtype}, ${place}`;
-}
-
-function megabytes(bytes) {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** Says of each task whether it can be done now, and if not, why. */
@@ -129,15 +174,12 @@ function showNoPicture() {
   element("invitation").hidden = false;
 }
 
-/** A dropped or chosen file is a model if it is called one, else a picture. */
-function openFile(file) {
-  if (/\.gguf$/i.test(file.name ?? "")) openModel(file);
-  else openPicture(file);
-}
-
-function firstFile(transfer) {
-  const files = [...(transfer?.files ?? [])];
-  return files.find((file) => file.type.startsWith("image/") || /\.gguf$/i.test(file.name)) ?? files[0];
+/** Dropped or chosen files are a model if one of them is called so, else the first of them is a picture. */
+function openFiles(files) {
+  if (files.length === 0) return;
+  const picture = files.find((file) => file.type.startsWith("image/"));
+  if (files.some((file) => MODEL_FILE.test(file.name ?? ""))) openModel(files.length === 1 ? files[0] : files);
+  else openPicture(picture ?? files[0]);
 }
 
 // --- tasks -----------------------------------------------------------------------------------
@@ -282,9 +324,23 @@ function onSubmit(id, action) {
 function onPick(button, input, open) {
   element(button).addEventListener("click", () => element(input).click());
   element(input).addEventListener("change", ({ target }) => {
-    if (target.files.length > 0) open(target.files[0]);
+    open([...target.files]);
     target.value = ""; // so that the same file can be chosen again
   });
+}
+
+/** A folder that was chosen as one is a model, whatever is in it: what it lacks is for load() to say. */
+function openFolder(files) {
+  if (files.length > 0) openModel(files);
+}
+
+/** Must be called inside the event: afterwards the browser has forgotten what was dropped. */
+async function openTransferred(transfer) {
+  try {
+    openFiles(await droppedFiles(transfer));
+  } catch (error) {
+    showError("model-error", new Error(`What was dropped could not be read: ${error.message}`));
+  }
 }
 
 onSubmit("model-form", () => {
@@ -296,18 +352,19 @@ onSubmit("caption-form", captionPicture);
 onSubmit("answer-form", answerQuestion);
 onSubmit("classify-form", classifyPicture);
 onSubmit("match-form", matchTexts);
-onPick("model-pick", "model-file", openFile);
-onPick("picture-pick", "picture-file", openFile);
+onPick("model-pick", "model-file", openFiles);
+onPick("folder-pick", "model-folder", openFolder);
+onPick("picture-pick", "picture-file", openFiles);
+element("kept-clear").addEventListener("click", () => clearKept());
 element("stage").addEventListener("click", () => element("picture-file").click());
 element("picture").addEventListener("error", showNoPicture);
 element("model-stop").addEventListener("click", () => loading?.abort());
 element("stop").addEventListener("click", stopWork);
 
 addEventListener("paste", (event) => {
-  const file = firstFile(event.clipboardData);
-  if (!file) return; // text, for a text field
+  if (event.clipboardData.files.length === 0) return; // text, for a text field
   event.preventDefault();
-  openFile(file);
+  openTransferred(event.clipboardData);
 });
 addEventListener("dragover", (event) => {
   event.preventDefault();
@@ -319,11 +376,10 @@ addEventListener("dragleave", (event) => {
 addEventListener("drop", (event) => {
   event.preventDefault();
   document.body.classList.remove("dropping");
-  const file = firstFile(event.dataTransfer);
-  if (file) openFile(file);
+  openTransferred(event.dataTransfer);
 });
 
-/** `?model=URL&device=cpu` choose; else the embedded model, if there is one. */
+/** `?model=NAME&device=cpu&hub=https://mirror` choose; else the embedded model, if there is one. */
 async function start() {
   const query = new URLSearchParams(location.search);
   const device = query.get("device");
@@ -331,6 +387,7 @@ async function start() {
   const address = query.get("model");
   if (address) element("model-url").value = address;
   showTasks();
+  showKept();
   if (address) return openModel(address);
   const list = await fetch("models/models.json").then((response) => response.json(), () => null).catch(() => null);
   if (list?.default) await openModel();

@@ -10,7 +10,7 @@ export type ErrorCode =
   | "bad_image"
   /** The model file is truncated, inconsistent, or lacks something. */
   | "bad_weights"
-  /** An argument is unusable: no labels, an empty text, an unknown option, no such kind of model. */
+  /** An argument is unusable: no labels, an empty text, an unknown option, nothing that can be a model. */
   | "bad_input"
   /** The model has no head for the task; `model.info.tasks` lists those it has. */
   | "unsupported_task"
@@ -18,7 +18,7 @@ export type ErrorCode =
   | "no_device"
   /** The model or the call does not fit into memory. */
   | "out_of_memory"
-  /** A download failed or broke off. */
+  /** A download failed: no connection, no such file, no permission, or it broke off too often. */
   | "network"
   /** A file is not the one that `sha256` promises. */
   | "integrity"
@@ -57,41 +57,110 @@ export type PictureSource =
   | HTMLVideoElement
   | VideoFrame;
 
-/** A model: the address of a .gguf file, the file itself, or its bytes (which are copied). */
-export type ModelSource = string | URL | Blob | ArrayBuffer | ArrayBufferView;
-
 /**
- * One step of a load: `initiate`, `download` (the server has answered), `progress` (at most about
- * ten a second, and always a last one at 100), `done` (the file is complete), `ready`.
+ * A model:
+ * - a name on the hub, such as `"Salesforce/blip-image-captioning-base"`, or the address of its page there;
+ * - the address of one file (`.gguf`, `.safetensors`, `.bin`, `.pth`), or of a folder in Hugging Face
+ *   layout. A folder's relative address begins with `./` or ends with `/`, else it is a name on the hub;
+ * - a `File` or `Blob`, or the files of a folder in Hugging Face layout, in any order;
+ * - a file's or a folder's handle (`showDirectoryPicker()`);
+ * - a file's bytes, which are copied.
+ *
+ * Such a folder has `config.json`, `preprocessor_config.json`, `tokenizer.json` or the vocabulary
+ * files, and `model.safetensors` or `pytorch_model.bin`, whole or in parts with an index. For what was
+ * dropped onto a page see `droppedFiles`.
  */
-export interface ProgressEvent {
-  status: "initiate" | "download" | "progress" | "done" | "ready";
+export type ModelSource =
+  | string
+  | URL
+  | Blob
+  | Iterable<File>
+  | FileSystemFileHandle
+  | FileSystemDirectoryHandle
+  | ArrayBuffer
+  | ArrayBufferView;
+
+interface NamedEvent {
   /** The model as it was asked for, or the embedded model's id. */
   name: string;
-  file: string;
-  /** Bytes so far. */
+}
+
+interface CountedEvent extends NamedEvent {
+  /** Bytes so far, what was kept from an earlier load included. */
   loaded: number;
-  /** Bytes in all; 0 where the server does not say. */
   total: number;
-  /** 0 to 100; stays 0 until `done` where `total` is not known. */
+  /** 0 to 100. */
   progress: number;
+}
+
+/** One step of one file: `initiate`, `download`, then `progress` (about ten a second at most), `done`. */
+export interface FileProgressEvent extends CountedEvent {
+  status: "initiate" | "download" | "progress" | "done";
+  file: string;
+}
+
+/** All files together, about ten a second at most, from the moment when the sum is known; it never falls. */
+export interface TotalProgressEvent extends CountedEvent {
+  status: "progress_total";
+  files: Record<string, { loaded: number; total: number }>;
+}
+
+/** The last event: the model can be used. */
+export interface ReadyEvent extends CountedEvent {
+  status: "ready";
+  file: string;
+}
+
+/**
+ * Something to tell people: `warning`, the load goes on, but the model is not kept, or is loaded from
+ * its start again; `waiting`, another tab is loading the same model, which is then read from the cache.
+ */
+export interface NoticeEvent extends NamedEvent {
+  status: "warning" | "waiting";
+  message: string;
+}
+
+export type ProgressEvent = FileProgressEvent | TotalProgressEvent | ReadyEvent | NoticeEvent;
+
+/** Where names of models lead. */
+export interface Hub {
+  /** Default `https://huggingface.co`. */
+  host?: string;
+  /** Default `{host}/{id}/resolve/{revision}/{file}`. */
+  template?: string;
+  /** An access token, for gated and private models. It is sent to `host` and nowhere else. */
+  token?: string;
 }
 
 export interface LoadOptions {
   /** `auto` is WebGPU on a real GPU, else the CPU. */
   device?: "auto" | "webgpu" | "cpu";
-  /** How the weights are held; `auto` keeps the file's own format. */
-  dtype?: "auto" | "q4" | "q8" | "f16" | "f32";
-  /** `false` downloads again, past the browser's HTTP cache. Default `true`. */
-  cache?: boolean;
-  /** For hub models, which this version cannot load yet. */
-  revision?: string;
   /**
-   * The file's SHA-256 in hexadecimal. Nothing of the file is used before it is checked, so the
-   * whole file is held in memory once more until then.
+   * How the weights are held. Weights of another format are converted while they arrive. `auto`
+   * keeps quantized weights as they are and chooses by size for all others.
    */
-  sha256?: string;
-  /** Stops the load, the download included. */
+  dtype?: "auto" | "q4" | "q8" | "f16" | "f32";
+  /**
+   * What the model is wanted for. Only the weights that this needs are fetched, where the server can
+   * send parts of files; all other tasks are refused. Default: everything that it can do.
+   */
+  tasks?: (Task | "embed-image" | "embed-text")[];
+  /**
+   * Default `true`: the weights, converted, are kept in the browser's private file system. The next
+   * load asks the server at most whether they are still current, goes on where a broken one stopped,
+   * and works offline. `false` neither reads nor writes them. Files without a name, and `.gguf` files
+   * from the disk, are not kept.
+   */
+  cache?: boolean;
+  /** Branch, tag or commit of a model on the hub. Default `"main"`. A commit is never revalidated. */
+  revision?: string;
+  hub?: Hub;
+  /**
+   * The file's SHA-256 in hexadecimal, or those of several files by their names. Checked while the
+   * bytes stream past; with another one there is no model but the error `integrity`.
+   */
+  sha256?: string | Record<string, string>;
+  /** Stops the load at any moment. What has been kept by then is where the next load goes on. */
   signal?: AbortSignal;
   progress?(event: ProgressEvent): void;
 }
@@ -230,9 +299,41 @@ export interface Model {
  * Loads a model. Without a source it is the embedded one, where the site has one.
  *
  * ```js
- * const model = await load("blip-base-q8.gguf", { progress: (event) => console.log(event.progress) });
+ * const model = await load("Salesforce/blip-image-captioning-base", {
+ *   progress: ({ status, progress }) => status === "progress_total" && (bar.value = progress),
+ * });
  * const { text } = await model.caption(file, { onToken: (piece) => (line.textContent += piece) });
  * await model.dispose();
  * ```
  */
 export function load(source?: ModelSource | null, options?: LoadOptions): Promise<Model>;
+
+/**
+ * The files of a drop or a paste, those of dropped folders among them. Call it inside the event
+ * handler, before anything is awaited: afterwards the browser has forgotten what was dropped.
+ */
+export function droppedFiles(transfer: DataTransfer): Promise<File[]>;
+
+/** A model that is kept in this browser, for this site. */
+export interface KeptModel {
+  id: string;
+  /** As it was asked for. */
+  source: string;
+  /** As it was asked for. */
+  dtype: string;
+  /** On disk. */
+  bytes: number;
+  /** `false`: a load stopped in the middle, and the next one goes on from there. */
+  complete: boolean;
+  /** Milliseconds since 1970, as `Date.now()` counts. */
+  lastUsed: number;
+}
+
+export const cache: {
+  /** Last used first; empty where the browser can keep nothing. */
+  list(): Promise<KeptModel[]>;
+  /** Bytes in all. */
+  size(): Promise<number>;
+  /** Deletes one, or all. One that is being loaded at the moment is refused with `bad_input`. */
+  clear(id?: string): Promise<void>;
+};

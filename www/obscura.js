@@ -1,17 +1,20 @@
 // The public module: CLIP and BLIP behind promises. Each model lives in a worker of its own
 // (worker.js), which gets one call at a time from the queue here. Types: obscura.d.ts.
 
+import { cache as kept, isAvailable } from "./cache.js";
 import { ObscuraError } from "./error.js";
 import { describe, readPicture, transferables } from "./picture.js";
+import { describeSource, droppedFiles } from "./source.js";
 
-export { ObscuraError };
+export { kept as cache, droppedFiles, ObscuraError };
 
 const DEVICES = ["auto", "webgpu", "cpu"];
 const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
 const DISPOSE_PATIENCE_MS = 1000;
 
 // What each call takes. Anything else is refused: a misspelt option would be missed silently.
-const LOAD_OPTIONS = ["device", "dtype", "revision", "cache", "sha256", "signal", "progress"];
+const LOAD_OPTIONS = ["device", "dtype", "tasks", "revision", "hub", "cache", "sha256", "signal", "progress"];
+const TASKS = ["caption", "classify", "embed", "embed-image", "embed-text", "match", "answer"];
 const LENGTHS = ["maxNewTokens", "minLength", "numBeams", "lengthPenalty", "earlyStopping"];
 const SAMPLING = ["doSample", "temperature", "topK", "topP", "repetitionPenalty", "seed"];
 const KINDS = {
@@ -22,6 +25,8 @@ const KINDS = {
   doSample: "boolean",
   onToken: "function",
   progress: "function",
+  cache: "boolean",
+  revision: "string",
 };
 const CALL_OPTIONS = {
   caption: ["prompt", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
@@ -33,17 +38,17 @@ const CALL_OPTIONS = {
 
 /** Loads a model; see obscura.d.ts. */
 export async function load(source, options) {
-  const { device = "auto", dtype = "auto", cache = true, sha256, signal, progress } = checkOptions("load", options, LOAD_OPTIONS);
+  const { device = "auto", dtype = "auto", cache = true, tasks, sha256, revision, hub, signal, progress } = checkOptions("load", options, LOAD_OPTIONS);
   checkOneOf("device", device, DEVICES);
   checkOneOf("dtype", dtype, DTYPES);
-  if (sha256 !== undefined && !/^[0-9a-f]{64}$/i.test(sha256)) {
-    throw new ObscuraError("bad_input", "sha256 is the file's SHA-256 as 64 hexadecimal digits.");
-  }
+  for (const task of tasks ?? []) checkOneOf("each of tasks", task, TASKS);
   const engine = new Engine();
   try {
     const prepare = async () => {
-      const file = await findModel(source, signal);
-      return [{ ...file, sha256: sha256 ?? file.sha256, device, dtype, cache }];
+      const found = await findModel(source, { revision, hub }, signal);
+      if (cache && found.description.kind === "remote") askToKeep();
+      const hashes = checkHashes(sha256 ?? found.sha256, found.description.file);
+      return [{ source: found.description, device, dtype, tasks: tasks && [...new Set(tasks)].sort(), sha256: hashes, cache }];
     };
     const info = await engine.call("load", prepare, { signal, onProgress: progress });
     return new Model(engine, info);
@@ -239,39 +244,12 @@ class Engine {
   }
 }
 
-/** The model's file as the worker wants it: {name, file, url, sha256?, bytes?} or {name, file, blob}. */
-async function findModel(source, signal) {
-  if (source === undefined || source === null) return findEmbeddedModel(signal);
-  if (source instanceof Blob) {
-    const name = source.name ?? "model.gguf";
-    return { name, file: name, blob: source };
-  }
-  if (source instanceof ArrayBuffer || ArrayBuffer.isView(source)) {
-    return { name: "model.gguf", file: "model.gguf", blob: new Blob([source]) };
-  }
-  if (typeof source === "string" || source instanceof URL) return findModelAt(String(source));
-  const folder = Array.isArray(source) || source?.[Symbol.iterator];
-  throw new ObscuraError(
-    "bad_input",
-    folder ? needsConversion("A list of files") : `${describe(source)} is not a model: give the URL of a .gguf file, or the file.`,
-  );
-}
-
-function findModelAt(address) {
-  const path = address.split(/[?#]/, 1)[0];
-  const isGguf = /\.gguf$/i.test(path);
-  if (!isGguf && /^[\w-][\w.-]*\/[\w.-]+$/.test(address)) {
-    throw new ObscuraError("bad_input", needsConversion(`'${address}', a model's name on the hub,`));
-  }
-  if (path.endsWith("/") || /\.(json|safetensors|bin)$/i.test(path)) {
-    throw new ObscuraError("bad_input", needsConversion(`'${address}'`));
-  }
-  try {
-    const url = new URL(address, globalThis.document?.baseURI ?? globalThis.location?.href);
-    return { name: address, file: fileName(url), url: url.href };
-  } catch (error) {
-    throw new ObscuraError("bad_input", `'${address}' is not a URL.`, { cause: error });
-  }
+/** {description, sha256?}: the description is what the worker wants. */
+async function findModel(source, settings, signal) {
+  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  if (source !== undefined && source !== null) return { description: await describeSource(source, { ...settings, base }) };
+  const { id, url, sha256 } = await findEmbeddedModel(signal);
+  return { description: { ...(await describeSource(url, settings)), name: id }, sha256 };
 }
 
 async function findEmbeddedModel(signal) {
@@ -287,18 +265,32 @@ async function findEmbeddedModel(signal) {
     throw new ObscuraError("network", `The list of models ${list} could not be read: ${error.message}`, { cause: error });
   }
   if (!entry) {
-    throw new ObscuraError("bad_input", "No model is embedded here: give load() the URL of a .gguf file, or the file.");
+    throw new ObscuraError("bad_input", "No model is embedded here: give load() a hub id, an address or files.");
   }
-  const url = new URL(entry.url, list);
-  return { name: entry.id, file: fileName(url), url: url.href, sha256: entry.sha256, bytes: entry.bytes };
+  return { ...entry, url: new URL(entry.url, list).href };
 }
 
-function needsConversion(what) {
-  return `${what} cannot be loaded directly: make one file of it first, with 'obscura convert MODEL OUT.gguf'.`;
+/** {file: hash} from either form; undefined without. */
+function checkHashes(sha256, file) {
+  if (sha256 === undefined) return undefined;
+  if (typeof sha256 === "string" && file === undefined) {
+    const message = "This model has several files: sha256 names them, as in { \"model.safetensors\": \"…\" }.";
+    throw new ObscuraError("bad_input", message);
+  }
+  const hashes = typeof sha256 === "string" ? { [file]: sha256 } : sha256;
+  const wrong = Object.values(hashes).some((hash) => typeof hash !== "string" || !/^[0-9a-f]{64}$/i.test(hash));
+  if (typeof hashes !== "object" || wrong || Object.keys(hashes).length === 0) {
+    throw new ObscuraError("bad_input", "sha256 is a file's SHA-256 as 64 hexadecimal digits, or an object of them by the files' names.");
+  }
+  return hashes;
 }
 
-function fileName(url) {
-  return url.pathname.split("/").pop() || "model.gguf";
+/** Asks the browser, once, not to delete what is kept when room gets scarce. It may well say no. */
+let asked = false;
+function askToKeep() {
+  if (asked || !isAvailable()) return;
+  asked = true;
+  navigator.storage.persist?.().catch(() => {});
 }
 
 function abortError(signal) {
@@ -321,10 +313,11 @@ function checkOptions(method, options, known) {
 }
 
 function checkKind(name, value) {
-  if (name === "templates" || name === "answers") return checkTexts(name, value);
+  if (name === "templates" || name === "answers" || name === "tasks") return checkTexts(name, value);
   const refuse = (kind) => {
     throw new ObscuraError("bad_input", `${name} is ${kind}, not ${describe(value)}.`);
   };
+  if (name === "hub" && typeof value !== "object") refuse("an object {host, template, token}");
   if (name === "signal" && !(value instanceof AbortSignal)) refuse("an AbortController's signal");
   if (LENGTHS.concat(SAMPLING).includes(name) && !(name in KINDS) && !Number.isFinite(value)) refuse("a finite number");
   if (name in KINDS && typeof value !== KINDS[name]) refuse(`a ${KINDS[name]}`);

@@ -6,10 +6,10 @@
 // Out: {type: "progress", id, event} | {type: "token", id, text, token}
 //      {type: "result", id, value} | {type: "error", id, code, message, fatal} | {type: "disposed"}
 
+import { Entry } from "./cache.js";
 import { ERROR_CODES, ObscuraError } from "./error.js";
+import { loadModel } from "./loading.js";
 
-const PROGRESS_INTERVAL_MS = 100;
-const CHUNK_BYTES = 4 << 20;
 const NEARLY_ALL_MEMORY = 0xf000_0000; // of the 4 GiB that 32-bit wasm can address
 
 let wasm = null; // the generated module
@@ -75,20 +75,17 @@ function explain(error) {
 
 // --- loading ---------------------------------------------------------------------------------
 
-async function load(call, { name, file, url, blob, bytes, sha256, device, dtype, cache }) {
-  const report = reporter(call, name, file);
-  report("initiate", 0, bytes ?? 0);
-  const source = blob ? { body: blob.stream(), total: blob.size } : null;
-  const [{ body, total }] = await Promise.all([source ?? open(url, cache, bytes), startEngine()]);
-  report("download", 0, total);
-
-  const loader = new wasm.Loader(file, device, dtype, total);
-  let chunks = readChunks(body, total, file, report);
-  if (sha256) chunks = verified(chunks, sha256, file);
-  for await (const chunk of chunks) await loader.push(chunk);
-  model = await loader.finish();
-  report("ready", total, total);
+async function load(call, { source, device, dtype, tasks, sha256, cache }) {
+  await startEngine();
+  const notify = (event) => self.postMessage({ type: "progress", id: call.id, event });
+  const options = { device, dtype, tasks, sha256, keep: cache };
+  model = await loadModel(wasm, source, options, { openEntry: Entry.open, transport: { allowsIfRange }, notify });
   return model.info();
+}
+
+/** On other sites If-Range costs a preflight, which many refuse: there the answer itself has to tell. */
+function allowsIfRange(url) {
+  return new URL(url).origin === self.location.origin;
 }
 
 async function startEngine() {
@@ -99,80 +96,6 @@ async function startEngine() {
     const message = `The engine in pkg/ could not be loaded: ${error.message}. Is pkg/ built and served as application/wasm?`;
     throw new ObscuraError("network", message, { cause: error });
   }
-}
-
-/** {body, total}: `total` is 0 where the server does not say how long the file is. */
-async function open(url, cache, expectedBytes) {
-  let response;
-  try {
-    response = await fetch(url, cache ? {} : { cache: "no-store" });
-  } catch (error) {
-    const hint = "Check the address and the connection; another site must allow this page by CORS headers.";
-    throw new ObscuraError("network", `${url} could not be fetched: ${error.message}. ${hint}`, { cause: error });
-  }
-  if (!response.ok || !response.body) {
-    throw new ObscuraError("network", `${url} could not be fetched: the server answered ${response.status} ${response.statusText}`.trim());
-  }
-  // The length of a compressed answer is not that of the file.
-  const encoded = response.headers.has("Content-Encoding");
-  const length = encoded ? 0 : Number(response.headers.get("Content-Length"));
-  return { body: response.body, total: length || expectedBytes || 0 };
-}
-
-/** The body's chunks, counted: reports progress and notices a file that ends early. */
-async function* readChunks(body, total, file, report) {
-  const reader = body.getReader();
-  let loaded = 0;
-  let reportedAt = 0;
-  for (;;) {
-    const { done, value } = await reader.read().catch((error) => {
-      throw cutShort(file, loaded, total, error);
-    });
-    if (done) break;
-    loaded += value.length;
-    if (performance.now() - reportedAt >= PROGRESS_INTERVAL_MS) {
-      reportedAt = performance.now();
-      report("progress", loaded, total);
-    }
-    yield value;
-  }
-  if (loaded < total) throw cutShort(file, loaded, total);
-  report("progress", loaded, loaded);
-  report("done", loaded, loaded);
-}
-
-function cutShort(file, loaded, total, cause) {
-  const of = total ? ` of ${total}` : "";
-  const why = cause ? ` (${cause.message})` : "";
-  return new ObscuraError("network", `${file} broke off after ${loaded}${of} bytes${why}. Try again.`, { cause });
-}
-
-/**
- * Nothing is passed on before the whole file is known to be the promised one. The browser's SHA-256
- * wants it in one piece, so the file is held in memory once more until then.
- */
-async function* verified(chunks, sha256, file) {
-  if (!globalThis.crypto?.subtle) {
-    throw new ObscuraError("integrity", `${file} cannot be checked here: sha256 needs a page served over https or from localhost.`);
-  }
-  const parts = [];
-  for await (const chunk of chunks) parts.push(chunk);
-  const whole = new Uint8Array(await new Blob(parts.splice(0)).arrayBuffer());
-  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", whole));
-  const found = Array.from(digest, (byte) => byte.toString(16).padStart(2, "0")).join("");
-  if (found !== sha256.toLowerCase()) {
-    throw new ObscuraError("integrity", `${file} is not the expected file: its SHA-256 is ${found}, expected ${sha256}.`);
-  }
-  for (let at = 0; at < whole.length; at += CHUNK_BYTES) yield whole.subarray(at, at + CHUNK_BYTES);
-}
-
-function reporter(call, name, file) {
-  return (status, loaded, total) => {
-    const known = Math.max(loaded, total);
-    const progress = total > 0 ? (100 * loaded) / known : status === "done" ? 100 : 0;
-    const event = { status, name, file, loaded, total: total > 0 ? known : 0, progress };
-    self.postMessage({ type: "progress", id: call.id, event });
-  };
 }
 
 // --- tasks -----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ use std::io::BufWriter;
 
 /// Writes the file under a temporary name first, so that a failure leaves nothing half-written.
 pub fn convert(command: &Convert, common: &Common) -> Result<()> {
-    let source = Source::open(&command.model)?;
+    let mut source = Source::open(&command.model)?;
     let output = &command.output;
     let mut partial = output.clone().into_os_string();
     partial.push(".partial");
@@ -19,7 +19,7 @@ pub fn convert(command: &Convert, common: &Common) -> Result<()> {
     };
     let file = BufWriter::new(File::create(&partial).map_err(cannot_write)?);
     let bar = progress::bytes("converting", source.bytes());
-    let written = write_gguf(&source, file, common.dtype(), |bytes| bar.inc(bytes));
+    let written = write_gguf(&mut source, file, common.dtype(), |bytes| bar.inc(bytes));
     bar.finish_and_clear();
     let finished = written.and_then(|written| {
         std::fs::rename(&partial, output).map_err(cannot_write)?;

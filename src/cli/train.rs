@@ -3,7 +3,7 @@
 
 use super::arguments::Common;
 use super::training_arguments::Train;
-use obscura::load::convert::Source;
+use obscura::load::Source;
 use obscura::metrics::data::read_folder;
 use obscura::scenes::shapes::{Part, Shapes};
 use obscura::scenes::{Mix, Options, Scenes};
@@ -103,8 +103,8 @@ fn start(
         return Ok(trainer);
     }
     if let Some(model) = &command.from {
-        let source = Source::open(model)?;
-        let weights = Weights::from_source(&source, &device)?;
+        let mut source = Source::open(model)?;
+        let weights = Weights::from_source(&mut source, &device)?;
         let description = source.description().clone();
         return Trainer::new(recipe(command), description, Some(weights), device);
     }

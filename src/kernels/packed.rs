@@ -25,6 +25,18 @@ pub enum PackedFormat {
     Q4,
 }
 
+impl PackedFormat {
+    /// The file format whose bytes hold the same values.
+    pub fn stored(self) -> Format {
+        match self {
+            PackedFormat::F32 => Format::F32,
+            PackedFormat::F16 => Format::F16,
+            PackedFormat::Q8 => Format::Q8_0,
+            PackedFormat::Q4 => Format::Q4_0,
+        }
+    }
+}
+
 /// Size and format of a [`PackedMatrix`], all that a kernel has to know besides the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PackedShape {
@@ -89,38 +101,30 @@ impl PackedMatrix {
             shape.rows * shape.columns,
             "values of the matrix"
         );
+        let bytes = quantize(shape.format.stored(), values).expect("rows of whole blocks");
+        Self::from_bytes(&bytes, shape, device)
+    }
+
+    /// Takes the values as they are in a file, in the format's [`PackedFormat::stored`] form.
+    pub fn from_bytes(bytes: &[u8], shape: PackedShape, device: &Device) -> Self {
         let words = match shape.format {
-            PackedFormat::F32 => pad_rows(values, shape, |row, words| {
-                words.extend(row.iter().map(|value| value.to_bits()))
-            }),
-            PackedFormat::F16 => pad_rows(values, shape, |row, words| {
-                words.extend(row.chunks_exact(2).map(|pair| {
-                    let [low, high] = [pair[0], pair[1]].map(|v| half::f16::from_f32(v).to_bits());
-                    u32::from(low) | u32::from(high) << 16
-                }))
-            }),
-            PackedFormat::Q8 => {
-                let blocks = quantize(Format::Q8_0, values)
-                    .expect("whole blocks were asserted by the shape");
-                split_blocks(&blocks, 32)
-            }
-            PackedFormat::Q4 => {
-                let blocks = quantize(Format::Q4_0, values)
-                    .expect("whole blocks were asserted by the shape");
-                split_blocks(&blocks, 16)
-            }
+            PackedFormat::F32 => pad_rows(bytes, shape, 4),
+            PackedFormat::F16 => pad_rows(bytes, shape, 2),
+            PackedFormat::Q8 => split_blocks(bytes, 32),
+            PackedFormat::Q4 => split_blocks(bytes, 16),
         };
         Self::from_words(words, shape, device)
     }
 
-    /// Takes ggml blocks (`Q8_0` or `Q4_0`, whichever `shape` says) as they are in a file.
-    pub fn from_blocks(blocks: &[u8], shape: PackedShape, device: &Device) -> Self {
-        let value_bytes = match shape.format {
-            PackedFormat::Q8 => 32,
-            PackedFormat::Q4 => 16,
-            format => panic!("{format:?} has no blocks"),
+    /// A matrix that has a size but no values.
+    pub fn hollow(rows: usize, columns: usize, device: &Device) -> Self {
+        let shape = PackedShape {
+            rows,
+            columns,
+            format: PackedFormat::F32,
         };
-        Self::from_words(split_blocks(blocks, value_bytes), shape, device)
+        let words = Tensor::zeros([1], (device, DType::I32));
+        Self { words, shape }
     }
 
     fn from_words(words: Vec<u32>, shape: PackedShape, device: &Device) -> Self {
@@ -148,13 +152,21 @@ impl PackedMatrix {
     }
 }
 
-/// Appends each row, padded with zeros to the stored width, through `push`.
-fn pad_rows(values: &[f32], shape: PackedShape, push: impl Fn(&[f32], &mut Vec<u32>)) -> Vec<u32> {
-    let mut words = Vec::with_capacity(shape.total_words());
-    let mut padded = vec![0.0; shape.padded_columns()];
-    for row in values.chunks_exact(shape.columns) {
-        padded[..shape.columns].copy_from_slice(row);
-        push(&padded, &mut words);
+/// The words of rows of values of `width` bytes, each row padded with zeros to the stored width.
+fn pad_rows(bytes: &[u8], shape: PackedShape, width: usize) -> Vec<u32> {
+    let row_words = shape.words_per_row();
+    let mut words = vec![0; shape.rows * row_words];
+    for (row, words) in bytes
+        .chunks_exact(shape.columns * width)
+        .zip(words.chunks_exact_mut(row_words))
+    {
+        let (whole, rest) = row.as_chunks::<4>();
+        for (word, bytes) in words.iter_mut().zip(whole) {
+            *word = u32::from_le_bytes(*bytes);
+        }
+        if let [low, high] = *rest {
+            words[whole.len()] = u32::from_le_bytes([low, high, 0, 0]);
+        }
     }
     words
 }

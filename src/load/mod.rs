@@ -1,19 +1,30 @@
-//! Model files to models. [`GgufLoader`] takes a GGUF file as it arrives, chunk by chunk; on native
-//! platforms [`open`] reads one, or a folder in Hugging Face layout.
+//! Model files to models. There is one way: [`Source`] says what is there, a plan which tensors are
+//! taken in which format, and [`load`] reads them one after the other, converts each on arrival and
+//! hands it to the device and to the cache entry, if there is one. Where the bytes come from is
+//! [`Files`]' business, where they are kept is [`Store`]'s.
 
 #[cfg(not(target_arch = "wasm32"))]
 pub mod convert;
-#[cfg(not(target_arch = "wasm32"))]
-pub mod folder;
-mod gguf;
+mod driver;
+mod entry;
+mod files;
+mod names;
 #[cfg(not(target_arch = "wasm32"))]
 mod open;
+mod plan;
+mod reader;
+mod source;
+mod texts;
 
-pub use gguf::{CONFIG_KEY, GgufLoader, PREPROCESSOR_KEY, TOKENIZER_KEY};
+pub use driver::{Event, NoStore, Options, load};
+pub use entry::{Store, Stores, VERSION as ENTRY_VERSION, is_complete};
+pub use files::Files;
 #[cfg(not(target_arch = "wasm32"))]
-pub use open::{FileBytes, open};
+pub use files::{Folder, at_once};
+#[cfg(not(target_arch = "wasm32"))]
+pub use open::open;
+pub use source::{Promises, Source};
 
-use crate::Result;
 use crate::device::Placement;
 use crate::image::Preprocessor;
 use crate::models::blip::TIES;
@@ -22,6 +33,17 @@ use crate::nn::{Parameters, Target};
 use crate::tasks::{Model, Network};
 use crate::tokenizer::Tokenizer;
 use crate::weights::TensorInfo;
+use crate::weights::gguf::Header;
+use crate::{Error, Result};
+
+/// Metadata key of the tokenizer.json text.
+pub const TOKENIZER_KEY: &str = "tokenizer.huggingface.json";
+/// Metadata key of the config.json text.
+pub const CONFIG_KEY: &str = "obscura.config";
+/// Metadata key of the preprocessor_config.json text.
+pub const PREPROCESSOR_KEY: &str = "obscura.preprocessor";
+/// Metadata key of ggml's code for a file's main number format.
+pub const FILE_TYPE_KEY: &str = "general.file_type";
 
 /// What a model needs beside its weights, as the texts of the reference's files.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +54,18 @@ pub struct Description {
     pub tokenizer: String,
     /// preprocessor_config.json.
     pub preprocessor: String,
+}
+
+impl Description {
+    /// The texts in a GGUF file's metadata.
+    pub fn from_gguf(header: &Header) -> Result<Self> {
+        let text = |key| header.text(key).map(str::to_string);
+        Ok(Self {
+            config: text(CONFIG_KEY)?,
+            tokenizer: text(TOKENIZER_KEY)?,
+            preprocessor: text(PREPROCESSOR_KEY)?,
+        })
+    }
 }
 
 /// A model in the making: the description is understood, tensors are arriving.
@@ -47,15 +81,38 @@ pub struct Assembly {
 impl Assembly {
     /// Checks the description's three texts and waits for tensors.
     pub fn new(description: &Description, placement: Placement, target: Target) -> Result<Self> {
-        let mut parameters = Parameters::new(placement.device.clone(), target);
+        let config = ModelConfig::from_json(&description.config)?;
+        let mut assembly = Self::without_ties(description, config, placement, target)?;
         for (name, source) in TIES {
-            parameters.tie(name, source);
+            assembly.parameters.tie(name, source);
         }
+        Ok(assembly)
+    }
+
+    /// The same, knowing which tensors will come and as which model.
+    fn of_tensors(
+        description: &Description,
+        config: ModelConfig,
+        tensors: &[TensorInfo],
+        placement: Placement,
+        target: Target,
+    ) -> Result<Self> {
+        let mut assembly = Self::without_ties(description, config, placement, target)?;
+        plan::declare_ties(&mut assembly.parameters, tensors.iter());
+        Ok(assembly)
+    }
+
+    fn without_ties(
+        description: &Description,
+        config: ModelConfig,
+        placement: Placement,
+        target: Target,
+    ) -> Result<Self> {
         Ok(Self {
-            config: ModelConfig::from_json(&description.config)?,
+            config,
             tokenizer: Tokenizer::from_json(&description.tokenizer)?,
             preprocessor: Preprocessor::from_json(&description.preprocessor)?,
-            parameters,
+            parameters: Parameters::new(placement.device.clone(), target),
             placement,
         })
     }
@@ -66,29 +123,31 @@ impl Assembly {
     }
 
     /// The model, once all its tensors have arrived.
-    pub fn finish(self) -> Result<Model> {
-        let Self {
-            config,
-            tokenizer,
-            preprocessor,
-            mut parameters,
-            placement,
-        } = self;
-        let network = match config.clone() {
-            ModelConfig::Clip(config) => {
-                Network::Clip(Box::new(Clip::load(&mut parameters, config)?))
-            }
-            ModelConfig::Blip(config) => {
-                Network::Blip(Box::new(Blip::load(&mut parameters, config)?))
-            }
-        };
+    pub fn finish(mut self) -> Result<Model> {
+        let network = network(&mut self.parameters, &self.config)?;
         Model::new(
             network,
-            tokenizer,
-            preprocessor,
-            &config,
-            &parameters,
-            placement,
+            self.tokenizer,
+            self.preprocessor,
+            &self.config,
+            &self.parameters,
+            self.placement,
         )
     }
+}
+
+/// Takes the network of a configuration out of its tensors.
+fn network(parameters: &mut Parameters, config: &ModelConfig) -> Result<Network> {
+    Ok(match config.clone() {
+        ModelConfig::Clip(config) => Network::Clip(Box::new(Clip::load(parameters, config)?)),
+        ModelConfig::Blip(config) => Network::Blip(Box::new(Blip::load(parameters, config)?)),
+    })
+}
+
+/// A length in bytes as the size of something in memory.
+fn fits(length: u64) -> Result<usize> {
+    usize::try_from(length)
+        .ok()
+        .filter(|length| isize::try_from(*length).is_ok())
+        .ok_or_else(|| Error::OutOfMemory(format!("{length} bytes do not fit into memory")))
 }

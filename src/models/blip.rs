@@ -230,9 +230,7 @@ impl Blip {
         } = config.heads;
         let (text, projection) = (&config.text, config.projection);
         let vision_width = config.vision.block.width;
-        if retrieval || answering {
-            parameters.share(shared_with);
-        }
+        parameters.share(shared_with);
         let temperature = parameters
             .contains(TEMPERATURE)
             .then(|| parameters.tensor(TEMPERATURE, [1]))

@@ -7,7 +7,7 @@ use crate::kernels::{PackedFormat, PackedMatrix, PackedShape};
 use crate::weights::{Format, TensorInfo, blocks};
 use crate::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
 
 /// The number format that a caller asks for.
@@ -145,6 +145,8 @@ pub struct Parameters {
     /// Matrices that came from the table at this place of `tied`.
     from_table: HashMap<String, usize>,
     shared: fn(&str) -> Option<String>,
+    /// Names that were asked for and found.
+    asked: HashSet<String>,
     elements: usize,
     bytes: usize,
     used: HashMap<&'static str, usize>,
@@ -195,6 +197,7 @@ impl Parameters {
             tied: Vec::new(),
             from_table: HashMap::new(),
             shared: |_| None,
+            asked: HashSet::new(),
             elements: 0,
             bytes: 0,
             used: HashMap::new(),
@@ -263,6 +266,36 @@ impl Parameters {
         Ok(())
     }
 
+    /// Announces a tensor that has yet to arrive. A model made of announced tensors has sizes but
+    /// no values: making one shows whether anything is missing, and what it is that it takes.
+    pub fn announce(&mut self, info: &TensorInfo) {
+        if info.format.is_integer() || info.elements() == 0 {
+            return;
+        }
+        let parameter = match role(info) {
+            Role::Float => Parameter::Float {
+                shape: info.shape.clone(),
+                tensor: Tensor::<1>::zeros([1], &self.device).expand([info.elements()]),
+            },
+            Role::Table | Role::Matrix => {
+                let (rows, columns) = (info.shape[0], info.shape[1..].iter().product());
+                Parameter::Matrix(PackedMatrix::hollow(rows, columns, &self.device))
+            }
+        };
+        for (name, source) in &self.tied {
+            if let (true, Parameter::Matrix(table)) = (*source == info.name, &parameter) {
+                let entry = self.entries.entry(name.clone());
+                entry.or_insert(Parameter::Matrix(table.clone()));
+            }
+        }
+        self.entries.insert(info.name.clone(), parameter);
+    }
+
+    /// The names of all tensors that a model has taken.
+    pub fn asked(&self) -> &HashSet<String> {
+        &self.asked
+    }
+
     /// Takes a float tensor; `shape` is what the model needs, and dimensions of 1 do not matter.
     pub fn tensor<const D: usize>(&mut self, name: &str, shape: [usize; D]) -> Result<Tensor<D>> {
         match self.find(name, &shape)? {
@@ -315,7 +348,9 @@ impl Parameters {
         let mut wanted = name.to_string();
         loop {
             if let Some(found) = self.entries.get(&wanted) {
-                return Ok(found.clone());
+                let found = found.clone();
+                self.asked.insert(wanted);
+                return Ok(found);
             }
             match self.source(&wanted) {
                 Some(source) => wanted = source,
@@ -428,8 +463,8 @@ impl Parameters {
     }
 
     fn float(&self, info: &TensorInfo, bytes: &[u8]) -> Result<Parameter> {
+        finite(info, bytes)?;
         let values = blocks::dequantize(info.format, bytes, info.elements())?;
-        finite(&info.name, &values)?;
         let count = values.len();
         let tensor = Tensor::from_data(TensorData::new(values, [count]), &self.device);
         Ok(Parameter::Float {
@@ -451,17 +486,13 @@ impl Parameters {
             columns,
             format,
         };
-        let same = matches!(
-            (info.format, format),
-            (Format::Q8_0, PackedFormat::Q8) | (Format::Q4_0, PackedFormat::Q4)
-        );
-        if same {
-            finite_scales(&info.name, bytes, info.format)?;
-            return Ok(PackedMatrix::from_blocks(bytes, shape, &self.device));
+        let stored = format.stored();
+        finite(info, bytes)?;
+        if info.format == stored {
+            return Ok(PackedMatrix::from_bytes(bytes, shape, &self.device));
         }
-        let values = blocks::dequantize(info.format, bytes, info.elements())?;
-        finite(&info.name, &values)?;
-        Ok(PackedMatrix::from_f32(&values, shape, &self.device))
+        let converted = blocks::convert(info.format, stored, bytes, info.elements())?;
+        Ok(PackedMatrix::from_bytes(&converted, shape, &self.device))
     }
 }
 
@@ -497,27 +528,24 @@ pub fn is_embedding(name: &str) -> bool {
 }
 
 /// Damaged weights show as infinities more often than as wrong sizes, and make every answer wrong.
-fn finite(name: &str, values: &[f32]) -> Result<()> {
-    match values.iter().position(|value| !value.is_finite()) {
+/// Of blocks only the scales can spoil their numbers: f16 at the start of each.
+fn finite(info: &TensorInfo, bytes: &[u8]) -> Result<()> {
+    let found = match info.format {
+        Format::Q8_0 | Format::Q4_0 => bytes
+            .chunks_exact(info.format.block_bytes())
+            .map(|block| half::f16::from_le_bytes([block[0], block[1]]).to_f32())
+            .enumerate()
+            .find(|(_, scale)| !scale.is_finite())
+            .map(|(index, scale)| (index * info.format.block_length(), scale)),
+        format => blocks::first_not_finite(format, bytes, info.elements())?,
+    };
+    match found {
         None => Ok(()),
-        Some(index) => Err(Error::BadWeights(format!(
-            "tensor '{name}' holds {} at position {index}: the file is damaged",
-            values[index]
+        Some((index, value)) => Err(Error::BadWeights(format!(
+            "tensor '{}' holds {value} at position {index}: the file is damaged",
+            info.name
         ))),
     }
-}
-
-/// The same for blocks that are taken as they are: their scales, f16 at the start of each.
-fn finite_scales(name: &str, bytes: &[u8], format: Format) -> Result<()> {
-    for (index, block) in bytes.chunks_exact(format.block_bytes()).enumerate() {
-        let scale = half::f16::from_le_bytes([block[0], block[1]]);
-        if !scale.is_finite() {
-            return Err(Error::BadWeights(format!(
-                "tensor '{name}' holds the scale {scale} in block {index}: the file is damaged"
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn missing(name: &str) -> Error {

@@ -6,10 +6,10 @@ use super::momentum::Momentum;
 use super::optimizer::Moments;
 use super::trainer::{Recipe, Trainer};
 use super::weights::{Weights, read_values, tensor_of, write_file};
-use crate::load::{CONFIG_KEY, Description, FileBytes, PREPROCESSOR_KEY, TOKENIZER_KEY};
+use crate::load::{CONFIG_KEY, Description, PREPROCESSOR_KEY, TOKENIZER_KEY};
 use crate::nn::Trainable;
+use crate::weights::Parsed;
 use crate::weights::gguf::{Header, Value};
-use crate::weights::{Parsed, ReadAt};
 use crate::{Error, Result};
 use burn::tensor::{Device, Tensor};
 use std::collections::BTreeMap;
@@ -124,16 +124,16 @@ impl Trainer {
 /// An opened checkpoint.
 struct Saved {
     name: String,
-    file: FileBytes,
+    file: Vec<u8>,
     header: Header,
 }
 
 impl Saved {
     fn open(path: &Path) -> Result<Self> {
         let name = path.display().to_string();
-        let file = FileBytes::open(path)?;
-        let prefix = file.read_at(0, file.len().min(1 << 26) as usize)?;
-        match Header::parse(&prefix, file.len())? {
+        let file = std::fs::read(path)
+            .map_err(|error| Error::BadWeights(format!("{name} cannot be read: {error}")))?;
+        match Header::parse(&file, file.len() as u64)? {
             Parsed::Complete(header) => Ok(Self { name, file, header }),
             Parsed::Incomplete => Err(Error::BadWeights(format!("{name} is truncated"))),
         }

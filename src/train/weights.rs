@@ -1,8 +1,10 @@
 //! The parameters of a model in training, by the names that they have in a checkpoint. A model is
 //! assembled from them for each step, by the code that also serves inference.
 
-use crate::load::convert::Source;
-use crate::load::{CONFIG_KEY, Description, PREPROCESSOR_KEY, TOKENIZER_KEY};
+use crate::load::{
+    CONFIG_KEY, Description, FILE_TYPE_KEY, Folder, PREPROCESSOR_KEY, Source, TOKENIZER_KEY,
+    at_once,
+};
 use crate::models::blip::{TEMPERATURE, TIES, shared_with};
 use crate::models::{Blip, BlipConfig, Clip, ClipConfig, ModelConfig};
 use crate::nn::{Parameters, Trainable, is_embedding};
@@ -44,16 +46,17 @@ impl Weights {
     /// Those of a model's files, for training to go on from, whatever their formats. Fails with
     /// [`Error::BadWeights`] where a tensor that the model needs is missing or of another shape;
     /// tensors that it does not need are left out.
-    pub fn from_source(source: &Source, device: &Device) -> Result<Self> {
+    pub fn from_source(source: &mut Source<Folder>, device: &Device) -> Result<Self> {
         let config = ModelConfig::from_json(&source.description().config)?;
         let mut found = BTreeMap::new();
-        source.read_all(|info, bytes| {
+        for tensor in source.located().to_vec() {
+            let info = &tensor.info;
             if !info.format.is_integer() {
-                let values = blocks::dequantize(info.format, bytes, info.elements())?;
+                let bytes = at_once(source.fetch(&tensor, Format::F32))?;
+                let values = blocks::dequantize(Format::F32, &bytes, info.elements())?;
                 found.insert(info.name.clone(), (info.shape.clone(), values));
             }
-            Ok(())
-        })?;
+        }
         let mut weights = Self::new(&config, 0, device)?;
         if let Some((shape, values)) = found.get(TEMPERATURE) {
             weights.all.push(Trainable {
@@ -132,7 +135,7 @@ impl Weights {
             .into_iter()
             .map(|(key, text)| (key.to_string(), Value::String(text.to_string())))
             .collect();
-        metadata.insert("general.file_type".to_string(), Value::U32(0));
+        metadata.insert(FILE_TYPE_KEY.to_string(), Value::U32(0));
         let tensors = self.all.iter().map(|parameter| {
             let shape = parameter.shape.clone();
             (parameter.name.clone(), shape, parameter.values.clone())

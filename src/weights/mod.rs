@@ -55,11 +55,16 @@ impl TensorInfo {
                 bytes.len()
             ));
         }
+        Ok(self.in_order(bytes))
+    }
+
+    /// The tensor's bytes row by row, from how they lie in the file.
+    pub fn in_order(&self, bytes: Vec<u8>) -> Vec<u8> {
         match self.shape[..] {
             [rows, columns] if self.transposed => {
-                Ok(transpose(&bytes, rows, columns, self.format.block_bytes()))
+                transpose(&bytes, rows, columns, self.format.block_bytes())
             }
-            _ => Ok(bytes),
+            _ => bytes,
         }
     }
 }

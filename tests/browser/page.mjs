@@ -156,7 +156,7 @@ test("a call can be aborted, and a picture can come in any form", WHOLE_TEST, as
       assert.deepEqual(tokens, expected.drawing.tokens, `given as ${form}`);
     }
     assert.equal(found.progress[0].status, "initiate");
-    assert.deepEqual(found.progress.slice(-3).map(({ status }) => status), ["progress", "done", "ready"]);
+    assert.deepEqual(found.progress.slice(-4).map(({ status }) => status), ["progress", "done", "progress_total", "ready"]);
     assert.equal(found.progress.at(-1).progress, 100);
     assert.deepEqual(found.errors, {
       "no model there": "network",

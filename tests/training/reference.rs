@@ -3,7 +3,7 @@
 use super::golden::{Golden, numbers};
 use burn::tensor::{Device, Tensor, TensorData};
 use obscura::device::{self, DevicePreference};
-use obscura::load::convert::Source;
+use obscura::load::Source;
 use obscura::models::blip::TEMPERATURE;
 use obscura::models::{Blip, BlipConfig, Clip, ModelConfig};
 use obscura::nn::Trainable;
@@ -39,10 +39,10 @@ impl Reference {
     fn on(family: &str, device: &Device) -> Self {
         let folder = format!("golden/training/{family}");
         let tests = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
-        let source = Source::open(&tests.join(&folder).join("model")).unwrap();
+        let mut source = Source::open(&tests.join(&folder).join("model")).unwrap();
         Self {
             golden: Golden::open(&folder),
-            weights: Weights::from_source(&source, device).unwrap(),
+            weights: Weights::from_source(&mut source, device).unwrap(),
             config: ModelConfig::from_json(&source.description().config).unwrap(),
         }
     }

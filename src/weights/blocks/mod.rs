@@ -60,11 +60,17 @@ pub fn quantize(format: Format, values: &[f32]) -> Result<Vec<u8>> {
         ));
     };
     let mut bytes = vec![0; length];
+    quantize_into(format, values, &mut bytes)?;
+    Ok(bytes)
+}
+
+/// Like [`quantize`], into a place of the right size.
+fn quantize_into(format: Format, values: &[f32], bytes: &mut [u8]) -> Result<()> {
     let finite = match format {
-        Format::F32 => floats::f32_from_f32(values, &mut bytes),
-        Format::F16 => floats::f16_from_f32(values, &mut bytes),
-        Format::Q8_0 => q8_0::quantize(values, &mut bytes),
-        Format::Q4_0 => q4_0::quantize(values, &mut bytes),
+        Format::F32 => floats::f32_from_f32(values, bytes),
+        Format::F16 => floats::f16_from_f32(values, bytes),
+        Format::Q8_0 => q8_0::quantize(values, bytes),
+        Format::Q4_0 => q4_0::quantize(values, bytes),
         _ => {
             return bad(format!(
                 "{format} can be read, but not written: choose F32, F16, Q8_0 or Q4_0"
@@ -72,10 +78,68 @@ pub fn quantize(format: Format, values: &[f32]) -> Result<Vec<u8>> {
         }
     };
     if finite {
-        Ok(bytes)
+        Ok(())
     } else {
         bad(not_finite(format, values))
     }
+}
+
+/// The bytes of a tensor of `elements` elements in another format, as [`dequantize`] and
+/// [`quantize`] make them, but without ever holding all its numbers.
+pub fn convert(from: Format, to: Format, bytes: &[u8], elements: usize) -> Result<Vec<u8>> {
+    let (Some(length), Some(piece)) = (to.bytes(elements), to.bytes(PIECE)) else {
+        return bad(format!(
+            "{elements} values cannot be stored as {to}, which takes blocks of {}",
+            to.block_length()
+        ));
+    };
+    let mut converted = vec![0; length];
+    let mut targets = converted.chunks_mut(piece);
+    each_piece(from, bytes, elements, |_, values| match targets.next() {
+        Some(target) => quantize_into(to, values, target),
+        None => Ok(()),
+    })?;
+    Ok(converted)
+}
+
+/// Place and value of the first number that is infinite or none at all.
+pub fn first_not_finite(
+    format: Format,
+    bytes: &[u8],
+    elements: usize,
+) -> Result<Option<(usize, f32)>> {
+    let mut found = None;
+    each_piece(format, bytes, elements, |start, values| {
+        let spoilt = values.iter().any(|value| !value.is_finite());
+        if let (None, true) = (found, spoilt) {
+            let index = values.iter().position(|value| !value.is_finite());
+            found = index.map(|index| (start + index, values[index]));
+        }
+        Ok(())
+    })?;
+    Ok(found)
+}
+
+/// Numbers that are looked at at a time: whole blocks of every format, and few enough for a cache.
+const PIECE: usize = 1 << 13;
+
+/// Hands all numbers of a tensor to `visit` in pieces, each with the place of its first.
+fn each_piece(
+    format: Format,
+    bytes: &[u8],
+    elements: usize,
+    mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
+) -> Result<()> {
+    check_length(format, bytes, elements)?;
+    let block = format.block_bytes();
+    let mut values = vec![0.0; PIECE.min(elements)];
+    let pieces = bytes.chunks(PIECE / format.block_length() * block);
+    for (index, piece) in pieces.enumerate() {
+        let values = &mut values[..piece.len() / block * format.block_length()];
+        dequantize_into(format, piece, values)?;
+        visit(index * PIECE, values)?;
+    }
+    Ok(())
 }
 
 fn not_finite(format: Format, values: &[f32]) -> String {

@@ -10,7 +10,7 @@ mod value;
 mod write;
 
 pub use value::{Array, Value};
-pub use write::{Planned, Writer};
+pub use write::{Layout, Planned, Writer};
 
 use super::{TensorInfo, bad, printable};
 use crate::Result;

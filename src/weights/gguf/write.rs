@@ -19,23 +19,21 @@ pub struct Planned {
     pub format: Format,
 }
 
-/// Writes a GGUF file to anything that takes bytes.
-pub struct Writer<W: Write> {
-    output: W,
-    tensors: Vec<TensorInfo>,
-    /// How many of them are written.
-    written: usize,
+/// A GGUF file before its tensors' data: the header's bytes, and where the data will lie.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Layout {
+    /// Everything in front of the first tensor.
+    pub header: Vec<u8>,
+    /// The tensors with absolute offsets, in the order they were planned in.
+    pub tensors: Vec<TensorInfo>,
+    /// How long the file will be.
+    pub file_length: u64,
     alignment: u64,
-    file_length: u64,
 }
 
-impl<W: Write> Writer<W> {
-    /// Writes the header of a file that will hold `tensors`, in this order.
-    pub fn new(
-        mut output: W,
-        metadata: &BTreeMap<String, Value>,
-        tensors: &[Planned],
-    ) -> Result<Self> {
+impl Layout {
+    /// Lays out a file that will hold `tensors`, in this order.
+    pub fn new(metadata: &BTreeMap<String, Value>, tensors: &[Planned]) -> Result<Self> {
         let alignment = alignment(metadata)?;
         let mut tensors = lay_out(tensors, alignment)?;
         let mut header = header(metadata, &tensors)?;
@@ -52,29 +50,52 @@ impl<W: Write> Writer<W> {
         let file_length = tensors
             .last()
             .map_or(data_offset, |last| end(last, alignment));
-        write_all(&mut output, &header, "the gguf header")?;
+        Ok(Self {
+            header,
+            tensors,
+            file_length,
+            alignment,
+        })
+    }
+}
+
+/// Writes a GGUF file to anything that takes bytes.
+pub struct Writer<W: Write> {
+    output: W,
+    layout: Layout,
+    /// How many of the tensors are written.
+    written: usize,
+}
+
+impl<W: Write> Writer<W> {
+    /// Writes the header of a file that will hold `tensors`, in this order.
+    pub fn new(output: W, metadata: &BTreeMap<String, Value>, tensors: &[Planned]) -> Result<Self> {
+        Self::with_layout(output, Layout::new(metadata, tensors)?)
+    }
+
+    /// Writes the header of a file that was laid out before.
+    pub fn with_layout(mut output: W, layout: Layout) -> Result<Self> {
+        write_all(&mut output, &layout.header, "the gguf header")?;
         Ok(Writer {
             output,
-            tensors,
+            layout,
             written: 0,
-            alignment,
-            file_length,
         })
     }
 
     /// The tensors as they will lie in the file.
     pub fn tensors(&self) -> &[TensorInfo] {
-        &self.tensors
+        &self.layout.tensors
     }
 
     /// How long the file will be.
     pub fn file_length(&self) -> u64 {
-        self.file_length
+        self.layout.file_length
     }
 
     /// Writes the next tensor's bytes; `name` is there to be checked.
     pub fn write(&mut self, name: &str, bytes: &[u8]) -> Result<()> {
-        let Some(tensor) = self.tensors.get(self.written) else {
+        let Some(tensor) = self.layout.tensors.get(self.written) else {
             return bad(format!(
                 "gguf tensor {} was not planned: all are written",
                 printable(name)
@@ -97,7 +118,7 @@ impl<W: Write> Writer<W> {
                 tensor.bytes
             ));
         }
-        let padding = end(tensor, self.alignment) - tensor.offset - tensor.bytes;
+        let padding = end(tensor, self.layout.alignment) - tensor.offset - tensor.bytes;
         write_all(&mut self.output, bytes, name)?;
         write_all(&mut self.output, &vec![0; padding as usize], name)?;
         self.written += 1;
@@ -106,7 +127,7 @@ impl<W: Write> Writer<W> {
 
     /// Flushes, and gives back the output. Fails if a tensor is missing.
     pub fn finish(mut self) -> Result<W> {
-        if let Some(missing) = self.tensors.get(self.written) {
+        if let Some(missing) = self.layout.tensors.get(self.written) {
             return bad(format!(
                 "gguf tensor {} was never written",
                 printable(&missing.name)

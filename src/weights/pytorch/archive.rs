@@ -14,6 +14,53 @@ pub(super) struct Entry {
     pub bytes: u64,
 }
 
+/// Where an entry's own header lies and where, if PyTorch wrote it, its data begin.
+///
+/// Only that header says where they do begin, but to read all of them before the first tensor
+/// would take a request for each. So they are foretold, and checked on the way to the data.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LocalHeader {
+    /// First byte of the header.
+    pub at: u64,
+    /// First byte of the data, as foretold.
+    pub data: u64,
+}
+
+impl LocalHeader {
+    /// Length of the part that is always there.
+    pub const LENGTH: u64 = 30;
+
+    /// PyTorch pads the header so that data begin at multiples of 64, with a field of at least
+    /// four bytes; entries and positions beyond 4 GB take a further field.
+    fn foretell(at: u64, name_length: u64, bytes: u64) -> Option<Self> {
+        const LARGE: u64 = 0xffff_ffff;
+        let large = match (bytes >= LARGE, at >= LARGE) {
+            (false, false) => 0,
+            (true, false) => 4 + 16,
+            (false, true) => 4 + 8,
+            (true, true) => 4 + 24,
+        };
+        let start = at.checked_add(Self::LENGTH + name_length + 4 + large)?;
+        let data = start.checked_next_multiple_of(64)?;
+        Some(Self { at, data })
+    }
+
+    /// Whether the header, of which `bytes` is the beginning, puts the data where they were
+    /// foretold.
+    pub fn agrees(&self, bytes: &[u8]) -> bool {
+        let length = |at: usize| {
+            Some(u64::from(u16::from_le_bytes([
+                *bytes.get(at)?,
+                *bytes.get(at + 1)?,
+            ])))
+        };
+        let lengths = length(26).zip(length(28));
+        bytes.starts_with(b"PK\x03\x04")
+            && lengths
+                .is_some_and(|(name, extra)| self.at + Self::LENGTH + name + extra == self.data)
+    }
+}
+
 pub(super) struct Archive<'a> {
     file: &'a dyn ReadAt,
     zip: ZipArchive<Reader<'a>>,
@@ -21,6 +68,8 @@ pub(super) struct Archive<'a> {
     folder: String,
     /// Storages that were looked up already.
     storages: HashMap<String, Entry>,
+    /// Headers of storages that were not read but foretold, if that was asked for.
+    foretold: Option<Vec<LocalHeader>>,
 }
 
 impl<'a> Archive<'a> {
@@ -45,9 +94,22 @@ impl<'a> Archive<'a> {
             zip,
             folder,
             storages: HashMap::new(),
+            foretold: None,
         };
         archive.check_byte_order()?;
         Ok(archive)
+    }
+
+    /// From now on storages are located without reading their headers.
+    pub fn foretell(&mut self) {
+        self.foretold = Some(Vec::new());
+    }
+
+    /// The headers that were not read, in the order of the file.
+    pub fn into_foretold(self) -> Vec<LocalHeader> {
+        let mut headers = self.foretold.unwrap_or_default();
+        headers.sort_by_key(|header| header.at);
+        headers
     }
 
     fn check_byte_order(&mut self) -> Result<()> {
@@ -102,17 +164,28 @@ impl<'a> Archive<'a> {
                 "entry {name} of the pytorch file is unusable: {error}"
             ))
         };
-        let file_length = self.file.len();
-        let entry = self.zip.by_index_raw(index).map_err(unusable)?;
+        let entry = self.zip.by_index_data(index).map_err(unusable)?;
         if entry.encrypted() || entry.compression() != CompressionMethod::Stored {
             return bad(format!(
                 "entry {} of the pytorch file is compressed or encrypted, expected plain data",
                 printable(&name)
             ));
         }
-        let (offset, bytes) = (entry.data_start().unwrap_or(u64::MAX), entry.size());
+        let (bytes, compressed) = (entry.size(), entry.compressed_size());
+        let header = LocalHeader::foretell(entry.header_start(), name.len() as u64, bytes);
+        let offset = match (&mut self.foretold, header) {
+            (Some(foretold), Some(header)) => {
+                foretold.push(header);
+                header.data
+            }
+            _ => {
+                let entry = self.zip.by_index_raw(index).map_err(unusable)?;
+                entry.data_start().unwrap_or(u64::MAX)
+            }
+        };
+        let file_length = self.file.len();
         let end = offset.checked_add(bytes);
-        if entry.compressed_size() != bytes || end.is_none_or(|end| end > file_length) {
+        if compressed != bytes || end.is_none_or(|end| end > file_length) {
             return bad(format!(
                 "entry {} of the pytorch file takes {bytes} bytes from {offset} on, but the file has {file_length} bytes: is it truncated?",
                 printable(&name)

@@ -11,6 +11,7 @@ mod pickle;
 use super::{Format, LONGEST_NAME, ReadAt, TensorInfo, bad, element_count, printable};
 use crate::Result;
 use archive::Archive;
+pub use archive::LocalHeader;
 use objects::{Dictionary, Objects, Storage, Tensor, Value};
 use std::collections::HashSet;
 
@@ -26,11 +27,25 @@ const LEGACY_START: &[u8] = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x
 /// Reads the table of tensors, in the order of their bytes in the file. Tensors that share their
 /// bytes are listed under each of their names; what is not a tensor is passed over.
 pub fn table(file: &dyn ReadAt) -> Result<Vec<TensorInfo>> {
+    let (_, tensors) = read_table(file, false)?;
+    Ok(tensors)
+}
+
+/// The same from the end of a file and its pickle alone, with the headers that remain to be checked
+/// when the tensors are read: where one disagrees, [`table`] has to be used.
+pub fn foretold_table(file: &dyn ReadAt) -> Result<(Vec<LocalHeader>, Vec<TensorInfo>)> {
+    read_table(file, true)
+}
+
+fn read_table(file: &dyn ReadAt, foretell: bool) -> Result<(Vec<LocalHeader>, Vec<TensorInfo>)> {
     check_kind(file)?;
     let mut archive = Archive::open(file)?;
     let pickle = archive.pickle(LARGEST_PICKLE)?;
     let objects = pickle::load(&pickle)?;
     let dictionary = state_dictionary(&objects)?;
+    if foretell {
+        archive.foretell();
+    }
     let mut names = HashSet::new();
     let mut tensors = Vec::new();
     for (name, value) in dictionary {
@@ -46,7 +61,7 @@ pub fn table(file: &dyn ReadAt) -> Result<Vec<TensorInfo>> {
         tensors.push(locate(name, tensor, &mut archive)?);
     }
     tensors.sort_by_key(|tensor| tensor.offset);
-    Ok(tensors)
+    Ok((archive.into_foretold(), tensors))
 }
 
 fn check_kind(file: &dyn ReadAt) -> Result<()> {

@@ -1,0 +1,247 @@
+//! What will be loaded: which tensors of a source, in which format. Laid out as the GGUF file that
+//! they make, which is what `convert` writes and what a browser keeps.
+
+use super::source::{Located, Source};
+use super::{
+    CONFIG_KEY, Description, FILE_TYPE_KEY, Files, PREPROCESSOR_KEY, TOKENIZER_KEY, network,
+};
+use crate::kernels::PackedFormat;
+use crate::models::ModelConfig;
+use crate::models::blip::{Heads, TIES};
+use crate::nn::{Dtype, Parameters, Target, is_embedding};
+use crate::weights::gguf::{Layout, Planned, Value};
+use crate::weights::{Format, TensorInfo};
+use crate::{Error, Result};
+use burn::tensor::Device;
+use std::collections::{BTreeMap, HashSet};
+
+/// Checkpoints with more numbers than this become q4 where nothing else is asked for, others q8.
+/// What the formats cost is in docs/parity.md: cosines with the reference of 0.9998 for q8 and 0.96
+/// for q4. So q4 is for models that would not fit otherwise: at q8 these numbers take 640 MB.
+const LARGEST_Q8: usize = 600_000_000;
+
+/// Tensors of a source in the formats that they will be held in.
+#[derive(Debug)]
+pub struct Plan {
+    /// The texts beside the tensors.
+    pub description: Description,
+    /// The configuration, restricted to the tasks that were asked for.
+    pub config: ModelConfig,
+    /// What a matrix becomes that shares the values of a table.
+    pub tied: PackedFormat,
+    /// The GGUF file.
+    pub layout: Layout,
+    /// Where each tensor of `layout` comes from, in the same order.
+    pub sources: Vec<Located>,
+}
+
+impl Plan {
+    /// Plans to load what `tasks` take (all that the checkpoint can do, if none are named) in
+    /// `dtype`. Every tensor that is missing or of a wrong shape is found now.
+    pub fn new<F: Files + Clone>(
+        source: &Source<F>,
+        dtype: Dtype,
+        tasks: &[String],
+    ) -> Result<Self> {
+        let description = source.description().clone();
+        let config = restrict(ModelConfig::from_json(&description.config)?, tasks)?;
+        let sources = needed(source.located(), &config, &description.config)?;
+        let choice = Choice::of(source.metadata(), dtype, &sources);
+        let planned: Vec<Planned> = sources
+            .iter()
+            .map(|Located { info, .. }| Planned {
+                name: info.name.clone(),
+                shape: info.shape.clone(),
+                format: choice.format(info),
+            })
+            .collect();
+        let metadata = metadata(&description, &config, choice.file_type());
+        Ok(Self {
+            tied: main_format(&metadata),
+            layout: Layout::new(&metadata, &planned)?,
+            description,
+            config,
+            sources,
+        })
+    }
+
+    /// Bytes of all planned tensors as they are in the source.
+    pub fn source_bytes(&self) -> u64 {
+        self.sources.iter().map(|tensor| tensor.info.bytes).sum()
+    }
+}
+
+/// The tensors that a model takes, without integers and second copies.
+fn needed(tensors: &[Located], config: &ModelConfig, config_json: &str) -> Result<Vec<Located>> {
+    let names: HashSet<&str> = tensors
+        .iter()
+        .map(|tensor| tensor.info.name.as_str())
+        .collect();
+    let tied = ties_word_embeddings(config_json);
+    let redundant = |name: &str| {
+        let mut ties = TIES.iter().filter(|(matrix, _)| *matrix == name);
+        tied && ties.any(|(_, table)| names.contains(table))
+    };
+    let mut wanted: Vec<Located> = tensors
+        .iter()
+        .filter(|tensor| !tensor.info.format.is_integer() && !redundant(&tensor.info.name))
+        .cloned()
+        .collect();
+    // A model made of sizes alone asks for what the model will ask for.
+    let mut rehearsal = Parameters::new(
+        Device::flex(),
+        Target::Keep {
+            tied: PackedFormat::F32,
+        },
+    );
+    declare_ties(&mut rehearsal, wanted.iter().map(|tensor| &tensor.info));
+    wanted
+        .iter()
+        .for_each(|tensor| rehearsal.announce(&tensor.info));
+    network(&mut rehearsal, config)?;
+    wanted.retain(|tensor| rehearsal.asked().contains(&tensor.info.name));
+    Ok(wanted)
+}
+
+/// Declares the matrices that are tables under another name, except those that `tensors` have.
+pub(super) fn declare_ties<'t>(
+    parameters: &mut Parameters,
+    tensors: impl Iterator<Item = &'t TensorInfo>,
+) {
+    let names: HashSet<&str> = tensors.map(|tensor| tensor.name.as_str()).collect();
+    for (name, source) in TIES {
+        if !names.contains(name) {
+            parameters.tie(name, source);
+        }
+    }
+}
+
+/// Whether the language-model head is the token table, as is the reference's default: it then
+/// overlooks a head that the file has beside, and so do we.
+fn ties_word_embeddings(config_json: &str) -> bool {
+    let config: serde_json::Value = serde_json::from_str(config_json).unwrap_or_default();
+    let says_no = |section: &serde_json::Value| section["tie_word_embeddings"] == false;
+    !says_no(&config) && !says_no(&config["text_config"])
+}
+
+/// The configuration with those heads only that `tasks` take.
+pub(super) fn restrict(mut config: ModelConfig, tasks: &[String]) -> Result<ModelConfig> {
+    if tasks.is_empty() {
+        return Ok(config);
+    }
+    let able = config.tasks();
+    for task in tasks {
+        if !able.contains(&task.as_str()) {
+            return Err(Error::UnsupportedTask(format!(
+                "this {} has no head for '{task}'; it can {}",
+                config.family().name().to_uppercase(),
+                able.join(", ")
+            )));
+        }
+    }
+    let wants = |names: &[&str]| tasks.iter().any(|task| names.contains(&task.as_str()));
+    if let ModelConfig::Blip(blip) = &mut config {
+        blip.heads = Heads {
+            captioning: blip.heads.captioning && wants(&["caption"]),
+            retrieval: blip.heads.retrieval && wants(&["embed", "classify", "match"]),
+            answering: blip.heads.answering && wants(&["answer"]),
+        };
+    }
+    Ok(config)
+}
+
+/// How formats are chosen.
+enum Choice {
+    /// As in the source, whose file type is this.
+    Same(u32),
+    /// By this dtype, which is not `Auto`.
+    Convert(Dtype),
+}
+
+impl Choice {
+    fn of(metadata: Option<&BTreeMap<String, Value>>, dtype: Dtype, tensors: &[Located]) -> Self {
+        match (dtype, metadata) {
+            (Dtype::Auto, Some(metadata)) => {
+                let file_type = metadata.get(FILE_TYPE_KEY).and_then(Value::as_u64);
+                let file_type = file_type.and_then(|code| u32::try_from(code).ok());
+                Choice::Same(file_type.unwrap_or(FILE_TYPE_Q8))
+            }
+            (Dtype::Auto, None) => {
+                let elements = tensors.iter().map(|tensor| tensor.info.elements());
+                match elements.fold(0, usize::saturating_add) {
+                    ..=LARGEST_Q8 => Choice::Convert(Dtype::Q8),
+                    _ => Choice::Convert(Dtype::Q4),
+                }
+            }
+            (dtype, _) => Choice::Convert(dtype),
+        }
+    }
+
+    fn format(&self, tensor: &TensorInfo) -> Format {
+        match self {
+            Choice::Same(_) => tensor.format,
+            Choice::Convert(dtype) => stored_format(tensor, *dtype),
+        }
+    }
+
+    fn file_type(&self) -> u32 {
+        match self {
+            Choice::Same(code) => *code,
+            Choice::Convert(Dtype::F32) => 0,
+            Choice::Convert(Dtype::F16) => 1,
+            Choice::Convert(Dtype::Q4) => 2,
+            Choice::Convert(Dtype::Q8 | Dtype::Auto) => FILE_TYPE_Q8,
+        }
+    }
+}
+
+/// ggml's code for a file that is mostly Q8_0.
+const FILE_TYPE_Q8: u32 = 7;
+
+/// The format of most of a file's matrices, from ggml's file type.
+pub(super) fn main_format(metadata: &BTreeMap<String, Value>) -> PackedFormat {
+    match metadata.get(FILE_TYPE_KEY).and_then(Value::as_u64) {
+        Some(0) => PackedFormat::F32,
+        Some(1) => PackedFormat::F16,
+        Some(2) => PackedFormat::Q4,
+        _ => PackedFormat::Q8,
+    }
+}
+
+/// The format that a tensor is stored in. Embeddings stay F16 (F32 with `f32`); norms, biases and
+/// whatever does not fill whole blocks stay float, too.
+fn stored_format(tensor: &TensorInfo, dtype: Dtype) -> Format {
+    let is_matrix = tensor.shape.len() >= 2;
+    let columns: usize = tensor.shape.iter().skip(1).product();
+    // ggml's blocks run along the last dimension, which for patches is a side and no whole block.
+    let whole_blocks =
+        tensor.shape.len() == 2 && columns.is_multiple_of(Format::Q8_0.block_length());
+    match dtype {
+        Dtype::F32 => Format::F32,
+        _ if !is_matrix => Format::F32,
+        Dtype::F16 => Format::F16,
+        _ if is_embedding(&tensor.name) || !whole_blocks => Format::F16,
+        Dtype::Q4 => Format::Q4_0,
+        Dtype::Q8 | Dtype::Auto => Format::Q8_0,
+    }
+}
+
+fn metadata(
+    description: &Description,
+    config: &ModelConfig,
+    file_type: u32,
+) -> BTreeMap<String, Value> {
+    let texts = [
+        ("general.architecture", config.family().name()),
+        (TOKENIZER_KEY, &description.tokenizer),
+        (CONFIG_KEY, &description.config),
+        (PREPROCESSOR_KEY, &description.preprocessor),
+    ];
+    let mut metadata: BTreeMap<String, Value> = texts
+        .into_iter()
+        .map(|(key, text)| (key.to_string(), Value::String(text.to_string())))
+        .collect();
+    metadata.insert(FILE_TYPE_KEY.to_string(), Value::U32(file_type));
+    metadata.insert("general.quantization_version".to_string(), Value::U32(2));
+    metadata
+}

@@ -1,0 +1,166 @@
+//! The texts beside the weights: in a GGUF file's metadata, or in the files that Hugging Face
+//! checkpoints come with.
+
+use super::reader::check_sha256;
+use super::source::{Promises, named};
+use super::{CONFIG_KEY, Description, Files, PREPROCESSOR_KEY, TOKENIZER_KEY};
+use crate::tokenizer::Tokenizer;
+use crate::weights::gguf::Value;
+use crate::{Error, Result};
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+
+/// A text longer than this is not believed. Tokenizers, the longest, take a few MB.
+const LONGEST: u64 = 100_000_000;
+
+/// The whole of a text file; `None` if there is none.
+pub(super) async fn read(
+    files: &impl Files,
+    file: &str,
+    promises: &Promises,
+) -> Result<Option<String>> {
+    let Some(size) = files.size(file).await? else {
+        return Ok(None);
+    };
+    let bad = |what: String| Err(Error::BadWeights(format!("{file} {what}")));
+    if size > LONGEST {
+        return bad(format!("has {size} bytes, expected at most {LONGEST}"));
+    }
+    let bytes = match size {
+        0 => Vec::new(),
+        _ => files.read(file, 0, size).await?,
+    };
+    if bytes.len() as u64 != size {
+        return bad(format!("has {size} bytes, but {} came", bytes.len()));
+    }
+    if let Some(expected) = promises.get(file) {
+        check_sha256(file, Sha256::new_with_prefix(&bytes), expected)?;
+    }
+    match String::from_utf8(bytes) {
+        Ok(text) => Ok(Some(text)),
+        Err(_) => bad("is not UTF-8 text".to_string()),
+    }
+}
+
+/// The description of a model whose `config.json` may have been read already, and which may have
+/// GGUF metadata.
+pub(super) async fn describe(
+    files: &impl Files,
+    promises: &Promises,
+    config: Option<String>,
+    metadata: Option<&BTreeMap<String, Value>>,
+) -> Result<Description> {
+    let stored = |key| stored(metadata, key);
+    let config = match (stored(CONFIG_KEY)?, config) {
+        (Some(config), _) | (None, Some(config)) => config,
+        (None, None) => match read(files, "config.json", promises).await? {
+            Some(config) => config,
+            None => return Err(without_config(metadata)),
+        },
+    };
+    let tokenizer = match stored(TOKENIZER_KEY)? {
+        Some(tokenizer) => tokenizer,
+        None => match tokenizer(files, promises).await? {
+            Some(tokenizer) => tokenizer,
+            None => {
+                return Err(lacking(
+                    metadata,
+                    TOKENIZER_KEY,
+                    "no tokenizer found, expected tokenizer.json, or vocab.txt, or vocab.json with merges.txt",
+                ));
+            }
+        },
+    };
+    let preprocessor = match stored(PREPROCESSOR_KEY)? {
+        Some(preprocessor) => preprocessor,
+        None => match read(files, "preprocessor_config.json", promises).await? {
+            Some(preprocessor) => preprocessor,
+            None => {
+                return Err(lacking(
+                    metadata,
+                    PREPROCESSOR_KEY,
+                    "preprocessor_config.json is missing",
+                ));
+            }
+        },
+    };
+    Ok(Description {
+        config,
+        tokenizer,
+        preprocessor,
+    })
+}
+
+/// A text in GGUF metadata, if it has that key.
+fn stored(metadata: Option<&BTreeMap<String, Value>>, key: &str) -> Result<Option<String>> {
+    match metadata.and_then(|metadata| metadata.get(key)) {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(other) => Err(Error::BadWeights(format!(
+            "gguf metadata \"{key}\" should be a string, but is {}",
+            other.type_name()
+        ))),
+    }
+}
+
+/// The error of a model without a configuration. A GGUF file of another architecture says so.
+fn without_config(metadata: Option<&BTreeMap<String, Value>>) -> Error {
+    let architecture = metadata
+        .and_then(|metadata| metadata.get("general.architecture"))
+        .and_then(Value::as_str);
+    match architecture {
+        Some(other) if other != "clip" && other != "blip" => Error::BadWeights(format!(
+            "general.architecture is {other:?}, expected \"clip\" or \"blip\""
+        )),
+        _ => lacking(metadata, CONFIG_KEY, "config.json is missing"),
+    }
+}
+
+fn lacking(metadata: Option<&BTreeMap<String, Value>>, key: &str, what: &str) -> Error {
+    Error::BadWeights(match metadata {
+        None => what.to_string(),
+        Some(_) => format!(
+            "gguf metadata lacks \"{key}\", and there is no such file beside it; files made by `obscura convert` have it"
+        ),
+    })
+}
+
+/// The tokenizer.json, or one made of older vocabulary files.
+async fn tokenizer(files: &impl Files, promises: &Promises) -> Result<Option<String>> {
+    if let Some(text) = read(files, "tokenizer.json", promises).await? {
+        return Ok(Some(text));
+    }
+    let tokenizer = if let Some(words) = read(files, "vocab.txt", promises).await? {
+        let lowercase = lowercase(files, promises).await?;
+        Tokenizer::from_wordpiece_vocabulary(&words, lowercase)?
+    } else {
+        let vocabulary = read(files, "vocab.json", promises).await?;
+        let merges = match vocabulary {
+            Some(_) => read(files, "merges.txt", promises).await?,
+            None => None,
+        };
+        match (vocabulary, merges) {
+            (Some(vocabulary), Some(merges)) => Tokenizer::from_bpe_files(&vocabulary, &merges)?,
+            _ => return Ok(None),
+        }
+    };
+    tokenizer.to_json().map(Some)
+}
+
+/// `do_lower_case` of tokenizer_config.json; the reference's default is true.
+async fn lowercase(files: &impl Files, promises: &Promises) -> Result<bool> {
+    const FILE: &str = "tokenizer_config.json";
+    let Some(text) = read(files, FILE, promises).await? else {
+        return Ok(true);
+    };
+    let config: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+        named(
+            FILE,
+            Error::BadWeights(format!("is not valid JSON: {error}")),
+        )
+    })?;
+    let lowercase = config.get("do_lower_case");
+    Ok(lowercase
+        .and_then(serde_json::Value::as_bool)
+        .unwrap_or(true))
+}

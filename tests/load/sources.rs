@@ -1,0 +1,361 @@
+//! One model in every container that it may come in: always the same answers, every byte asked for
+//! once, in order, and never more than a tensor at a time.
+
+use super::memory::{Memory, Read, load_files};
+use super::{NAME, gguf, opinions, refused, under_tests};
+use obscura::Error;
+use obscura::load::Options;
+use obscura::nn::Dtype;
+use obscura::weights::{Format, Parsed, ReadAt, TensorInfo, blocks, safetensors};
+use std::collections::BTreeMap;
+
+pub fn folder(name: &str) -> Memory {
+    Memory::of_folder(&under_tests(&format!("golden/{name}/model")))
+}
+
+pub fn options(dtype: Dtype) -> Options {
+    Options {
+        dtype,
+        ..Options::default()
+    }
+}
+
+/// The tensors of a safetensors file: name, shape, format, bytes.
+pub fn tensors_of(file: &Vec<u8>) -> Vec<(TensorInfo, Vec<u8>)> {
+    let Ok(Parsed::Complete(table)) = safetensors::parse(file, file.len() as u64) else {
+        panic!("a safetensors file");
+    };
+    let bytes = |info: &TensorInfo| {
+        file.read_at(info.offset, info.bytes as usize)
+            .expect("bytes")
+    };
+    let with_bytes = table.into_iter().map(|info| {
+        let bytes = bytes(&info);
+        (info, bytes)
+    });
+    with_bytes.collect()
+}
+
+/// Writes a safetensors file.
+pub fn safetensors_of(tensors: &[(TensorInfo, Vec<u8>)]) -> Vec<u8> {
+    let mut header = serde_json::Map::new();
+    let mut position = 0;
+    for (info, bytes) in tensors {
+        let end = position + bytes.len();
+        let entry = serde_json::json!({
+            "dtype": info.format.name(), "shape": info.shape, "data_offsets": [position, end],
+        });
+        header.insert(info.name.clone(), entry);
+        position = end;
+    }
+    let header = serde_json::Value::Object(header).to_string();
+    let mut file = (header.len() as u64).to_le_bytes().to_vec();
+    file.extend(header.as_bytes());
+    file.extend(tensors.iter().flat_map(|(_, bytes)| bytes));
+    file
+}
+
+/// The same folder with its weights in several files.
+fn sharded(whole: &Memory, parts: usize) -> Memory {
+    let mut files = whole.files.clone();
+    let weights = files.remove("model.safetensors").expect("weights");
+    let tensors = tensors_of(&weights);
+    let mut map = BTreeMap::new();
+    for (index, part) in tensors.chunks(tensors.len().div_ceil(parts)).enumerate() {
+        let name = format!("model-{index:05}.safetensors");
+        for (info, _) in part {
+            map.insert(info.name.clone(), name.clone());
+        }
+        files.insert(name, safetensors_of(part));
+    }
+    let index = serde_json::json!({ "weight_map": map }).to_string();
+    files.insert("model.safetensors.index.json".into(), index.into_bytes());
+    Memory::of(files)
+}
+
+/// Reads of weights must go on where the last one ended, or further ahead.
+#[track_caller]
+fn check_order(reads: &[Read]) {
+    for pair in reads.windows(2) {
+        let [(file, offset, length), (next_file, next, _)] = pair else {
+            unreachable!("windows of two");
+        };
+        assert!(file != next_file || *next >= offset + length, "{pair:?}");
+    }
+}
+
+#[test]
+fn a_model_says_the_same_in_every_container() {
+    let expected = opinions(&load_files(&folder("blip-all"), None, &options(Dtype::F32)).unwrap());
+    let from_gguf = Memory::of([(NAME, gguf("blip-all", Dtype::F32))]);
+    let in_parts = sharded(&folder("blip-all"), 4);
+    let mut one_file = folder("blip-all").files;
+    let weights = one_file.remove("model.safetensors").unwrap();
+    one_file.insert("odd name.st".to_string(), weights);
+    let cases: [(Memory, Option<&str>); 4] = [
+        (from_gguf, Some(NAME)),
+        (in_parts, None),
+        (Memory::of(one_file), Some("odd name.st")),
+        (folder("blip-all"), Some("model.safetensors")),
+    ];
+    for (files, file) in &cases {
+        let model = load_files(files, *file, &options(Dtype::F32)).expect("a model");
+        assert_eq!(opinions(&model), expected, "{file:?}");
+        check_order(&files.take_reads());
+    }
+}
+
+#[test]
+fn a_pytorch_file_is_read_from_its_end_and_then_in_order() {
+    let mut files = folder("blip-caption").files;
+    let expected = load_files(&Memory::of(files.clone()), None, &options(Dtype::Q8)).unwrap();
+    files.remove("model.safetensors");
+    let pickled = under_tests("golden/blip-caption/pytorch/pytorch_model.bin");
+    files.insert("pytorch_model.bin".into(), std::fs::read(pickled).unwrap());
+    let files = Memory::of(files);
+    let model = load_files(&files, None, &options(Dtype::Q8)).expect("a model");
+    assert_eq!(model.info(), expected.info());
+    let reads = files.take_reads();
+    let weights: Vec<Read> = reads
+        .into_iter()
+        .filter(|(file, ..)| file == "pytorch_model.bin")
+        .collect();
+    let size = files.files["pytorch_model.bin"].len() as u64;
+    assert_eq!(weights[0].1 + weights[0].2, size, "the end comes first");
+    check_order(&weights[1..]);
+    let bytes: u64 = weights.iter().map(|(.., length)| length).sum();
+    assert!(bytes <= size, "{bytes} of {size} bytes");
+}
+
+#[test]
+fn every_float_format_gives_the_same_as_its_numbers_in_f32() {
+    let whole = folder("blip-all");
+    for format in [Format::F16, Format::BF16, Format::F64] {
+        let mut narrow = tensors_of(&whole.files["model.safetensors"]);
+        let mut wide = narrow.clone();
+        for ((info, bytes), (_, same)) in narrow.iter_mut().zip(&mut wide) {
+            if info.format != Format::F32 {
+                continue;
+            }
+            let floats = blocks::dequantize(info.format, bytes, info.elements()).unwrap();
+            *bytes = match format {
+                Format::F16 => blocks::quantize(Format::F16, &floats).unwrap(),
+                Format::BF16 => floats
+                    .iter()
+                    .flat_map(|x| ((x.to_bits() >> 16) as u16).to_le_bytes())
+                    .collect(),
+                _ => floats
+                    .iter()
+                    .flat_map(|x| f64::from(*x).to_le_bytes())
+                    .collect(),
+            };
+            info.format = format;
+            let rounded = blocks::dequantize(format, bytes, info.elements()).unwrap();
+            *same = blocks::quantize(Format::F32, &rounded).unwrap();
+        }
+        let load = |tensors: &[_]| {
+            let mut files = whole.files.clone();
+            files.insert("model.safetensors".into(), safetensors_of(tensors));
+            opinions(&load_files(&Memory::of(files), None, &options(Dtype::Q8)).expect("a model"))
+        };
+        assert_eq!(load(&narrow), load(&wide), "{format}");
+    }
+}
+
+#[test]
+fn a_tied_head_is_not_read_and_an_untied_one_is() {
+    let head = "text_decoder.cls.predictions.decoder.weight";
+    let table = "text_decoder.bert.embeddings.word_embeddings.weight";
+    let whole = folder("blip-all");
+    let mut tensors = tensors_of(&whole.files["model.safetensors"]);
+    tensors.retain(|(info, _)| info.name != head);
+    let (mut copy, bytes) = tensors
+        .iter()
+        .find(|(info, _)| info.name == table)
+        .unwrap()
+        .clone();
+    copy.name = head.to_string();
+    tensors.push((copy, vec![0; bytes.len()])); // the reference overlooks it where it is tied
+    let load = |tied: Option<bool>| {
+        let mut files = whole.files.clone();
+        let mut config: serde_json::Value = serde_json::from_slice(&files["config.json"]).unwrap();
+        config
+            .as_object_mut()
+            .unwrap()
+            .remove("tie_word_embeddings");
+        if let Some(tied) = tied {
+            config["tie_word_embeddings"] = tied.into();
+        }
+        config["text_config"]
+            .as_object_mut()
+            .unwrap()
+            .remove("tie_word_embeddings");
+        files.insert("config.json".into(), config.to_string().into_bytes());
+        files.insert("model.safetensors".into(), safetensors_of(&tensors));
+        let files = Memory::of(files);
+        let model = load_files(&files, None, &options(Dtype::F32)).expect("a model");
+        let reads = files.take_reads();
+        (
+            opinions(&model),
+            reads.iter().map(|(.., length)| length).sum::<u64>(),
+        )
+    };
+    let (tied, bytes_tied) = load(None);
+    assert_eq!(tied, load(Some(true)).0);
+    assert_eq!(
+        tied,
+        opinions(&load_files(&whole, None, &options(Dtype::F32)).unwrap())
+    );
+    let (untied, bytes_untied) = load(Some(false));
+    assert_ne!(tied, untied);
+    assert!(
+        bytes_untied > bytes_tied || bytes_untied < 1 << 17,
+        "the head is read"
+    );
+}
+
+#[test]
+fn only_what_the_tasks_take_is_read() {
+    let files = folder("blip-all");
+    let model = |tasks: &[&str]| {
+        let options = Options {
+            tasks: tasks.iter().map(|task| task.to_string()).collect(),
+            ..options(Dtype::Q8)
+        };
+        load_files(&files, None, &options)
+    };
+    let all = model(&[]).expect("a model");
+    let caption = model(&["caption"]).expect("a model");
+    assert_eq!(caption.info().tasks, ["caption"]);
+    assert!(caption.info().parameters < all.info().parameters);
+    let search = model(&["embed", "match"]).expect("a model");
+    assert_eq!(search.info().tasks, ["embed", "classify", "match"]);
+    match model(&["segment"]) {
+        Err(Error::UnsupportedTask(message)) => assert!(message.contains("segment"), "{message}"),
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+}
+
+#[test]
+fn what_is_missing_or_of_a_wrong_shape_is_found_before_a_tensor_is_read() {
+    let whole = folder("clip-quick");
+    let missing = "text_model.encoder.layers.1.mlp.fc2.weight";
+    let mut tensors = tensors_of(&whole.files["model.safetensors"]);
+    tensors.retain(|(info, _)| info.name != missing);
+    // Larger than what is read for a header.
+    tensors.insert(0, tensors[0].clone());
+    tensors[0].0.name = "a superfluous one".to_string();
+    tensors[0].0.shape = vec![1 << 20];
+    tensors[0].1 = vec![0; 4 << 20];
+    let mut files = whole.files.clone();
+    files.insert("model.safetensors".into(), safetensors_of(&tensors));
+    let files = Memory::of(files);
+    refused(
+        load_files(&files, None, &options(Dtype::Q8)),
+        &[missing, "missing"],
+    );
+    let weights = files.take_reads();
+    let weights = weights
+        .iter()
+        .filter(|(file, ..)| file == "model.safetensors");
+    assert_eq!(weights.count(), 1, "the header");
+}
+
+#[test]
+fn tensors_are_read_whole_or_in_pieces_of_sixteen_megabytes() {
+    let whole = folder("clip-quick");
+    let mut tensors = tensors_of(&whole.files["model.safetensors"]);
+    let table = "text_model.embeddings.token_embedding.weight";
+    // A vocabulary of which all but the first thousand entries are never used.
+    let (info, bytes) = tensors
+        .iter_mut()
+        .find(|(info, _)| info.name == table)
+        .unwrap();
+    info.shape[0] = 150_000;
+    bytes.resize(info.elements() * 4, 0);
+    let large = bytes.len() as u64;
+    let mut files = whole.files.clone();
+    let config = String::from_utf8(files["config.json"].clone()).unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["text_config"]["vocab_size"] = 150_000.into();
+    files.insert("config.json".into(), config.to_string().into_bytes());
+    files.insert("model.safetensors".into(), safetensors_of(&tensors));
+    let files = Memory::of(files);
+    load_files(&files, None, &options(Dtype::Q8)).expect("a model");
+    let reads = files.take_reads();
+    check_order(&reads);
+    assert!(large > 1 << 24, "{large}");
+    let longest = reads.iter().map(|(.., length)| *length).max();
+    assert_eq!(longest, Some(1 << 24));
+}
+
+fn sha256(files: &Memory, file: &str) -> String {
+    use sha2::{Digest, Sha256};
+    let digest = Sha256::digest(&files.files[file]);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[test]
+fn a_promised_hash_is_checked_over_every_byte() {
+    for (files, file) in [
+        (folder("blip-all"), "model.safetensors"),
+        (Memory::of([(NAME, gguf("blip-all", Dtype::Q8))]), NAME),
+    ] {
+        let single = (file == NAME).then_some(NAME);
+        let with = |hash: &str| Options {
+            sha256: BTreeMap::from([(file.to_string(), hash.to_string())]),
+            tasks: vec!["caption".to_string()],
+            ..options(Dtype::Q8)
+        };
+        let right = sha256(&files, file);
+        load_files(&files, single, &with(&right.to_uppercase())).expect("a model");
+        let reads = files.take_reads();
+        let read: u64 = reads
+            .iter()
+            .filter(|read| read.0 == file)
+            .map(|read| read.2)
+            .sum();
+        assert_eq!(read, files.files[file].len() as u64, "every byte, once");
+        let wrong = right.replace(|c: char| c.is_ascii_digit(), "f");
+        match load_files(&files, single, &with(&wrong)) {
+            Err(Error::Integrity(message)) => {
+                assert!(
+                    message.contains(&right) && message.contains(&wrong),
+                    "{message}"
+                );
+                assert!(message.contains(file), "{message}");
+            }
+            other => panic!("{:?}", other.map(|_| ())),
+        }
+    }
+    let files = folder("blip-all");
+    let other = Options {
+        sha256: BTreeMap::from([("another.safetensors".to_string(), "00".to_string())]),
+        ..options(Dtype::Q8)
+    };
+    match load_files(&files, None, &other) {
+        Err(Error::BadInput(message)) => {
+            assert!(message.contains("model.safetensors"), "{message}")
+        }
+        other => panic!("{:?}", other.map(|_| ())),
+    }
+}
+
+#[test]
+fn a_checkpoint_that_is_neither_clip_nor_blip_is_told_by_its_type() {
+    let mut files = folder("clip-quick").files;
+    files.insert(
+        "config.json".into(),
+        br#"{"model_type": "siglip"}"#.to_vec(),
+    );
+    let files = Memory::of(files);
+    refused(
+        load_files(&files, None, &Options::default()),
+        &["siglip", "clip", "blip"],
+    );
+    let config_only = files
+        .take_reads()
+        .iter()
+        .all(|(file, ..)| file == "config.json");
+    assert!(config_only, "nothing else is read");
+}
