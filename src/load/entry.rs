@@ -206,7 +206,11 @@ impl<S: Store> Entry<S> {
         resumes: bool,
     ) -> Result<()> {
         let identity = Identity::new(plan, files, self.request);
-        let same = resumes && self.journal.as_ref().is_some_and(|journal| journal.identity == identity);
+        let same = resumes
+            && self
+                .journal
+                .as_ref()
+                .is_some_and(|journal| journal.identity == identity);
         if same && self.stores.model.size().await? >= identity.header_length {
             let header = self.stores.model.read(0, identity.header_length).await?;
             if header != plan.layout.header {
@@ -235,12 +239,16 @@ impl<S: Store> Entry<S> {
 
     /// Whether the journal lists the tensor with other bytes.
     pub fn contradicts(&self, index: usize, bytes: &[u8]) -> bool {
-        self.checksum(index).is_some_and(|expected| crc32fast::hash(bytes) != expected)
+        self.checksum(index)
+            .is_some_and(|expected| crc32fast::hash(bytes) != expected)
     }
 
     fn checksum(&self, index: usize) -> Option<u32> {
         let records = &self.journal.as_ref()?.records;
-        let found = records.iter().rev().find(|(number, _)| *number as usize == index);
+        let found = records
+            .iter()
+            .rev()
+            .find(|(number, _)| *number as usize == index);
         found.map(|(_, checksum)| *checksum)
     }
 
@@ -273,7 +281,11 @@ impl<S: Store> Entry<S> {
     pub async fn finish(&mut self, plan: &Plan) -> Result<()> {
         self.stores.model.truncate(plan.layout.file_length).await?;
         self.stores.model.flush().await?;
-        if self.journal.as_ref().is_some_and(|journal| !journal.complete) {
+        if self
+            .journal
+            .as_ref()
+            .is_some_and(|journal| !journal.complete)
+        {
             self.record(COMPLETE, 0).await?;
         }
         self.stores.journal.flush().await

@@ -2,7 +2,9 @@
 //! they make, which is what `convert` writes and what a browser keeps.
 
 use super::source::{Located, Source};
-use super::{CONFIG_KEY, Description, FILE_TYPE_KEY, Files, PREPROCESSOR_KEY, TOKENIZER_KEY, network};
+use super::{
+    CONFIG_KEY, Description, FILE_TYPE_KEY, Files, PREPROCESSOR_KEY, TOKENIZER_KEY, network,
+};
 use crate::kernels::PackedFormat;
 use crate::models::ModelConfig;
 use crate::models::blip::{Heads, TIES};
@@ -36,7 +38,11 @@ pub struct Plan {
 impl Plan {
     /// Plans to load what `tasks` take (all that the checkpoint can do, if none are named) in
     /// `dtype`. Every tensor that is missing or of a wrong shape is found now.
-    pub fn new<F: Files + Clone>(source: &Source<F>, dtype: Dtype, tasks: &[String]) -> Result<Self> {
+    pub fn new<F: Files + Clone>(
+        source: &Source<F>,
+        dtype: Dtype,
+        tasks: &[String],
+    ) -> Result<Self> {
         let description = source.description().clone();
         let config = restrict(ModelConfig::from_json(&description.config)?, tasks)?;
         let sources = needed(source.located(), &config, &description.config)?;
@@ -67,7 +73,10 @@ impl Plan {
 
 /// The tensors that a model takes, without integers and second copies.
 fn needed(tensors: &[Located], config: &ModelConfig, config_json: &str) -> Result<Vec<Located>> {
-    let names: HashSet<&str> = tensors.iter().map(|tensor| tensor.info.name.as_str()).collect();
+    let names: HashSet<&str> = tensors
+        .iter()
+        .map(|tensor| tensor.info.name.as_str())
+        .collect();
     let tied = ties_word_embeddings(config_json);
     let redundant = |name: &str| {
         let mut ties = TIES.iter().filter(|(matrix, _)| *matrix == name);
@@ -86,7 +95,9 @@ fn needed(tensors: &[Located], config: &ModelConfig, config_json: &str) -> Resul
         },
     );
     declare_ties(&mut rehearsal, wanted.iter().map(|tensor| &tensor.info));
-    wanted.iter().for_each(|tensor| rehearsal.announce(&tensor.info));
+    wanted
+        .iter()
+        .for_each(|tensor| rehearsal.announce(&tensor.info));
     network(&mut rehearsal, config)?;
     wanted.retain(|tensor| rehearsal.asked().contains(&tensor.info.name));
     Ok(wanted)

@@ -110,7 +110,8 @@ impl<F: Files> Reader<F> {
 
     /// These bytes, which stay in memory until they are read.
     pub async fn look(&mut self, offset: u64, length: u64) -> Result<Vec<u8>> {
-        self.keep(offset, length.min(self.size.saturating_sub(offset))).await?;
+        self.keep(offset, length.min(self.size.saturating_sub(offset)))
+            .await?;
         self.take(offset, length).await
     }
 
@@ -118,12 +119,17 @@ impl<F: Files> Reader<F> {
     pub async fn read(&mut self, offset: u64, length: u64) -> Result<Vec<u8>> {
         self.pass(offset).await?;
         let bytes = self.take(offset, length).await?;
-        if let Some(hash) = self.hash.as_mut().filter(|hash| hash.position <= offset + length) {
+        if let Some(hash) = self
+            .hash
+            .as_mut()
+            .filter(|hash| hash.position <= offset + length)
+        {
             let new = fits(offset + length - hash.position)?;
             hash.state.update(&bytes[bytes.len() - new..]);
             hash.position = offset + length;
         }
-        self.kept.retain(|(start, bytes)| start + bytes.len() as u64 > offset);
+        self.kept
+            .retain(|(start, bytes)| start + bytes.len() as u64 > offset);
         Ok(bytes)
     }
 
@@ -161,7 +167,8 @@ impl<F: Files> Reader<F> {
             .filter(|first| self.kept[*first].0 <= offset);
         let Some(first) = first else {
             let bytes = self.take(offset, length).await?;
-            self.kept.retain(|(start, _)| !(offset..end).contains(start));
+            self.kept
+                .retain(|(start, _)| !(offset..end).contains(start));
             self.kept.push((offset, bytes));
             self.kept.sort_by_key(|(start, _)| *start);
             return Ok(());
@@ -189,7 +196,8 @@ impl<F: Files> Reader<F> {
                 continue;
             }
             if position < *start {
-                self.ask(&mut bytes, position, start - position, length).await?;
+                self.ask(&mut bytes, position, start - position, length)
+                    .await?;
                 position = *start;
             }
             let part = run_end.min(end) - position;
@@ -198,7 +206,8 @@ impl<F: Files> Reader<F> {
             position += part;
         }
         if position < end {
-            self.ask(&mut bytes, position, end - position, length).await?;
+            self.ask(&mut bytes, position, end - position, length)
+                .await?;
         }
         Ok(bytes)
     }

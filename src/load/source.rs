@@ -86,8 +86,14 @@ impl<F: Files + Clone> Source<F> {
                 headers,
             });
         }
+        let epsilon = names::vision_epsilon(&tensors);
         let tensors = names::translate(tensors)?;
-        let description = texts::describe(&files, promises, config, metadata.as_ref()).await?;
+        let located = texts::Tensors {
+            located: &tensors,
+            epsilon,
+        };
+        let description =
+            texts::describe(&files, promises, config, metadata.as_ref(), &located).await?;
         Ok(Self {
             description,
             weights,
@@ -169,7 +175,10 @@ impl<F: Files> WeightFile<F> {
     /// Checks the header in front of a tensor that was located without it.
     async fn skip_header(&mut self, tensor: &TensorInfo) -> Result<()> {
         let mut passed = None;
-        while let Some(header) = self.headers.pop_front_if(|header| header.data <= tensor.offset) {
+        while let Some(header) = self
+            .headers
+            .pop_front_if(|header| header.data <= tensor.offset)
+        {
             passed = Some(header);
         }
         let Some(header) = passed else {
@@ -278,7 +287,9 @@ struct Table {
 
 /// Reads a file's table of tensors, in whichever container its first bytes say that it is.
 async fn read_table<F: Files>(reader: &mut Reader<F>) -> Result<Table> {
-    let kind = reader.header(|beginning, _| Ok(Parsed::Complete(kind(beginning)))).await?;
+    let kind = reader
+        .header(|beginning, _| Ok(Parsed::Complete(kind(beginning))))
+        .await?;
     let plain = |tensors| Table {
         tensors,
         headers: Vec::new(),

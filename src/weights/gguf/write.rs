@@ -69,11 +69,7 @@ pub struct Writer<W: Write> {
 
 impl<W: Write> Writer<W> {
     /// Writes the header of a file that will hold `tensors`, in this order.
-    pub fn new(
-        output: W,
-        metadata: &BTreeMap<String, Value>,
-        tensors: &[Planned],
-    ) -> Result<Self> {
+    pub fn new(output: W, metadata: &BTreeMap<String, Value>, tensors: &[Planned]) -> Result<Self> {
         Self::with_layout(output, Layout::new(metadata, tensors)?)
     }
 

@@ -48,12 +48,16 @@ impl LocalHeader {
     /// Whether the header, of which `bytes` is the beginning, puts the data where they were
     /// foretold.
     pub fn agrees(&self, bytes: &[u8]) -> bool {
-        let length = |at: usize| Some(u64::from(u16::from_le_bytes([*bytes.get(at)?, *bytes.get(at + 1)?])));
+        let length = |at: usize| {
+            Some(u64::from(u16::from_le_bytes([
+                *bytes.get(at)?,
+                *bytes.get(at + 1)?,
+            ])))
+        };
         let lengths = length(26).zip(length(28));
         bytes.starts_with(b"PK\x03\x04")
-            && lengths.is_some_and(|(name, extra)| {
-                self.at + Self::LENGTH + name + extra == self.data
-            })
+            && lengths
+                .is_some_and(|(name, extra)| self.at + Self::LENGTH + name + extra == self.data)
     }
 }
 
