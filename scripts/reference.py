@@ -11,8 +11,8 @@ own classes on the test pictures, and records what they compute at every stage. 
     VENV/bin/python scripts/reference.py NAME...          # only these parts (see --list)
     VENV/bin/python scripts/reference.py --full OUT [NAME...]   # real sizes, two pictures, into OUT
 
-The parts are `pictures`, `tokenizers`, `gguf`, `training` and the checkpoints' names. What is drawn at random comes from
-fixed seeds, so a second run gives the same files with the same versions on the same kind of processor;
+The parts are `pictures`, `tokenizers`, `gguf`, `training` and the checkpoints' names. What is drawn at random
+comes from fixed seeds, so a second run gives the same files with the same versions on the same kind of processor;
 another processor may differ in the last bits of the recorded floats.
 """
 
@@ -30,7 +30,9 @@ import transformers  # noqa: E402
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from reference import blip, checkpoints, clip, configurations, generation, pictures, quantized, record, texts, training  # noqa: E402
+from reference import (  # noqa: E402
+    blip, checkpoints, clip, configurations, generation, pictures, quantized, record, texts, training,
+)
 
 FULL_PICTURES = ["landscape.png", "alpha.png"]
 SIX = ["landscape.png", "portrait.png", "tiny.png", "large.png", "grey.png", "alpha.png"]

@@ -103,20 +103,10 @@ impl Loader {
                 let _ = function.call1(&JsValue::NULL, &event);
             }
         };
-        let loading = load::load(
-            files,
-            file.as_deref(),
-            entry,
-            &self.options,
-            placement,
-            on_event,
-        );
-        match loading.await {
+        let (file, options) = (file.as_deref(), &self.options);
+        match load::load(&name, files, file, entry, options, placement, on_event).await {
             Ok(model) => Ok(Model(model)),
             Err(error @ Error::Integrity(_)) => Err(error.into()),
-            Err(Error::BadWeights(message)) if !name.is_empty() => {
-                Err(Error::BadWeights(format!("{name}: {message}")).into())
-            }
             Err(error) => Err(thrown.take().unwrap_or_else(|| error.into())),
         }
     }

@@ -2,7 +2,7 @@
 
 use super::entry::{Entry, Store, Stores, damaged, request_digest};
 use super::plan::{Plan, main_format, restrict};
-use super::source::{Promises, Source};
+use super::source::{Promises, Source, named};
 use super::{Assembly, Description, Files};
 use crate::device::Placement;
 use crate::models::ModelConfig;
@@ -50,12 +50,14 @@ pub enum Event<'e> {
     Uncached(&'e str),
 }
 
-/// Loads the model of `files`: the file `file`, or whatever a folder in Hugging Face layout holds.
+/// Loads the model of `files`, which is called `name` in messages: the file `file`, or whatever a
+/// folder in Hugging Face layout holds.
 ///
 /// With an entry, what is in it is not read from `files` again, and nothing at all if it is
 /// complete. Both ways lead to the same numbers: the entry holds the tensors in the very form in
 /// which they go to the device.
 pub async fn load<F: Files + Clone, S: Store>(
+    name: &str,
     files: F,
     file: Option<&str>,
     entry: Option<Stores<S>>,
@@ -66,11 +68,26 @@ pub async fn load<F: Files + Clone, S: Store>(
     let on_event: &mut dyn FnMut(Event) = &mut on_event;
     let mut cache = Cache::open(entry, options, on_event).await;
     let complete = cache.load_complete(options, &placement, on_event).await?;
-    let is_damaged = match complete {
-        Complete::Loaded(model) => return Ok(*model),
-        Complete::Damaged => true,
-        Complete::Absent => false,
-    };
+    if let Complete::Loaded(model) = complete {
+        return Ok(*model);
+    }
+    let is_damaged = matches!(complete, Complete::Damaged);
+    let loading = load_source(
+        files, file, &mut cache, is_damaged, options, placement, on_event,
+    );
+    loading.await.map_err(|error| named(name, error))
+}
+
+/// Loads from the source what the entry lacks.
+async fn load_source<F: Files + Clone, S: Store>(
+    files: F,
+    file: Option<&str>,
+    cache: &mut Cache<S>,
+    is_damaged: bool,
+    options: &Options,
+    placement: Placement,
+    on_event: &mut dyn FnMut(Event),
+) -> Result<Model> {
     let opened = async {
         let source = Source::of(files, file, &options.sha256).await?;
         let plan = Plan::new(&source, options.dtype, &options.tasks)?;
@@ -80,9 +97,10 @@ pub async fn load<F: Files + Clone, S: Store>(
         Error::BadWeights(_) | Error::Network(_) if is_damaged => damaged(&error),
         other => other,
     })?;
+    // A promised hash is of all bytes of a file: what is there already would be missing from it.
     let resumes = options.sha256.is_empty();
     cache.begin(&plan, &source, resumes, on_event).await;
-    let result = assemble(&mut source, &plan, &mut cache, placement, on_event).await;
+    let result = assemble(&mut source, &plan, cache, placement, on_event).await;
     if matches!(result, Err(Error::Integrity(_))) {
         cache.discard().await;
     }

@@ -11,6 +11,7 @@ mod files;
 mod names;
 #[cfg(not(target_arch = "wasm32"))]
 mod open;
+mod original;
 mod plan;
 mod reader;
 mod source;

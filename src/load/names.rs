@@ -1,9 +1,226 @@
-//! Checkpoints under the names of their first authors, brought to those of Hugging Face.
+//! Checkpoints under the names of their first authors, brought to those of Hugging Face: CLIP's as
+//! OpenAI and open_clip name its parts, BLIP's as Salesforce does.
 
 use super::source::Located;
-use crate::Result;
+use crate::weights::TensorInfo;
+use crate::{Error, Result};
+
+/// Beginnings of names, part by part, theirs and Hugging Face's; `#` is a layer's number.
+type Table = [(&'static str, &'static str)];
+
+const CLIP: &Table = &[
+    (
+        "visual.class_embedding",
+        "vision_model.embeddings.class_embedding",
+    ),
+    (
+        "visual.positional_embedding",
+        "vision_model.embeddings.position_embedding.weight",
+    ),
+    ("visual.conv1", "vision_model.embeddings.patch_embedding"),
+    ("visual.ln_pre", "vision_model.pre_layrnorm"),
+    ("visual.ln_post", "vision_model.post_layernorm"),
+    ("visual.proj", "visual_projection.weight"),
+    (
+        "visual.transformer.resblocks.#.ln_1",
+        "vision_model.encoder.layers.#.layer_norm1",
+    ),
+    (
+        "visual.transformer.resblocks.#.ln_2",
+        "vision_model.encoder.layers.#.layer_norm2",
+    ),
+    (
+        "visual.transformer.resblocks.#.attn",
+        "vision_model.encoder.layers.#.self_attn",
+    ),
+    (
+        "visual.transformer.resblocks.#.mlp.c_fc",
+        "vision_model.encoder.layers.#.mlp.fc1",
+    ),
+    (
+        "visual.transformer.resblocks.#.mlp.c_proj",
+        "vision_model.encoder.layers.#.mlp.fc2",
+    ),
+    ("token_embedding", "text_model.embeddings.token_embedding"),
+    (
+        "positional_embedding",
+        "text_model.embeddings.position_embedding.weight",
+    ),
+    (
+        "transformer.resblocks.#.ln_1",
+        "text_model.encoder.layers.#.layer_norm1",
+    ),
+    (
+        "transformer.resblocks.#.ln_2",
+        "text_model.encoder.layers.#.layer_norm2",
+    ),
+    (
+        "transformer.resblocks.#.attn",
+        "text_model.encoder.layers.#.self_attn",
+    ),
+    (
+        "transformer.resblocks.#.mlp.c_fc",
+        "text_model.encoder.layers.#.mlp.fc1",
+    ),
+    (
+        "transformer.resblocks.#.mlp.c_proj",
+        "text_model.encoder.layers.#.mlp.fc2",
+    ),
+    ("ln_final", "text_model.final_layer_norm"),
+    ("text_projection", "text_projection.weight"),
+];
+
+const BLIP: &Table = &[
+    (
+        "visual_encoder.cls_token",
+        "vision_model.embeddings.class_embedding",
+    ),
+    (
+        "visual_encoder.pos_embed",
+        "vision_model.embeddings.position_embedding",
+    ),
+    (
+        "visual_encoder.patch_embed.proj",
+        "vision_model.embeddings.patch_embedding",
+    ),
+    ("visual_encoder.norm", "vision_model.post_layernorm"),
+    (
+        "visual_encoder.blocks.#.norm1",
+        "vision_model.encoder.layers.#.layer_norm1",
+    ),
+    (
+        "visual_encoder.blocks.#.norm2",
+        "vision_model.encoder.layers.#.layer_norm2",
+    ),
+    (
+        "visual_encoder.blocks.#.attn.qkv",
+        "vision_model.encoder.layers.#.self_attn.qkv",
+    ),
+    (
+        "visual_encoder.blocks.#.attn.proj",
+        "vision_model.encoder.layers.#.self_attn.projection",
+    ),
+    (
+        "visual_encoder.blocks.#.mlp",
+        "vision_model.encoder.layers.#.mlp",
+    ),
+];
+
+/// What is applied from the right (`x @ proj`) where Hugging Face applies its transpose.
+const TRANSPOSED: [&str; 2] = ["visual_projection.weight", "text_projection.weight"];
+
+/// What holds queries, keys and values one above the other where Hugging Face has them apart.
+const STACKED: [(&str, &str); 2] = [("in_proj_weight", "weight"), ("in_proj_bias", "bias")];
+
+/// A name that every BLIP of Salesforce has, and one that every CLIP of OpenAI and open_clip has.
+const BLIP_MARK: &str = "visual_encoder.cls_token";
+const CLIP_MARK: &str = "visual.class_embedding";
+
+/// The epsilon of a BLIP's vision norms where nothing says it: Hugging Face's conversion has
+/// another than the original.
+pub(super) fn vision_epsilon(tensors: &[Located]) -> f64 {
+    let mut names = tensors.iter().map(|tensor| &tensor.info.name);
+    if names.any(|name| name.ends_with(BLIP_MARK)) {
+        1e-6
+    } else {
+        1e-5
+    }
+}
 
 /// Gives every tensor the name that Hugging Face's checkpoints have for it.
-pub(super) fn translate(tensors: Vec<Located>) -> Result<Vec<Located>> {
-    Ok(tensors)
+pub(super) fn translate(mut tensors: Vec<Located>) -> Result<Vec<Located>> {
+    // Training on several devices wraps a model in a `module`.
+    if tensors
+        .iter()
+        .all(|tensor| tensor.info.name.starts_with("module."))
+    {
+        for tensor in &mut tensors {
+            tensor.info.name.drain(.."module.".len());
+        }
+    }
+    let has = |name: &str| tensors.iter().any(|tensor| tensor.info.name == name);
+    if has(BLIP_MARK) {
+        for Located { info, .. } in &mut tensors {
+            info.name = renamed(BLIP, &info.name);
+        }
+        return Ok(tensors);
+    }
+    if !has(CLIP_MARK) {
+        return Ok(tensors);
+    }
+    let mut translated = Vec::with_capacity(tensors.len());
+    for Located { file, info } in tensors {
+        let parts = clip_tensors(info)?;
+        translated.extend(parts.into_iter().map(|info| Located { file, info }));
+    }
+    Ok(translated)
+}
+
+/// The one or three tensors that a tensor of an original CLIP is.
+fn clip_tensors(mut info: TensorInfo) -> Result<Vec<TensorInfo>> {
+    // Newer models of open_clip put the text encoder's parts under a common name.
+    let name = info.name.strip_prefix("text.").unwrap_or(&info.name);
+    info.name = renamed(CLIP, name);
+    if TRANSPOSED.contains(&info.name.as_str()) && info.shape.len() == 2 {
+        info.shape.reverse();
+        info.transposed = !info.transposed;
+    }
+    for (stacked, part) in STACKED {
+        if let Some(attention) = info.name.strip_suffix(stacked) {
+            let names = ["q", "k", "v"].map(|which| format!("{attention}{which}_proj.{part}"));
+            return split(&info, names);
+        }
+    }
+    Ok(vec![info])
+}
+
+/// Three equal parts of a tensor, one below the other.
+fn split(info: &TensorInfo, names: [String; 3]) -> Result<Vec<TensorInfo>> {
+    let thirds = info
+        .shape
+        .first()
+        .is_some_and(|rows| rows.is_multiple_of(3));
+    if !thirds || info.transposed || info.format.block_length() > 1 {
+        return Err(Error::BadWeights(format!(
+            "tensor '{}' of shape {:?} should be three matrices one above the other",
+            info.name, info.shape
+        )));
+    }
+    let bytes = info.bytes / 3;
+    let parts = names.into_iter().zip(0..).map(|(name, index)| {
+        let mut part = info.clone();
+        part.name = name;
+        part.shape[0] /= 3;
+        part.offset += index * bytes;
+        part.bytes = bytes;
+        part
+    });
+    Ok(parts.collect())
+}
+
+/// The name by the first line of the table that fits, or as it is.
+fn renamed(table: &Table, name: &str) -> String {
+    let mut lines = table.iter();
+    lines
+        .find_map(|(theirs, ours)| by_line(theirs, ours, name))
+        .unwrap_or_else(|| name.to_string())
+}
+
+/// The name by one line of a table: what follows the matched parts is kept.
+fn by_line(theirs: &str, ours: &str, name: &str) -> Option<String> {
+    let mut parts = name.split('.');
+    let mut layer = None;
+    for wanted in theirs.split('.') {
+        let part = parts.next()?;
+        match wanted {
+            "#" if part.bytes().all(|byte| byte.is_ascii_digit()) => layer = Some(part),
+            wanted if wanted == part => {}
+            _ => return None,
+        }
+    }
+    let start = match layer {
+        Some(layer) => ours.replace('#', layer),
+        None => ours.to_string(),
+    };
+    Some(parts.fold(start, |name, part| format!("{name}.{part}")))
 }

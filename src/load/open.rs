@@ -28,15 +28,11 @@ pub fn open(
             progress(loaded, total);
         }
     };
-    let loading = load(
-        folder,
-        file.as_deref(),
-        no_entry,
-        &options,
-        placement,
-        on_event,
-    );
-    at_once(loading).map_err(|error| named(&path.display().to_string(), error))
+    let name = path.display().to_string();
+    let file = file.as_deref();
+    at_once(load(
+        &name, folder, file, no_entry, &options, placement, on_event,
+    ))
 }
 
 impl Source<Folder> {

@@ -86,8 +86,14 @@ impl<F: Files + Clone> Source<F> {
                 headers,
             });
         }
+        let epsilon = names::vision_epsilon(&tensors);
         let tensors = names::translate(tensors)?;
-        let description = texts::describe(&files, promises, config, metadata.as_ref()).await?;
+        let located = texts::Tensors {
+            located: &tensors,
+            epsilon,
+        };
+        let description =
+            texts::describe(&files, promises, config, metadata.as_ref(), &located).await?;
         Ok(Self {
             description,
             weights,

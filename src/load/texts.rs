@@ -1,8 +1,9 @@
 //! The texts beside the weights: in a GGUF file's metadata, or in the files that Hugging Face
 //! checkpoints come with.
 
+use super::original;
 use super::reader::check_sha256;
-use super::source::{Promises, named};
+use super::source::{Located, Promises, named};
 use super::{CONFIG_KEY, Description, Files, PREPROCESSOR_KEY, TOKENIZER_KEY};
 use crate::tokenizer::Tokenizer;
 use crate::weights::gguf::Value;
@@ -49,46 +50,56 @@ pub(super) async fn describe(
     promises: &Promises,
     config: Option<String>,
     metadata: Option<&BTreeMap<String, Value>>,
+    tensors: &Tensors<'_>,
 ) -> Result<Description> {
-    let stored = |key| stored(metadata, key);
-    let config = match (stored(CONFIG_KEY)?, config) {
-        (Some(config), _) | (None, Some(config)) => config,
-        (None, None) => match read(files, "config.json", promises).await? {
-            Some(config) => config,
-            None => return Err(without_config(metadata)),
-        },
-    };
-    let tokenizer = match stored(TOKENIZER_KEY)? {
-        Some(tokenizer) => tokenizer,
-        None => match tokenizer(files, promises).await? {
-            Some(tokenizer) => tokenizer,
-            None => {
-                return Err(lacking(
-                    metadata,
-                    TOKENIZER_KEY,
-                    "no tokenizer found, expected tokenizer.json, or vocab.txt, or vocab.json with merges.txt",
-                ));
-            }
-        },
-    };
-    let preprocessor = match stored(PREPROCESSOR_KEY)? {
-        Some(preprocessor) => preprocessor,
-        None => match read(files, "preprocessor_config.json", promises).await? {
-            Some(preprocessor) => preprocessor,
-            None => {
-                return Err(lacking(
-                    metadata,
-                    PREPROCESSOR_KEY,
-                    "preprocessor_config.json is missing",
-                ));
-            }
-        },
-    };
+    let mut config = stored(metadata, CONFIG_KEY)?.or(config);
+    if config.is_none() {
+        config = read(files, "config.json", promises).await?;
+    }
+    let mut preprocessor = stored(metadata, PREPROCESSOR_KEY)?;
+    if preprocessor.is_none() {
+        preprocessor = read(files, "preprocessor_config.json", promises).await?;
+    }
+    if config.is_none() {
+        let open_clip = read(files, "open_clip_config.json", promises).await?;
+        let original = match open_clip {
+            Some(text) => Some(original::from_open_clip(&text)?),
+            None if is_ours(metadata) => None,
+            None => original::from_blip_shapes(tensors.located, tensors.epsilon),
+        };
+        if let Some(texts) = original {
+            config = Some(texts.config);
+            preprocessor = preprocessor.or(Some(texts.preprocessor));
+        }
+    }
+    let config = config.ok_or_else(|| without_config(metadata))?;
+    let mut words = stored(metadata, TOKENIZER_KEY)?;
+    if words.is_none() {
+        words = tokenizer(files, promises).await?;
+    }
     Ok(Description {
         config,
-        tokenizer,
-        preprocessor,
+        tokenizer: words.ok_or_else(|| {
+            let what = "no tokenizer found, expected tokenizer.json, or vocab.txt, or vocab.json with merges.txt";
+            lacking(metadata, TOKENIZER_KEY, what)
+        })?,
+        preprocessor: preprocessor.ok_or_else(|| {
+            lacking(metadata, PREPROCESSOR_KEY, "preprocessor_config.json is missing")
+        })?,
     })
+}
+
+/// What the tensors say of a model without a configuration.
+pub(super) struct Tensors<'t> {
+    pub located: &'t [Located],
+    /// The epsilon that goes with the names that they had.
+    pub epsilon: f64,
+}
+
+/// Whether GGUF metadata has any of the texts that only we put there.
+fn is_ours(metadata: Option<&BTreeMap<String, Value>>) -> bool {
+    let keys = [CONFIG_KEY, TOKENIZER_KEY, PREPROCESSOR_KEY];
+    metadata.is_some_and(|metadata| keys.iter().any(|key| metadata.contains_key(*key)))
 }
 
 /// A text in GGUF metadata, if it has that key.

@@ -46,7 +46,7 @@ def targets(ids):
 
 
 def smoothed_cross_entropy(logits, labels):
-    """[rows]: the loss of each label, 0 where it is -100, and how many are not. Not F.cross_entropy: a second opinion."""
+    """The loss of each label, 0 where it is -100, and how many are not. A second opinion to F.cross_entropy."""
     logs = logits.log_softmax(dim=-1)
     kept = labels != -100
     true = logs.gather(-1, labels.clamp(min=0)[..., None])[..., 0]
@@ -91,9 +91,10 @@ def candidates(momentum, batch, queues):
 
 @torch.no_grad()
 def soft_targets(images, texts, rows, alpha):
-    """alpha * softmax(momentum similarities) + (1 - alpha) * identity, image to text and text to image. [4, 4 + queue]"""
+    """alpha * softmax(momentum similarities) + (1 - alpha) * identity, both directions. [4, 4 + queue] each"""
     hard = torch.eye(rows, len(images), dtype=images.dtype)
-    soft = [(mine[:rows] @ others.T / TEMPERATURE).softmax(dim=1) for mine, others in ((images, texts), (texts, images))]
+    directions = (images, texts), (texts, images)
+    soft = [(mine[:rows] @ others.T / TEMPERATURE).softmax(dim=1) for mine, others in directions]
     return [alpha * each + (1 - alpha) * hard for each in soft]
 
 

@@ -34,9 +34,9 @@ class Shared(torch.nn.Module):
 
     def __init__(self, config):
         super().__init__()
-        build = lambda kind: kind._from_config(BlipConfig(**copy.deepcopy(config)), attn_implementation="eager")  # noqa: E731
-        retrieval, answering, captioning = map(
-            build, (BlipForImageTextRetrieval, BlipForQuestionAnswering, BlipForConditionalGeneration)
+        retrieval, answering, captioning = (
+            kind._from_config(BlipConfig(**copy.deepcopy(config)), attn_implementation="eager")
+            for kind in (BlipForImageTextRetrieval, BlipForQuestionAnswering, BlipForConditionalGeneration)
         )
         self.temperature = torch.nn.Parameter(torch.tensor(TEMPERATURE))
         self.vision_model, self.text_encoder = retrieval.vision_model, retrieval.text_encoder
@@ -50,7 +50,8 @@ class Shared(torch.nn.Module):
         head.decoder.weight, head.decoder.bias = encoder.embeddings.word_embeddings.weight, head.bias
         answering.vision_model = captioning.vision_model = self.vision_model
         answering.text_encoder, captioning.text_decoder = encoder, self.text_decoder
-        self.classes = {"retrieval": retrieval, "answering": answering, "captioning": captioning}  # views, no submodules
+        # views on the same modules; in a dict, so that no parameter is registered twice
+        self.classes = {"retrieval": retrieval, "answering": answering, "captioning": captioning}
 
     def weights(self):
         return {name: value for name, value in self.named_parameters() if name != "temperature"}
