@@ -1,4 +1,4 @@
-//! Equality with PyTorch on the same small weights. What each golden tensor is: golden/README.md.
+//! Equality with PyTorch on the same small weights. What each golden tensor is: golden/training/README.md.
 
 use super::golden::{Golden, numbers};
 use burn::tensor::{Device, Tensor, TensorData};
