@@ -14,6 +14,9 @@ pub enum DevicePreference {
     Gpu,
     /// The CPU.
     Cpu,
+    /// An NVIDIA card through CUDA, for training.
+    #[cfg(feature = "cuda")]
+    Cuda,
 }
 
 impl FromStr for DevicePreference {
@@ -24,6 +27,8 @@ impl FromStr for DevicePreference {
             "auto" => Ok(Self::Auto),
             "webgpu" | "gpu" => Ok(Self::Gpu),
             "cpu" => Ok(Self::Cpu),
+            #[cfg(feature = "cuda")]
+            "cuda" => Ok(Self::Cuda),
             _ => Err(Error::BadInput(format!(
                 "unknown device '{name}': expected auto, webgpu (or gpu) or cpu"
             ))),
@@ -78,6 +83,12 @@ pub fn open(preference: DevicePreference) -> Result<Placement> {
     match preference {
         DevicePreference::Cpu => Ok(Placement::cpu()),
         DevicePreference::Gpu => gpu(),
+        #[cfg(feature = "cuda")]
+        DevicePreference::Cuda => Ok(Placement {
+            device: Device::cuda(0),
+            name: "cuda",
+            adapter: None,
+        }),
         DevicePreference::Auto => Ok(gpu().unwrap_or_else(|_| Placement::cpu())),
     }
 }

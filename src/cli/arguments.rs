@@ -43,6 +43,8 @@ impl Common {
         match self.device {
             DeviceArgument::Cpu => DevicePreference::Cpu,
             DeviceArgument::Gpu => DevicePreference::Gpu,
+            #[cfg(feature = "cuda")]
+            DeviceArgument::Cuda => DevicePreference::Cuda,
         }
     }
 
@@ -61,6 +63,8 @@ impl Common {
 enum DeviceArgument {
     Cpu,
     Gpu,
+    #[cfg(feature = "cuda")]
+    Cuda,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
