@@ -8,6 +8,7 @@ use super::{
 use crate::kernels::PackedFormat;
 use crate::models::ModelConfig;
 use crate::models::blip::{Heads, TIES};
+use crate::models::clip::Encoders;
 use crate::nn::{Dtype, Parameters, Target, is_embedding};
 use crate::weights::gguf::{Layout, Planned, Value};
 use crate::weights::{Format, TensorInfo};
@@ -124,12 +125,18 @@ fn ties_word_embeddings(config_json: &str) -> bool {
     !says_no(&config) && !says_no(&config["text_config"])
 }
 
-/// The configuration with those heads only that `tasks` take.
+/// The configuration with those parts only that `tasks` take. Beside a model's own tasks these may
+/// be `embed-image` and `embed-text`, each of which takes one encoder of a CLIP.
 pub(super) fn restrict(mut config: ModelConfig, tasks: &[String]) -> Result<ModelConfig> {
+    const SHARED_SPACE: [&str; 3] = ["embed", "classify", "match"];
+    const HALVES: [&str; 2] = ["embed-image", "embed-text"];
     if tasks.is_empty() {
         return Ok(config);
     }
-    let able = config.tasks();
+    let mut able = config.tasks();
+    if able.contains(&"embed") {
+        able.extend(HALVES);
+    }
     for task in tasks {
         if !able.contains(&task.as_str()) {
             return Err(Error::UnsupportedTask(format!(
@@ -140,12 +147,21 @@ pub(super) fn restrict(mut config: ModelConfig, tasks: &[String]) -> Result<Mode
         }
     }
     let wants = |names: &[&str]| tasks.iter().any(|task| names.contains(&task.as_str()));
-    if let ModelConfig::Blip(blip) = &mut config {
-        blip.heads = Heads {
-            captioning: blip.heads.captioning && wants(&["caption"]),
-            retrieval: blip.heads.retrieval && wants(&["embed", "classify", "match"]),
-            answering: blip.heads.answering && wants(&["answer"]),
-        };
+    let both = wants(&SHARED_SPACE);
+    match &mut config {
+        ModelConfig::Clip(clip) => {
+            clip.encoders = Encoders {
+                image: both || wants(&["embed-image"]),
+                text: both || wants(&["embed-text"]),
+            };
+        }
+        ModelConfig::Blip(blip) => {
+            blip.heads = Heads {
+                captioning: blip.heads.captioning && wants(&["caption"]),
+                retrieval: blip.heads.retrieval && (both || wants(&HALVES)),
+                answering: blip.heads.answering && wants(&["answer"]),
+            };
+        }
     }
     Ok(config)
 }

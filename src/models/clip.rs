@@ -24,9 +24,20 @@ pub struct ClipTextConfig {
     pub end_token: u32,
 }
 
+/// Which of its two encoders are wanted: vectors of pictures take one, those of texts the other.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Encoders {
+    /// The image encoder.
+    pub image: bool,
+    /// The text encoder.
+    pub text: bool,
+}
+
 /// Sizes of a CLIP.
 #[derive(Debug, Clone)]
 pub struct ClipConfig {
+    /// The encoders that are loaded.
+    pub encoders: Encoders,
     /// The image encoder.
     pub vision: VitConfig,
     /// The text encoder.
@@ -51,6 +62,10 @@ impl ClipConfig {
             })
         };
         let config = Self {
+            encoders: Encoders {
+                image: true,
+                text: true,
+            },
             vision: VitConfig {
                 image_size: vision.size("image_size", 224)?,
                 patch_size: vision.size("patch_size", 32)?,
@@ -71,39 +86,46 @@ impl ClipConfig {
     }
 }
 
-/// Both encoders and the projections into the space they share.
+/// Pictures to vectors.
 #[derive(Debug, Clone)]
-pub struct Clip {
-    config: ClipConfig,
+struct ImageEncoder {
     vision: VisionTransformer,
-    visual_projection: Linear,
-    token_embedding: Embedding,
-    position_embedding: Tensor<2>,
-    text_blocks: Vec<Block>,
-    final_norm: LayerNorm,
-    text_projection: Linear,
-    logit_scale: Tensor<1>,
-    device: Device,
+    projection: Linear,
 }
 
-impl Clip {
-    /// Takes the model out of a checkpoint's tensors.
-    pub fn load(parameters: &mut Parameters, config: ClipConfig) -> Result<Self> {
+impl ImageEncoder {
+    fn load(parameters: &mut Parameters, config: &ClipConfig) -> Result<Self> {
         let names = VitNames {
             patch_bias: false,
             pre_norm: true,
             projections: ProjectionNames::Separate,
         };
-        let text = &config.text;
-        let (width, projection) = (text.block.width, config.projection);
-        let vision_width = config.vision.block.width;
         Ok(Self {
             vision: VisionTransformer::load(parameters, config.vision.clone(), names)?,
-            visual_projection: Linear::load_without_bias(
+            projection: Linear::load_without_bias(
                 parameters,
                 "visual_projection.weight",
-                [projection, vision_width],
+                [config.projection, config.vision.block.width],
             )?,
+        })
+    }
+}
+
+/// Texts to vectors.
+#[derive(Debug, Clone)]
+struct TextEncoder {
+    token_embedding: Embedding,
+    position_embedding: Tensor<2>,
+    blocks: Vec<Block>,
+    final_norm: LayerNorm,
+    projection: Linear,
+}
+
+impl TextEncoder {
+    fn load(parameters: &mut Parameters, config: &ClipConfig) -> Result<Self> {
+        let text = &config.text;
+        let width = text.block.width;
+        Ok(Self {
             token_embedding: Embedding::load(
                 parameters,
                 "text_model.embeddings.token_embedding.weight",
@@ -113,7 +135,7 @@ impl Clip {
                 "text_model.embeddings.position_embedding.weight",
                 [text.positions, width],
             )?,
-            text_blocks: load_blocks(
+            blocks: load_blocks(
                 parameters,
                 "text_model.encoder.layers",
                 text.depth,
@@ -126,15 +148,50 @@ impl Clip {
                 width,
                 text.block.epsilon,
             )?,
-            text_projection: Linear::load_without_bias(
+            projection: Linear::load_without_bias(
                 parameters,
                 "text_projection.weight",
-                [projection, width],
+                [config.projection, width],
             )?,
+        })
+    }
+}
+
+/// Both encoders with their projections into the space they share, or one of them. To use one that
+/// was not asked for ([`ClipConfig::encoders`]) is a mistake of ours and a panic; the tasks refuse
+/// it before.
+#[derive(Debug, Clone)]
+pub struct Clip {
+    config: ClipConfig,
+    image: Option<ImageEncoder>,
+    text: Option<TextEncoder>,
+    logit_scale: Tensor<1>,
+    device: Device,
+}
+
+impl Clip {
+    /// Takes the model out of a checkpoint's tensors.
+    pub fn load(parameters: &mut Parameters, config: ClipConfig) -> Result<Self> {
+        let Encoders { image, text } = config.encoders;
+        Ok(Self {
+            image: image
+                .then(|| ImageEncoder::load(parameters, &config))
+                .transpose()?,
+            text: text
+                .then(|| TextEncoder::load(parameters, &config))
+                .transpose()?,
             logit_scale: parameters.tensor("logit_scale", [1])?,
             device: parameters.device().clone(),
             config,
         })
+    }
+
+    fn image(&self) -> &ImageEncoder {
+        self.image.as_ref().expect("the image encoder was loaded")
+    }
+
+    fn text(&self) -> &TextEncoder {
+        self.text.as_ref().expect("the text encoder was loaded")
     }
 
     /// Sizes.
@@ -144,13 +201,14 @@ impl Clip {
 
     /// The image encoder.
     pub fn vision(&self) -> &VisionTransformer {
-        &self.vision
+        &self.image().vision
     }
 
     /// Every token after the last block, `[batch, 3, height, width]` to `[batch, tokens, width]`:
     /// the reference's `vision_model(...).last_hidden_state`.
     pub fn encode_image_tokens(&self, pixels: Tensor<4>) -> Tensor<3> {
-        self.vision.encode(self.vision.embed(pixels))
+        let vision = self.vision();
+        vision.encode(vision.embed(pixels))
     }
 
     /// Vectors in the shared space: `[batch, 3, height, width]` to `[batch, projection]`.
@@ -158,21 +216,23 @@ impl Clip {
         let tokens = self.encode_image_tokens(pixels);
         let [batch, _, width] = tokens.dims();
         let class = tokens.narrow(1, 0, 1).reshape([batch, width]);
-        self.visual_projection
-            .forward(self.vision.post_norm.forward(class))
+        self.image()
+            .projection
+            .forward(self.vision().post_norm.forward(class))
     }
 
     /// Every token of texts of equal length after the final norm: `[batch, tokens, width]`. Each
     /// has at least one token and at most as many as there are positions.
     pub fn encode_text_tokens(&self, ids: &[Vec<u32>]) -> Tensor<3> {
-        let tokens = self.token_embedding.forward(ids, &self.device);
-        let positions = self
+        let text = self.text();
+        let tokens = text.token_embedding.forward(ids, &self.device);
+        let positions = text
             .position_embedding
             .clone()
             .narrow(0, 0, tokens.dims()[1]);
         let input = tokens + positions.unsqueeze::<3>(); // [batch, tokens, width]
-        let blocks = self.text_blocks.iter();
-        self.final_norm
+        let blocks = text.blocks.iter();
+        text.final_norm
             .forward(blocks.fold(input, |tokens, block| block.forward(tokens, true)))
     }
 
@@ -187,7 +247,7 @@ impl Clip {
                 .narrow(1, self.pooled_position(ids), 1)
         });
         let pooled = Tensor::cat(pooled.collect(), 0).reshape([ids.len(), width]); // [batch, width]
-        self.text_projection.forward(pooled)
+        self.text().projection.forward(pooled)
     }
 
     /// The place of the end-of-text token. Configurations with the legacy `eos_token_id: 2` (an

@@ -52,11 +52,19 @@ impl ModelConfig {
         }
     }
 
-    /// The tasks that the checkpoint has heads for.
+    /// The tasks that the checkpoint has heads for. A CLIP of which one encoder alone is wanted has
+    /// half of a task.
     pub fn tasks(&self) -> Vec<&'static str> {
         const SHARED_SPACE: [&str; 3] = ["embed", "classify", "match"];
         let heads = match self {
-            ModelConfig::Clip(_) => return SHARED_SPACE.to_vec(),
+            ModelConfig::Clip(config) => {
+                return match (config.encoders.image, config.encoders.text) {
+                    (true, true) => SHARED_SPACE.to_vec(),
+                    (true, false) => vec!["embed-image"],
+                    (false, true) => vec!["embed-text"],
+                    (false, false) => Vec::new(),
+                };
+            }
             ModelConfig::Blip(config) => config.heads,
         };
         let with =

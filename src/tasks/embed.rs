@@ -10,6 +10,9 @@ impl Model {
     /// A picture's vector in the shared space, scaled to length one if `unit`.
     pub async fn embed_image(&self, image: &RgbImage, unit: bool) -> Result<Vec<f32>> {
         let vector = match &self.network {
+            Network::Clip(clip) if !clip.config().encoders.image => {
+                return Err(self.unsupported("embed-image"));
+            }
             Network::Clip(clip) => clip.encode_image(self.pixels(image)),
             Network::Blip(_) => {
                 let blip = self.blip("embed")?;
@@ -31,6 +34,9 @@ impl Model {
     /// Vectors of texts of equal length, not normalised: `[texts, projection]`.
     pub(super) fn encode_texts(&self, ids: &[Vec<u32>]) -> Result<Tensor<2>> {
         match &self.network {
+            Network::Clip(clip) if !clip.config().encoders.text => {
+                Err(self.unsupported("embed-text"))
+            }
             Network::Clip(clip) => Ok(clip.encode_text(ids)),
             Network::Blip(_) => self.blip("embed")?.encode_text(ids),
         }

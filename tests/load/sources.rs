@@ -6,7 +6,9 @@ use super::{NAME, gguf, opinions, refused, under_tests};
 use obscura::Error;
 use obscura::load::Options;
 use obscura::nn::Dtype;
+use obscura::tasks::Model;
 use obscura::weights::{Format, Parsed, ReadAt, TensorInfo, blocks, safetensors};
+use pollster::block_on;
 use std::collections::BTreeMap;
 
 pub fn folder(name: &str) -> Memory {
@@ -237,6 +239,50 @@ fn only_what_the_tasks_take_is_read() {
     match model(&["segment"]) {
         Err(Error::UnsupportedTask(message)) => assert!(message.contains("segment"), "{message}"),
         other => panic!("{:?}", other.map(|_| ())),
+    }
+}
+
+#[test]
+fn half_a_clip_is_enough_for_vectors_of_one_kind() {
+    let whole = folder("clip-quick");
+    let load = |tasks: &[&str]| {
+        let options = Options {
+            tasks: tasks.iter().map(|task| task.to_string()).collect(),
+            ..options(Dtype::Q8)
+        };
+        load_files(&whole, None, &options).expect("a model")
+    };
+    let [all, both, image, text] = [
+        load(&[]),
+        load(&["embed-text", "embed-image"]),
+        load(&["embed-image"]),
+        load(&["embed-text"]),
+    ];
+    assert_eq!(all.info(), both.info());
+    let scale = 1; // counted in both halves
+    assert_eq!(
+        image.info().parameters + text.info().parameters,
+        all.info().parameters + scale
+    );
+    assert_eq!(image.info().tasks, ["embed-image"]);
+    assert_eq!(text.info().tasks, ["embed-text"]);
+    let picture = std::fs::read(under_tests("pictures/landscape.png")).expect("a picture");
+    let picture = obscura::image::decode(&picture).expect("a picture");
+    let of_image = |model: &Model| block_on(model.embed_image(&picture, true));
+    let of_text = |model: &Model| block_on(model.embed_text("a cat", true));
+    assert_eq!(of_image(&image), of_image(&all));
+    assert_eq!(of_text(&text), of_text(&all));
+    let labels = ["a".to_string(), "b".to_string()];
+    for refused in [
+        of_image(&text).map(drop),
+        of_text(&image).map(drop),
+        block_on(image.classify(&picture, &labels, &[])).map(drop),
+        block_on(text.match_texts(&picture, &labels)).map(drop),
+    ] {
+        assert!(
+            matches!(refused, Err(Error::UnsupportedTask(_))),
+            "{refused:?}"
+        );
     }
 }
 
