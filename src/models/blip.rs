@@ -230,7 +230,10 @@ impl Blip {
         } = config.heads;
         let (text, projection) = (&config.text, config.projection);
         let vision_width = config.vision.block.width;
-        parameters.share(shared_with);
+        // A file has all of the decoder or shares all that can be: one tensor missing is damage.
+        if !parameters.names().any(|name| shared_with(name).is_some()) {
+            parameters.share(shared_with);
+        }
         let temperature = parameters
             .contains(TEMPERATURE)
             .then(|| parameters.tensor(TEMPERATURE, [1]))

@@ -392,7 +392,12 @@ impl Parameters {
         Some(parameter)
     }
 
-    /// Whether a tensor of this name has arrived and not been taken.
+    /// The names of all tensors that have arrived.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.entries.keys().map(String::as_str)
+    }
+
+    /// Whether a tensor of this name has arrived.
     pub fn contains(&self, name: &str) -> bool {
         self.entries.contains_key(name)
     }

@@ -155,18 +155,25 @@ fn tie(parameters: &mut Parameters) {
 type Found = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 
 /// The tensors that a file has of its own although the model could share them: fine-tuned decoders
-/// have drifted from their encoders.
+/// have drifted from their encoders. One that has not is shared from now on.
 fn separate(found: &Found, device: &Device) -> Vec<Trainable> {
-    let source = |name: &str| {
-        let tables = TIES.iter().filter(|(tied, _)| *tied == name);
-        let tables = tables.map(|(_, table)| table.to_string());
-        tables
-            .chain(shared_with(name))
-            .find(|source| found.contains_key(source))
+    let differs = |name: &str, source: &str| {
+        let pair = (found.get(name), found.get(source));
+        matches!(pair, (Some(own), Some(source)) if own.1 != source.1)
     };
-    let own = found
-        .iter()
-        .filter(|(name, values)| source(name).is_some_and(|source| found[&source].1 != values.1));
+    let has_drifted = found
+        .keys()
+        .any(|name| shared_with(name).is_some_and(|source| differs(name, &source)));
+    let is_own = |name: &str| match shared_with(name) {
+        Some(_) => has_drifted,
+        // The head is tied to the first of its tables that is there.
+        None => {
+            let mut tables = TIES.iter().filter(|(tied, _)| *tied == name);
+            let table = tables.find(|(_, table)| found.contains_key(*table));
+            table.is_some_and(|(_, table)| differs(name, table))
+        }
+    };
+    let own = found.iter().filter(|(name, _)| is_own(name));
     own.map(|(name, (shape, values))| Trainable {
         name: name.clone(),
         shape: shape.clone(),

@@ -225,3 +225,30 @@ fn a_trained_model_says_what_it_learned() {
         }
     }
 }
+
+#[test]
+fn a_decoder_that_has_drifted_from_its_encoder_is_trained_and_kept_as_it_is() {
+    use obscura::load::Source;
+    use obscura::train::Weights;
+    // Three checkpoints: a decoder of its own, one without an encoder, one that shares.
+    for (model, own, shared) in [
+        ("blip-vqa", true, false),
+        ("blip-caption", true, false),
+        ("training/blip", false, true),
+    ] {
+        let path = format!("{}/tests/golden/{model}/model", env!("CARGO_MANIFEST_DIR"));
+        let mut source = Source::open(path.as_ref()).unwrap();
+        let weights = Weights::from_source(&mut source, &Device::flex()).unwrap();
+        let table = "text_decoder.bert.embeddings.word_embeddings.weight";
+        assert_eq!(weights.get(table).is_some(), own, "{model}");
+        let saved = folder(&model.replace('/', "-")).join("model.gguf");
+        weights.save(&saved, source.description(), "blip").unwrap();
+        let names: Vec<String> = Source::open(&saved)
+            .unwrap()
+            .tensors()
+            .map(|tensor| tensor.name.clone())
+            .collect();
+        assert_eq!(!names.iter().any(|name| name == table), shared, "{model}");
+        obscura::load::open(&saved, Placement::cpu(), Dtype::Q8, |_, _| {}).unwrap();
+    }
+}
