@@ -3,6 +3,7 @@
 mod arguments;
 mod convert;
 mod inspect;
+mod model;
 mod progress;
 mod report;
 mod tasks;
