@@ -20,7 +20,7 @@
 //!
 //! - [`tasks`]: what users ask for (caption, classify, embed, match, answer), over pictures and
 //!   texts. Start reading here.
-//! - [`load`]: model files to models; [`weights`]: the bytes of gguf, safetensors and PyTorch files.
+//! - [`load`]: model files to models; `hub`: files from elsewhere, natively; [`weights`]: the bytes of gguf, safetensors and PyTorch files.
 //! - [`image`], [`tokenizer`]: the two ends of every task, equal to the reference's.
 //! - [`models`]: Clip, Bert, Blip, over the layers of [`nn`] and the operations of [`kernels`].
 //! - [`generate`]: logits to texts.
@@ -45,6 +45,8 @@ pub mod error;
 #[cfg(feature = "train")]
 pub mod evaluate;
 pub mod generate;
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub mod hub;
 pub mod image;
 pub mod kernels;
 pub mod load;

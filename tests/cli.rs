@@ -7,6 +7,11 @@
 mod failures;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/hub.rs"]
+mod hub;
+#[allow(dead_code)] // its other user needs more of it
+#[path = "hub_native/server.rs"]
+mod server;
 #[path = "cli/tasks.rs"]
 mod tasks;
 #[cfg(feature = "train")]

@@ -13,15 +13,27 @@ use std::path::PathBuf;
 ///
 /// MODEL is a .gguf file (made by `obscura convert`) or a folder in Hugging Face layout:
 /// config.json, tokenizer, preprocessor_config.json, and model.safetensors or pytorch_model.bin.
+/// It may also be the http(s) URL of either, or a hub id such as Salesforce/blip-vqa-base: then the
+/// files are downloaded and kept.
 /// Pictures are PNG, JPEG, WebP, GIF or BMP files.
 #[derive(Debug, Parser)]
-#[command(name = "obscura", version, propagate_version = true)]
+#[command(name = "obscura", version, propagate_version = true, after_long_help = ENVIRONMENT)]
 pub struct Arguments {
     #[command(subcommand)]
     pub command: Command,
     #[command(flatten)]
     pub common: Common,
 }
+
+/// What the downloads of models understand; the names are those of the hub's own tools.
+const ENVIRONMENT: &str = "\
+Environment:
+  HF_ENDPOINT     The hub [default: https://huggingface.co]
+  HF_TOKEN        Shown to the hub for private and gated models [default: what `hf auth login` wrote]
+  HF_HOME         Folder of cache (hub/) and token [default: ~/.cache/huggingface]
+  HF_HUB_CACHE    Folder of hub models, shared with Python [default: $HF_HOME/hub]
+  HF_HUB_OFFLINE  1: use what is downloaded already, and no network
+  XDG_CACHE_HOME  Models from other URLs go to obscura/ in this folder [default: ~/.cache]";
 
 /// Options of every command.
 #[derive(Debug, Args)]
@@ -36,6 +48,12 @@ pub struct Common {
     /// Print one JSON object per picture instead of text
     #[arg(long, global = true)]
     pub json: bool,
+    /// Where MODEL is a hub id: its branch, tag or commit [default: main]
+    #[arg(long, global = true, value_name = "REV")]
+    pub revision: Option<String>,
+    /// Fail unless MODEL's file of weights has this SHA-256, in hexadecimal
+    #[arg(long, global = true, value_name = "HEX")]
+    pub sha256: Option<String>,
 }
 
 impl Common {
@@ -121,7 +139,7 @@ impl Command {
 
 #[derive(Debug, Args)]
 pub struct Caption {
-    /// A .gguf file or a folder in Hugging Face layout
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
     /// Pictures
     #[arg(required = true)]
@@ -196,7 +214,7 @@ impl Generation {
 
 #[derive(Debug, Args)]
 pub struct Classify {
-    /// A .gguf file or a folder in Hugging Face layout
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
     /// Pictures
     #[arg(required = true)]
@@ -211,7 +229,7 @@ pub struct Classify {
 
 #[derive(Debug, Args)]
 pub struct Embed {
-    /// A .gguf file or a folder in Hugging Face layout
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
     /// Pictures
     #[arg(required_unless_present = "texts")]
@@ -223,7 +241,7 @@ pub struct Embed {
 
 #[derive(Debug, Args)]
 pub struct Match {
-    /// A .gguf file or a folder in Hugging Face layout
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
     /// The picture
     pub image: PathBuf,
@@ -234,7 +252,7 @@ pub struct Match {
 
 #[derive(Debug, Args)]
 pub struct Answer {
-    /// A .gguf file or a folder in Hugging Face layout
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
     /// One picture, or a video's frames in order
     #[arg(required = true)]
@@ -251,7 +269,7 @@ pub struct Answer {
 
 #[derive(Debug, Args)]
 pub struct Convert {
-    /// A folder in Hugging Face layout, or a .gguf file
+    /// A folder in Hugging Face layout, a .gguf file, the URL of either, or a hub id
     pub model: PathBuf,
     /// The .gguf file to write
     pub output: PathBuf,
@@ -259,6 +277,6 @@ pub struct Convert {
 
 #[derive(Debug, Args)]
 pub struct Inspect {
-    /// A .gguf file or a folder in Hugging Face layout
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
 }

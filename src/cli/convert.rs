@@ -1,7 +1,7 @@
 //! `obscura convert`: a folder in Hugging Face layout, or another GGUF file, to one GGUF file.
 
 use super::arguments::{Common, Convert};
-use super::{progress, report};
+use super::{model, progress, report};
 use obscura::load::convert::{Source, convert as write_gguf};
 use obscura::{Error, Result};
 use serde_json::json;
@@ -10,7 +10,7 @@ use std::io::BufWriter;
 
 /// Writes the file under a temporary name first, so that a failure leaves nothing half-written.
 pub fn convert(command: &Convert, common: &Common) -> Result<()> {
-    let mut source = Source::open(&command.model)?;
+    let mut source = Source::open(&model::locate(&command.model, common)?)?;
     let output = &command.output;
     let mut partial = output.clone().into_os_string();
     partial.push(".partial");

@@ -1,7 +1,7 @@
 //! `obscura inspect`: what a model's files hold, without loading the weights.
 
 use super::arguments::{Common, Inspect};
-use super::report;
+use super::{model, report};
 use obscura::Result;
 use obscura::load::convert::Source;
 use obscura::models::ModelConfig;
@@ -10,7 +10,7 @@ use serde_json::json;
 
 /// Prints architecture, tasks, tokenizer, sizes and every tensor.
 pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
-    let source = Source::open(&command.model)?;
+    let source = Source::open(&model::locate(&command.model, common)?)?;
     let description = source.description();
     let config = ModelConfig::from_json(&description.config)?;
     let vocabulary = Tokenizer::from_json(&description.tokenizer)?.vocabulary_size();

@@ -7,6 +7,7 @@ mod eval;
 #[cfg(feature = "train")]
 mod filter;
 mod inspect;
+mod model;
 mod progress;
 mod report;
 #[cfg(feature = "train")]

@@ -1,7 +1,7 @@
 //! The commands that run a model on pictures and texts.
 
 use super::arguments::{Answer, Caption, Classify, Common, Embed, Match};
-use super::{progress, report};
+use super::{model, progress, report};
 use indicatif::ProgressBar;
 use obscura::device;
 use obscura::image::{RgbImage, decode};
@@ -190,6 +190,7 @@ fn each_image(
 /// Loads the model that a command names.
 pub fn open(path: &Path, common: &Common) -> Result<Model> {
     let placement = device::open(common.device())?;
+    let path = &model::locate(path, common)?;
     let mut bar: Option<ProgressBar> = None;
     let model = load::open(path, placement, common.dtype(), |loaded, total| {
         bar.get_or_insert_with(|| progress::bytes("loading", total))

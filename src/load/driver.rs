@@ -2,6 +2,7 @@
 
 use super::entry::{Entry, Store, Stores, damaged, request_digest};
 use super::plan::{Plan, main_format, restrict};
+use super::reader::Hashed;
 use super::source::{Promises, Source, named};
 use super::{Assembly, Description, Files};
 use crate::device::Placement;
@@ -97,9 +98,7 @@ async fn load_source<F: Files + Clone, S: Store>(
         Error::BadWeights(_) | Error::Network(_) if is_damaged => damaged(&error),
         other => other,
     })?;
-    // A promised hash is of all bytes of a file: what is there already would be missing from it.
-    let resumes = options.sha256.is_empty();
-    cache.begin(&plan, &source, resumes, on_event).await;
+    cache.begin(&plan, &mut source, on_event).await;
     let result = assemble(&mut source, &plan, cache, placement, on_event).await;
     if matches!(result, Err(Error::Integrity(_))) {
         cache.discard().await;
@@ -136,7 +135,8 @@ async fn assemble<F: Files + Clone, S: Store>(
                 let bytes = source.fetch(located, tensor.format).await?;
                 let accepted = assembly.accept(tensor, &bytes);
                 accepted.map_err(|error| source.named(located, error))?;
-                cache.write(index, tensor, &bytes, on_event).await?;
+                let hashed = source.hashed(located.file).map(|at| (located.file, at));
+                cache.write(index, tensor, &bytes, hashed, on_event).await?;
             }
         }
         loaded += located.info.bytes;
@@ -178,11 +178,12 @@ fn outlook<F: Files + Clone>(
             _ => ranges.push((file.to_string(), offset, length)),
         }
     }
-    if source.is_promised() {
-        let whole = files
-            .into_iter()
-            .map(|(file, size)| (file.to_string(), 0, size));
-        ranges = whole.collect();
+    for (number, (file, size)) in files.into_iter().enumerate() {
+        // Where a hash is checked, every byte is read from where it has come to.
+        if let Some(Hashed { position, .. }) = source.hashed(number) {
+            ranges.retain(|(other, ..)| other != file);
+            ranges.push((file.to_string(), position, size - position));
+        }
     }
     Event::Plan {
         total: plan.source_bytes(),
@@ -286,16 +287,19 @@ impl<S: Store> Cache<S> {
     async fn begin<F: Files + Clone>(
         &mut self,
         plan: &Plan,
-        source: &Source<F>,
-        resumes: bool,
+        source: &mut Source<F>,
         on_event: &mut dyn FnMut(Event),
     ) {
         let Some(entry) = &mut self.entry else {
             return;
         };
         let files = source.files().map(|(name, size)| (name.to_string(), size));
-        if let Err(error) = entry.begin(plan, &files.collect::<Vec<_>>(), resumes).await {
-            self.give_up(&error, on_event).await;
+        let files: Vec<(String, u64)> = files.collect();
+        match entry.begin(plan, &files).await {
+            Ok(()) => entry
+                .hashes()
+                .for_each(|(file, hashed)| source.resume(file, hashed)),
+            Err(error) => self.give_up(&error, on_event).await,
         }
     }
 
@@ -333,6 +337,7 @@ impl<S: Store> Cache<S> {
         index: usize,
         tensor: &TensorInfo,
         bytes: &[u8],
+        hashed: Option<(usize, Hashed)>,
         on_event: &mut dyn FnMut(Event),
     ) -> Result<()> {
         let Some(entry) = &mut self.entry else {
@@ -345,7 +350,7 @@ impl<S: Store> Cache<S> {
                 tensor.name
             )));
         }
-        if let Err(error) = entry.write(index, tensor, bytes).await {
+        if let Err(error) = entry.write(index, tensor, bytes, hashed).await {
             self.give_up(&error, on_event).await;
         }
         Ok(())

@@ -3,11 +3,13 @@
 //! tensor is checked against its CRC-32 when it is read.
 
 use super::plan::Plan;
+use super::reader::Hashed;
 use super::source::Promises;
 use crate::nn::Dtype;
 use crate::weights::TensorInfo;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 
 /// A file that can be written anywhere.
 #[allow(async_fn_in_trait)] // the loader itself awaits the answers, on one thread
@@ -44,6 +46,10 @@ const DIGEST: usize = 32;
 const RECORD: usize = 12;
 /// In place of a tensor's number: all are there.
 const COMPLETE: u32 = u32::MAX;
+/// In place of a tensor's number: the length of what follows, in place of the CRC-32, and then how
+/// far the hash of a file has come: the file's number, the position, the state, and the CRC-32 of
+/// these.
+const HASHED: u32 = u32::MAX - 1;
 
 /// What an entry was made of and for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -117,29 +123,65 @@ struct Journal {
     identity: Identity,
     /// CRC-32 of each tensor that is there, by number. Later records count.
     records: Vec<(u32, u32)>,
+    /// How far the hash of each file has come, by number.
+    hashes: BTreeMap<u32, Hashed>,
     complete: bool,
+    /// Length of what could be read.
+    length: u64,
 }
 
 impl Journal {
-    fn parse(bytes: &[u8]) -> Option<Self> {
-        let (head, rest) = bytes.split_first_chunk::<HEAD>()?;
-        let mut journal = Self {
-            identity: Identity::from_bytes(head)?,
+    fn new(identity: Identity) -> Self {
+        Self {
+            identity,
             records: Vec::new(),
+            hashes: BTreeMap::new(),
             complete: false,
-        };
-        for record in rest.as_chunks::<RECORD>().0 {
-            let [index, checksum, check] =
-                [0, 4, 8].map(|at| u32::from_le_bytes([0, 1, 2, 3].map(|byte| record[at + byte])));
-            if crc32fast::hash(&record[..8]) != check {
-                break; // torn off in the middle: what follows is not known to be there
-            }
-            match index {
-                COMPLETE => journal.complete = true,
-                index => journal.records.push((index, checksum)),
-            }
+            length: HEAD as u64,
+        }
+    }
+
+    fn parse(bytes: &[u8]) -> Option<Self> {
+        let (head, mut rest) = bytes.split_first_chunk::<HEAD>()?;
+        let mut journal = Self::new(Identity::from_bytes(head)?);
+        // What is torn off in the middle ends it: what follows is not known to be there.
+        while let Some(left) = journal.take_record(rest) {
+            journal.length += (rest.len() - left.len()) as u64;
+            rest = left;
         }
         Some(journal)
+    }
+
+    /// Reads a record off the front.
+    fn take_record<'b>(&mut self, bytes: &'b [u8]) -> Option<&'b [u8]> {
+        let (record, rest) = bytes.split_first_chunk::<RECORD>()?;
+        let (start, check) = record.split_last_chunk::<4>()?;
+        if crc32fast::hash(start) != u32::from_le_bytes(*check) {
+            return None;
+        }
+        let (index, checksum) = start.split_first_chunk::<4>()?;
+        let checksum = u32::from_le_bytes(*checksum.first_chunk()?);
+        match u32::from_le_bytes(*index) {
+            COMPLETE => self.complete = true,
+            HASHED => {
+                let (hashed, rest) = rest.split_at_checked(checksum as usize)?;
+                let (hashed, check) = hashed.split_last_chunk::<4>()?;
+                let (file, hashed) = hashed.split_first_chunk::<4>()?;
+                let (position, state) = hashed.split_first_chunk::<8>()?;
+                let found = crc32fast::hash(&[&file[..], position, state].concat());
+                if found != u32::from_le_bytes(*check) {
+                    return None;
+                }
+                let hashed = Hashed {
+                    position: u64::from_le_bytes(*position),
+                    state: state.to_vec(),
+                };
+                self.hashes.insert(u32::from_le_bytes(*file), hashed);
+                return Some(rest);
+            }
+            index => self.records.push((index, checksum)),
+        }
+        Some(rest)
     }
 }
 
@@ -153,8 +195,6 @@ pub(super) struct Entry<S> {
     stores: Stores<S>,
     request: [u8; DIGEST],
     journal: Option<Journal>,
-    /// Length of the journal.
-    written: u64,
 }
 
 impl<S: Store> Entry<S> {
@@ -168,14 +208,10 @@ impl<S: Store> Entry<S> {
             size => Journal::parse(&stores.journal.read(0, size).await?),
         };
         let journal = journal.filter(|journal| journal.identity.request == request);
-        let records = journal.as_ref().map_or(0, |journal| {
-            journal.records.len() + usize::from(journal.complete)
-        });
         Ok(Self {
             stores,
             request,
             journal,
-            written: (HEAD + records * RECORD) as u64,
         })
     }
 
@@ -197,20 +233,14 @@ impl<S: Store> Entry<S> {
         Ok(intact.then_some(bytes))
     }
 
-    /// Takes the entry for `plan`: what is there is kept if it may be and was made by the very same
-    /// plan, else the entry is begun anew.
-    pub async fn begin(
-        &mut self,
-        plan: &Plan,
-        files: &[(String, u64)],
-        resumes: bool,
-    ) -> Result<()> {
+    /// Takes the entry for `plan`: what is there is kept if it was made by the very same plan, else
+    /// the entry is begun anew.
+    pub async fn begin(&mut self, plan: &Plan, files: &[(String, u64)]) -> Result<()> {
         let identity = Identity::new(plan, files, self.request);
-        let same = resumes
-            && self
-                .journal
-                .as_ref()
-                .is_some_and(|journal| journal.identity == identity);
+        let same = self
+            .journal
+            .as_ref()
+            .is_some_and(|journal| journal.identity == identity);
         if same && self.stores.model.size().await? >= identity.header_length {
             let header = self.stores.model.read(0, identity.header_length).await?;
             if header != plan.layout.header {
@@ -223,13 +253,14 @@ impl<S: Store> Entry<S> {
         self.stores.model.truncate(0).await?;
         self.stores.model.write(0, &plan.layout.header).await?;
         self.stores.journal.write(0, &identity.to_bytes()).await?;
-        self.written = HEAD as u64;
-        self.journal = Some(Journal {
-            identity,
-            records: Vec::new(),
-            complete: false,
-        });
+        self.journal = Some(Journal::new(identity));
         Ok(())
+    }
+
+    /// How far the hashes of files had come, by the files' numbers.
+    pub fn hashes(&self) -> impl Iterator<Item = (usize, &Hashed)> {
+        let journals = self.journal.iter();
+        journals.flat_map(|journal| journal.hashes.iter().map(|(file, at)| (*file as usize, at)))
     }
 
     /// Whether the journal lists the tensor.
@@ -266,11 +297,25 @@ impl<S: Store> Entry<S> {
         Ok(intact.then_some(bytes))
     }
 
-    /// Keeps a tensor's bytes.
-    pub async fn write(&mut self, index: usize, tensor: &TensorInfo, bytes: &[u8]) -> Result<()> {
+    /// Keeps a tensor's bytes, and how far the hash of its file has come with it.
+    pub async fn write(
+        &mut self,
+        index: usize,
+        tensor: &TensorInfo,
+        bytes: &[u8],
+        hashed: Option<(usize, Hashed)>,
+    ) -> Result<()> {
         self.stores.model.write(tensor.offset, bytes).await?;
         let checksum = crc32fast::hash(bytes);
-        self.record(index as u32, checksum).await?;
+        let mut records = record(index as u32, checksum);
+        if let Some((file, Hashed { position, state })) = hashed {
+            let file = (file as u32).to_le_bytes();
+            let mut payload = [&file[..], &position.to_le_bytes(), &state].concat();
+            payload.extend(crc32fast::hash(&payload).to_le_bytes());
+            records.extend(record(HASHED, payload.len() as u32));
+            records.extend(payload);
+        }
+        self.append(&records).await?;
         if let Some(journal) = &mut self.journal {
             journal.records.push((index as u32, checksum));
         }
@@ -286,16 +331,16 @@ impl<S: Store> Entry<S> {
             .as_ref()
             .is_some_and(|journal| !journal.complete)
         {
-            self.record(COMPLETE, 0).await?;
+            self.append(&record(COMPLETE, 0)).await?;
         }
         self.stores.journal.flush().await
     }
 
-    async fn record(&mut self, index: u32, checksum: u32) -> Result<()> {
-        let mut record = [index.to_le_bytes(), checksum.to_le_bytes()].concat();
-        record.extend(crc32fast::hash(&record).to_le_bytes());
-        self.stores.journal.write(self.written, &record).await?;
-        self.written += RECORD as u64;
+    async fn append(&mut self, records: &[u8]) -> Result<()> {
+        if let Some(journal) = &mut self.journal {
+            self.stores.journal.write(journal.length, records).await?;
+            journal.length += records.len() as u64;
+        }
         Ok(())
     }
 
@@ -306,6 +351,13 @@ impl<S: Store> Entry<S> {
         let _ = self.stores.journal.truncate(0).await;
         let _ = self.stores.model.truncate(0).await;
     }
+}
+
+/// A record of the journal.
+fn record(index: u32, checksum: u32) -> Vec<u8> {
+    let mut record = [index.to_le_bytes(), checksum.to_le_bytes()].concat();
+    record.extend(crc32fast::hash(&record).to_le_bytes());
+    record
 }
 
 /// The error of an entry that cannot be repaired.

@@ -5,6 +5,7 @@
 use super::{Files, fits};
 use crate::weights::{Parsed, ReadAt};
 use crate::{Error, Result};
+use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::{Digest, Sha256};
 use std::cell::Cell;
 
@@ -32,6 +33,13 @@ struct Hash {
     state: Sha256,
     /// How many bytes have gone through.
     position: u64,
+}
+
+/// How far the hash of a file has come: so many bytes, and the hash's inner state.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Hashed {
+    pub position: u64,
+    pub state: Vec<u8>,
 }
 
 impl<F: Files> Reader<F> {
@@ -103,9 +111,25 @@ impl<F: Files> Reader<F> {
         }
     }
 
-    /// Whether a SHA-256 has been promised.
-    pub fn is_promised(&self) -> bool {
-        self.hash.is_some()
+    /// How far the hash has come.
+    pub fn hashed(&self) -> Option<Hashed> {
+        let hash = self.hash.as_ref()?;
+        Some(Hashed {
+            position: hash.position,
+            state: hash.state.serialize().to_vec(),
+        })
+    }
+
+    /// Goes on with the hash of an earlier load of the same file.
+    pub fn resume(&mut self, hashed: &Hashed) {
+        let state = SerializedState::<Sha256>::try_from(&hashed.state[..]);
+        let state = state
+            .ok()
+            .and_then(|state| Sha256::deserialize(&state).ok());
+        if let (Some(hash), Some(state)) = (&mut self.hash, state) {
+            hash.position = hashed.position;
+            hash.state = state;
+        }
     }
 
     /// These bytes, which stay in memory until they are read.

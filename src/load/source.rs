@@ -1,7 +1,7 @@
 //! What a model's files are: one GGUF file, or a folder in Hugging Face layout, whose weights may
 //! be in one file or several. Opening reads texts and tables; the weights stay where they are.
 
-use super::reader::Reader;
+use super::reader::{Hashed, Reader};
 use super::{Description, Files, names, texts};
 use crate::models::ModelConfig;
 use crate::weights::gguf::{Header, Value};
@@ -141,9 +141,16 @@ impl<F: Files + Clone> Source<F> {
         readers.map(|reader| (reader.name.as_str(), reader.size))
     }
 
-    /// Whether a SHA-256 has been promised, so that every byte has to be read.
-    pub fn is_promised(&self) -> bool {
-        self.weights.iter().any(|file| file.reader.is_promised())
+    /// How far the hash of a file has come, if its SHA-256 has been promised.
+    pub(super) fn hashed(&self, file: usize) -> Option<Hashed> {
+        self.weights[file].reader.hashed()
+    }
+
+    /// Goes on with the hash of an earlier load, which has come so far in a file.
+    pub(super) fn resume(&mut self, file: usize, hashed: &Hashed) {
+        if let Some(file) = self.weights.get_mut(file) {
+            file.reader.resume(hashed);
+        }
     }
 
     /// Puts the name of a tensor's file in front of a complaint about the tensor.

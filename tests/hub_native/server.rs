@@ -52,6 +52,8 @@ pub struct Page {
     /// Without quotes; none is sent if it is empty.
     pub etag: String,
     pub last_modified: Option<String>,
+    /// Instead of the file.
+    pub status: Option<u16>,
     /// Sent with every reply.
     pub headers: Vec<(&'static str, String)>,
     /// Redirects here instead of sending bytes.
@@ -81,7 +83,10 @@ impl Server {
     pub fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (state, over) = (Arc::new(Mutex::new(State::default())), Arc::new(AtomicBool::new(false)));
+        let (state, over) = (
+            Arc::new(Mutex::new(State::default())),
+            Arc::new(AtomicBool::new(false)),
+        );
         let (shared, ended) = (state.clone(), over.clone());
         std::thread::spawn(move || {
             for stream in listener.incoming() {
@@ -89,10 +94,16 @@ impl Server {
                     return;
                 }
                 let (shared, ended) = (shared.clone(), ended.clone());
-                std::thread::spawn(move || stream.and_then(|stream| answer(stream, &shared, &ended)));
+                std::thread::spawn(move || {
+                    stream.and_then(|stream| answer(stream, &shared, &ended))
+                });
             }
         });
-        Self { address, state, over }
+        Self {
+            address,
+            state,
+            over,
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -118,7 +129,11 @@ impl Server {
 
     /// What happens to the next requests for the bytes of `path`, one after the other.
     pub fn fail(&self, path: &str, faults: impl IntoIterator<Item = Fault>) {
-        self.state().faults.entry(path.into()).or_default().extend(faults);
+        self.state()
+            .faults
+            .entry(path.into())
+            .or_default()
+            .extend(faults);
     }
 
     /// Headers of replies with status 404.
@@ -137,7 +152,9 @@ impl Server {
     /// Requests for the bytes of `path`.
     pub fn gets(&self, path: &str) -> Vec<Request> {
         let requests = self.requests().into_iter();
-        requests.filter(|request| request.method == "GET" && request.path == path).collect()
+        requests
+            .filter(|request| request.method == "GET" && request.path == path)
+            .collect()
     }
 }
 
@@ -152,11 +169,18 @@ impl Drop for Server {
 pub fn page(bytes: impl Into<Vec<u8>>) -> Page {
     let bytes = bytes.into();
     let etag = sha256(&bytes)[..32].to_string();
-    Page { bytes, etag, ..Page::default() }
+    Page {
+        bytes,
+        etag,
+        ..Page::default()
+    }
 }
 
 pub fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 fn answer(stream: TcpStream, state: &Mutex<State>, over: &AtomicBool) -> std::io::Result<()> {
@@ -187,19 +211,30 @@ fn read_request(stream: &TcpStream) -> std::io::Result<Option<Request>> {
         let mut line = String::new();
         reader.read_line(&mut line)?;
         let Some((name, value)) = line.trim().split_once(':') else {
-            return Ok(Some(Request { method, path, headers, status: 0 }));
+            return Ok(Some(Request {
+                method,
+                path,
+                headers,
+                status: 0,
+            }));
         };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_string());
     }
 }
 
 fn next_fault(state: &mut State, request: &Request) -> Fault {
-    let queue = state.faults.get_mut(&request.path).filter(|_| request.method == "GET");
+    let queue = state
+        .faults
+        .get_mut(&request.path)
+        .filter(|_| request.method == "GET");
     let fault = queue.and_then(VecDeque::pop_front).unwrap_or(Fault::None);
     if let Fault::Change(bytes) = &fault {
         let page = state.pages.get_mut(&request.path).expect("a page");
         let headers = std::mem::take(&mut page.headers);
-        *page = Page { headers, ..self::page(bytes.clone()) };
+        *page = Page {
+            headers,
+            ..self::page(bytes.clone())
+        };
     }
     fault
 }
@@ -212,39 +247,90 @@ struct Reply {
 
 fn reply(state: &State, request: &Request, fault: &Fault) -> Reply {
     if let Fault::Status(status, headers) = fault {
-        return Reply { status: *status, headers: headers.clone(), body: b"a page for people".to_vec() };
+        return Reply {
+            status: *status,
+            headers: headers.clone(),
+            body: b"a page for people".to_vec(),
+        };
     }
     let Some(page) = state.pages.get(&request.path) else {
-        return Reply { status: 404, headers: state.missing.clone(), body: b"nothing".to_vec() };
+        return Reply {
+            status: 404,
+            headers: state.missing.clone(),
+            body: b"nothing".to_vec(),
+        };
     };
     let mut headers = page.headers.clone();
+    if let Some(status) = page.status {
+        return Reply {
+            status,
+            headers,
+            body: b"a page for people".to_vec(),
+        };
+    }
     if let Some(location) = &page.location {
         headers.push(("Location", location.clone()));
-        return Reply { status: 302, headers, body: Vec::new() };
+        return Reply {
+            status: 302,
+            headers,
+            body: Vec::new(),
+        };
     }
     let etag = format!("\"{}\"", page.etag);
     if !page.etag.is_empty() {
         headers.push(("ETag", etag.clone()));
     }
-    headers.extend(page.last_modified.clone().map(|date| ("Last-Modified", date)));
+    headers.extend(
+        page.last_modified
+            .clone()
+            .map(|date| ("Last-Modified", date)),
+    );
     let unchanged = request.header("if-none-match") == Some(&etag)
-        || (page.last_modified.is_some() && request.header("if-modified-since") == page.last_modified.as_deref());
+        || (page.last_modified.is_some()
+            && request.header("if-modified-since") == page.last_modified.as_deref());
     if unchanged {
-        return Reply { status: 304, headers, body: Vec::new() };
+        return Reply {
+            status: 304,
+            headers,
+            body: Vec::new(),
+        };
     }
     let total = page.bytes.len();
-    let current = request.header("if-range").is_none_or(|asked| asked == etag) || page.ignores_if_range;
-    let start = request.header("range").filter(|_| !page.no_ranges && current);
-    let start = start.map(|range| range["bytes=".len()..].trim_end_matches('-').parse::<usize>().expect("a number"));
+    let current =
+        request.header("if-range").is_none_or(|asked| asked == etag) || page.ignores_if_range;
+    let start = request
+        .header("range")
+        .filter(|_| !page.no_ranges && current);
+    let start = start.map(|range| {
+        range["bytes=".len()..]
+            .trim_end_matches('-')
+            .parse::<usize>()
+            .expect("a number")
+    });
     match start {
-        None => Reply { status: 200, headers, body: page.bytes.clone() },
+        None => Reply {
+            status: 200,
+            headers,
+            body: page.bytes.clone(),
+        },
         Some(start) if start >= total => {
             headers.push(("Content-Range", format!("bytes */{total}")));
-            Reply { status: 416, headers, body: Vec::new() }
+            Reply {
+                status: 416,
+                headers,
+                body: Vec::new(),
+            }
         }
         Some(start) => {
-            headers.push(("Content-Range", format!("bytes {start}-{}/{total}", total - 1)));
-            Reply { status: 206, headers, body: page.bytes[start..].to_vec() }
+            headers.push((
+                "Content-Range",
+                format!("bytes {start}-{}/{total}", total - 1),
+            ));
+            Reply {
+                status: 206,
+                headers,
+                body: page.bytes[start..].to_vec(),
+            }
         }
     }
 }
@@ -257,9 +343,16 @@ fn send(
     over: &AtomicBool,
 ) -> std::io::Result<()> {
     let mut body = reply.body.clone();
-    let difference = if let Fault::Length(difference) = fault { *difference } else { 0 };
+    let difference = if let Fault::Length(difference) = fault {
+        *difference
+    } else {
+        0
+    };
     let length = body.len() as i64 + difference;
-    let mut head = format!("HTTP/1.1 {} Reply\r\nConnection: close\r\nContent-Length: {length}\r\n", reply.status);
+    let mut head = format!(
+        "HTTP/1.1 {} Reply\r\nConnection: close\r\nContent-Length: {length}\r\n",
+        reply.status
+    );
     for (name, value) in &reply.headers {
         head.push_str(&format!("{name}: {value}\r\n"));
     }
@@ -307,8 +400,12 @@ pub const COMMIT: &str = "0123456789abcdef0123456789abcdef01234567";
 impl Hub {
     /// A hub whose `main` is at [`COMMIT`]. Files named like weights are large ones.
     pub fn start(files: &[(&str, Vec<u8>)]) -> Self {
-        let hub = Self { front: Server::start(), storage: Server::start() };
-        hub.front.missing(vec![("X-Error-Code", "EntryNotFound".into())]);
+        let hub = Self {
+            front: Server::start(),
+            storage: Server::start(),
+        };
+        hub.front
+            .missing(vec![("X-Error-Code", "EntryNotFound".into())]);
         hub.publish("main", COMMIT, files);
         hub
     }
@@ -317,29 +414,49 @@ impl Hub {
     pub fn publish(&self, revision: &str, commit: &str, files: &[(&str, Vec<u8>)]) {
         for (file, bytes) in files {
             for at in [revision, commit] {
-                self.front.put(&path_at(at, file), self.page_of(file, bytes, commit));
+                self.front
+                    .put(&path_at(at, file), self.page_of(file, bytes, commit));
             }
         }
     }
 
     fn page_of(&self, file: &str, bytes: &[u8], commit: &str) -> Page {
         let mut headers = vec![("X-Repo-Commit", commit.to_string())];
-        if ![".safetensors", ".bin", ".gguf"].iter().any(|ending| file.ends_with(ending)) {
-            return Page { headers, ..page(bytes) };
+        if ![".safetensors", ".bin", ".gguf"]
+            .iter()
+            .any(|ending| file.ends_with(ending))
+        {
+            return Page {
+                headers,
+                ..page(bytes)
+            };
         }
         let sum = sha256(bytes);
         self.storage.put(&format!("/{sum}"), page(bytes));
         headers.push(("X-Linked-Etag", format!("\"{sum}\"")));
         headers.push(("X-Linked-Size", bytes.len().to_string()));
         let location = Some(self.storage.url(&format!("/{sum}")));
-        Page { headers, location, ..Page::default() }
+        Page {
+            headers,
+            location,
+            ..Page::default()
+        }
     }
 
     /// The files that bytes were sent of, in order.
     pub fn fetched(&self) -> Vec<String> {
         let requests = self.front.requests().into_iter();
         let served = requests.filter(|request| request.method == "GET" && request.status < 400);
-        served.map(|request| request.path.rsplit('/').next().unwrap_or_default().to_string()).collect()
+        served
+            .map(|request| {
+                request
+                    .path
+                    .rsplit('/')
+                    .next()
+                    .unwrap_or_default()
+                    .to_string()
+            })
+            .collect()
     }
 }
 
@@ -347,4 +464,3 @@ impl Hub {
 pub fn path_at(revision: &str, file: &str) -> String {
     format!("/owner/name/resolve/{revision}/{file}")
 }
-

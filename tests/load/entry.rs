@@ -1,13 +1,15 @@
 //! Cache entries: a second load gives the same numbers without a source, an interrupted one goes
 //! on where it stopped, and damage is found and mended.
 
-use super::memory::{Kept, Memory};
-use super::sources::{folder, options};
+use super::memory::{Kept, Memory, load_files};
+use super::sources::{folder, options, sha256};
 use super::{NAME, gguf, opinions};
 use obscura::Error;
 use obscura::load::{Options, is_complete};
 use obscura::nn::Dtype;
 use std::collections::BTreeMap;
+
+const WEIGHTS: &str = "model.safetensors";
 
 fn nowhere() -> Memory {
     Memory::of::<String>([])
@@ -86,6 +88,58 @@ fn a_load_that_broke_off_goes_on_where_it_stopped() {
         assert_eq!(*cached > 0, done > 0, "{done} tensors were there");
     }
     assert!(stops > 10, "{stops}");
+}
+
+#[test]
+fn a_hash_goes_on_where_it_stopped_too() {
+    let whole = folder("clip-quick");
+    let promised = Options {
+        sha256: BTreeMap::from([(WEIGHTS.to_string(), sha256(&whole, WEIGHTS))]),
+        ..options(Dtype::Q8)
+    };
+    let wrong = {
+        let mut files = whole.files.clone();
+        let weights = files.get_mut(WEIGHTS).expect("weights");
+        let last = weights.len() - 1;
+        weights[last] ^= 1;
+        Memory::of(files)
+    };
+    let read = |files: &Memory| {
+        let reads = files.take_reads();
+        let weights = reads.iter().filter(|(file, ..)| file == WEIGHTS);
+        weights.map(|(.., length)| length).sum::<u64>()
+    };
+    load_files(&whole, None, &promised).expect("a model");
+    let reads = whole.take_reads().len();
+    let size = whole.files[WEIGHTS].len() as u64;
+    for patience in (reads / 3..reads).step_by(5) {
+        let kept = Kept::default();
+        whole.patience.set(patience);
+        assert!(kept.load(&whole, None, &promised).0.is_err());
+        whole.patience.set(usize::MAX);
+        let before = read(&whole);
+        let (model, told) = kept.load(&whole, None, &promised);
+        model.expect("a model");
+        assert!(kept.is_complete() && told.warnings.is_empty());
+        // The header is read twice, and what came after the last tensor that was kept.
+        let after = read(&whole);
+        assert!(
+            before + after < size + (1 << 18),
+            "{before} and {after} of {size} bytes"
+        );
+        let (total, cached, ranges) = &told.plans[0];
+        assert!(*cached > 0 && cached < total, "{told:?}");
+        assert_eq!(ranges.len(), 1);
+        assert_eq!(ranges[0].1 + ranges[0].2, size);
+
+        let kept = Kept::default();
+        wrong.patience.set(patience);
+        assert!(kept.load(&wrong, None, &promised).0.is_err());
+        wrong.patience.set(usize::MAX);
+        let (model, _) = kept.load(&wrong, None, &promised);
+        assert!(matches!(model, Err(Error::Integrity(_))));
+        assert!(kept.journal.bytes.borrow().is_empty());
+    }
 }
 
 #[test]

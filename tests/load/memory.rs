@@ -73,7 +73,11 @@ impl Files for &Memory {
 }
 
 /// Loads without a cache.
-pub fn load_files(files: &Memory, file: Option<&str>, options: &Options) -> Result<Model> {
+pub fn load_files<F: Files + Copy>(
+    files: F,
+    file: Option<&str>,
+    options: &Options,
+) -> Result<Model> {
     let name = file.unwrap_or(NAME);
     let no_entry: Option<Stores<NoStore>> = None;
     block_on(load(
@@ -154,7 +158,7 @@ pub struct Told {
 impl Kept {
     pub fn load(
         &self,
-        files: &Memory,
+        files: impl Files + Copy,
         file: Option<&str>,
         options: &Options,
     ) -> (Result<Model>, Told) {

@@ -342,7 +342,7 @@ fn tensors_are_read_whole_or_in_pieces_of_sixteen_megabytes() {
     assert!(longest.is_some_and(|longest| (15 << 20..=1 << 24).contains(&longest)));
 }
 
-fn sha256(files: &Memory, file: &str) -> String {
+pub fn sha256(files: &Memory, file: &str) -> String {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(&files.files[file]);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
