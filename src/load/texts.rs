@@ -65,7 +65,9 @@ pub(super) async fn describe(
         let original = match open_clip {
             Some(text) => Some(original::from_open_clip(&text)?),
             None if is_ours(metadata) => None,
-            None => original::from_blip_shapes(tensors.located, tensors.epsilon),
+            // A folder in Hugging Face layout has a config.json, or has lost it.
+            None if metadata.is_none() && !tensors.is_original => None,
+            None => original::from_blip_shapes(tensors.located, tensors.is_original),
         };
         if let Some(texts) = original {
             config = Some(texts.config);
@@ -92,8 +94,8 @@ pub(super) async fn describe(
 /// What the tensors say of a model without a configuration.
 pub(super) struct Tensors<'t> {
     pub located: &'t [Located],
-    /// The epsilon that goes with the names that they had.
-    pub epsilon: f64,
+    /// Whether they have the names of Salesforce's own BLIP.
+    pub is_original: bool,
 }
 
 /// Whether GGUF metadata has any of the texts that only we put there.
