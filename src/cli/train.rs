@@ -2,6 +2,7 @@
 //! pictures of one's own.
 
 use super::arguments::Common;
+use super::model;
 use super::training_arguments::Train;
 use obscura::load::Source;
 use obscura::metrics::data::read_folder;
@@ -103,7 +104,7 @@ fn start(
         return Ok(trainer);
     }
     if let Some(model) = &command.from {
-        let mut source = Source::open(model)?;
+        let mut source = Source::open(&model::locate(model, common)?)?;
         let weights = Weights::from_source(&mut source, &device)?;
         let description = source.description().clone();
         return Trainer::new(recipe(command), description, Some(weights), device);

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Eval {
-    /// A .gguf file or a folder in Hugging Face layout
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
     /// A folder with captions.jsonl, captions.csv or questions.jsonl beside its pictures, or a file
     /// of captions in COCO's format
@@ -18,7 +18,7 @@ pub struct Eval {
 
 #[derive(Debug, Args)]
 pub struct Filter {
-    /// A .gguf file or a folder in Hugging Face layout, of a BLIP that can caption and match
+    /// A BLIP that can caption and match: a .gguf file, a folder, the URL of either, or a hub id
     pub model: PathBuf,
     /// A folder with captions.jsonl or captions.csv beside its pictures
     pub data: PathBuf,
@@ -69,7 +69,7 @@ pub struct Train {
     /// Show easy-VQA's shapes too, from this folder that `scripts/fetch-pictograms` filled
     #[arg(long, requires = "scenes")]
     pub shapes: Option<PathBuf>,
-    /// Start from this model instead of a new one
+    /// Start from this model instead of a new one: a .gguf file, a folder, a URL or a hub id
     #[arg(long)]
     pub from: Option<PathBuf>,
     /// Go on with the run in the folder
