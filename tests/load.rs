@@ -7,6 +7,8 @@
 mod entry;
 #[path = "load/memory.rs"]
 mod memory;
+#[path = "load/needed.rs"]
+mod needed;
 #[path = "load/originals.rs"]
 mod originals;
 #[path = "load/sources.rs"]

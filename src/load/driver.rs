@@ -1,7 +1,7 @@
 //! The one way in which models are loaded.
 
 use super::entry::{Entry, Store, Stores, damaged, request_digest};
-use super::plan::{Plan, main_format, restrict};
+use super::plan::{Plan, check_memory, main_format, restrict};
 use super::reader::Hashed;
 use super::source::{Promises, Source, named};
 use super::{Assembly, Description, Files};
@@ -92,6 +92,7 @@ async fn load_source<F: Files + Clone, S: Store>(
     let opened = async {
         let source = Source::of(files, file, &options.sha256).await?;
         let plan = Plan::new(&source, options.dtype, &options.tasks)?;
+        check_memory(&plan, placement.name == "cpu")?;
         Ok((source, plan))
     };
     let (mut source, plan) = opened.await.map_err(|error| match error {

@@ -72,6 +72,49 @@ impl Plan {
     }
 }
 
+/// What a browser's 32-bit memory has room for, beside the engine and the work itself.
+const WASM_ROOM: u64 = 3_200_000_000;
+
+/// Refuses a model that this machine's memory cannot hold, as far as that is known beforehand: the
+/// CPU device of a browser keeps all weights in 32-bit memory.
+pub(super) fn check_memory(plan: &Plan, on_cpu: bool) -> Result<()> {
+    match on_cpu && cfg!(target_arch = "wasm32") {
+        true => check_room(&plan.layout.tensors, WASM_ROOM),
+        false => Ok(()),
+    }
+}
+
+fn check_room(tensors: &[TensorInfo], room: u64) -> Result<()> {
+    let takes = tensors.iter().map(|tensor| tensor.bytes).sum::<u64>();
+    if takes <= room {
+        return Ok(());
+    }
+    let size_as = |dtype| -> u64 {
+        let sizes = tensors.iter().map(|tensor| {
+            let size = stored_format(tensor, dtype).bytes(tensor.elements());
+            size.unwrap_or(usize::MAX) as u64
+        });
+        sizes.fold(0, u64::saturating_add)
+    };
+    let mut smaller = [Dtype::F16, Dtype::Q8, Dtype::Q4].into_iter();
+    let advice = match smaller.find(|dtype| size_as(*dtype) <= room) {
+        Some(dtype) => format!(
+            "with dtype \"{}\" it takes {} MB",
+            dtype.name(),
+            size_as(dtype) / 1_000_000
+        ),
+        None => format!(
+            "not even its {} MB with dtype \"q4\" fit",
+            size_as(Dtype::Q4) / 1_000_000
+        ),
+    };
+    Err(Error::OutOfMemory(format!(
+        "the model takes {} MB, and there is room for {} MB: {advice}; WebGPU keeps weights elsewhere",
+        takes / 1_000_000,
+        room / 1_000_000
+    )))
+}
+
 /// The tensors that a model takes, without integers and second copies.
 fn needed(tensors: &[Located], config: &ModelConfig, config_json: &str) -> Result<Vec<Located>> {
     let names: HashSet<&str> = tensors
@@ -260,4 +303,36 @@ fn metadata(
     metadata.insert(FILE_TYPE_KEY.to_string(), Value::U32(file_type));
     metadata.insert("general.quantization_version".to_string(), Value::U32(2));
     metadata
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_fit_is_refused_with_what_would() {
+        let matrix = TensorInfo {
+            name: "text_projection.weight".to_string(),
+            shape: vec![1 << 10, 1 << 10],
+            format: Format::F32,
+            offset: 0,
+            bytes: 4 << 20,
+            transposed: false,
+        };
+        let room = |room| check_room(std::slice::from_ref(&matrix), room);
+        assert_eq!(room(4 << 20), Ok(()));
+        for (limit, advice) in [(3 << 20, "f16"), (2_000_000, "q8"), (1_000_000, "q4")] {
+            match room(limit) {
+                Err(Error::OutOfMemory(message)) => {
+                    assert!(
+                        message.contains(&format!("dtype \"{advice}\"")),
+                        "{message}"
+                    );
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let none = room(1000).unwrap_err().to_string();
+        assert!(none.contains("not even"), "{none}");
+    }
 }
