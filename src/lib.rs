@@ -20,11 +20,13 @@
 //!
 //! - [`tasks`]: what users ask for (caption, classify, embed, match, answer), over pictures and
 //!   texts. Start reading here.
-//! - [`load`]: model files to models; `hub`: files from elsewhere, natively; [`weights`]: the bytes of gguf, safetensors and PyTorch files.
+//! - [`load`]: model files to models; [`weights`]: the bytes of gguf, safetensors and PyTorch files.
 //! - [`image`], [`tokenizer`]: the two ends of every task, equal to the reference's.
 //! - [`models`]: Clip, Bert, Blip, over the layers of [`nn`] and the operations of [`kernels`].
 //! - [`generate`]: logits to texts.
 //! - [`device`], [`error`]: where to compute, and what can go wrong.
+//! - Natively, `hub` downloads models, `train` makes them, from the pictures of `scenes` or one's own,
+//!   and `evaluate` measures them by `metrics`.
 //!
 //! # Invariants
 //!

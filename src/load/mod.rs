@@ -29,13 +29,14 @@ pub use source::{Promises, Source};
 use crate::device::Placement;
 use crate::image::Preprocessor;
 use crate::models::blip::TIES;
-use crate::models::{Blip, Clip, ModelConfig};
+use crate::models::{Blip, Clip, Family, ModelConfig};
 use crate::nn::{Parameters, Target};
 use crate::tasks::{Model, Network};
 use crate::tokenizer::Tokenizer;
 use crate::weights::TensorInfo;
-use crate::weights::gguf::Header;
+use crate::weights::gguf::{Header, Value};
 use crate::{Error, Result};
+use std::collections::BTreeMap;
 
 /// Metadata key of the tokenizer.json text.
 pub const TOKENIZER_KEY: &str = "tokenizer.huggingface.json";
@@ -66,6 +67,23 @@ impl Description {
             tokenizer: text(TOKENIZER_KEY)?,
             preprocessor: text(PREPROCESSOR_KEY)?,
         })
+    }
+
+    /// The same as metadata; `file_type` is ggml's code for the main number format.
+    pub fn metadata(&self, family: Family, file_type: u32) -> BTreeMap<String, Value> {
+        let texts = [
+            ("general.architecture", family.name()),
+            (TOKENIZER_KEY, &self.tokenizer),
+            (CONFIG_KEY, &self.config),
+            (PREPROCESSOR_KEY, &self.preprocessor),
+        ];
+        let mut metadata: BTreeMap<String, Value> = texts
+            .into_iter()
+            .map(|(key, text)| (key.to_string(), Value::String(text.to_string())))
+            .collect();
+        metadata.insert(FILE_TYPE_KEY.to_string(), Value::U32(file_type));
+        metadata.insert("general.quantization_version".to_string(), Value::U32(2));
+        metadata
     }
 }
 

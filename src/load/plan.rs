@@ -2,9 +2,7 @@
 //! they make, which is what `convert` writes and what a browser keeps.
 
 use super::source::{Located, Source};
-use super::{
-    CONFIG_KEY, Description, FILE_TYPE_KEY, Files, PREPROCESSOR_KEY, TOKENIZER_KEY, network,
-};
+use super::{Description, FILE_TYPE_KEY, Files, network};
 use crate::kernels::PackedFormat;
 use crate::models::ModelConfig;
 use crate::models::blip::{Heads, TIES};
@@ -56,7 +54,7 @@ impl Plan {
                 format: choice.format(info),
             })
             .collect();
-        let metadata = metadata(&description, &config, choice.file_type());
+        let metadata = description.metadata(config.family(), choice.file_type());
         Ok(Self {
             tied: main_format(&metadata),
             layout: Layout::new(&metadata, &planned)?,
@@ -283,26 +281,6 @@ fn stored_format(tensor: &TensorInfo, dtype: Dtype) -> Format {
         Dtype::Q4 => Format::Q4_0,
         Dtype::Q8 | Dtype::Auto => Format::Q8_0,
     }
-}
-
-fn metadata(
-    description: &Description,
-    config: &ModelConfig,
-    file_type: u32,
-) -> BTreeMap<String, Value> {
-    let texts = [
-        ("general.architecture", config.family().name()),
-        (TOKENIZER_KEY, &description.tokenizer),
-        (CONFIG_KEY, &description.config),
-        (PREPROCESSOR_KEY, &description.preprocessor),
-    ];
-    let mut metadata: BTreeMap<String, Value> = texts
-        .into_iter()
-        .map(|(key, text)| (key.to_string(), Value::String(text.to_string())))
-        .collect();
-    metadata.insert(FILE_TYPE_KEY.to_string(), Value::U32(file_type));
-    metadata.insert("general.quantization_version".to_string(), Value::U32(2));
-    metadata
 }
 
 #[cfg(test)]

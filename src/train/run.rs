@@ -2,7 +2,6 @@
 
 use super::{Examples, Report, Trainer};
 use crate::Result;
-use crate::models::ModelConfig;
 use std::path::{Path, PathBuf};
 
 /// The files of a run, in one folder.
@@ -59,11 +58,9 @@ pub fn run(
 
 fn save(trainer: &Trainer, folder: &RunFolder) -> Result<()> {
     trainer.save_checkpoint(&folder.checkpoint())?;
-    let family = match trainer.config() {
-        ModelConfig::Blip(_) => "blip",
-        ModelConfig::Clip(_) => "clip",
-    };
-    trainer
-        .weights
-        .save(&folder.model(), &trainer.description, family)
+    trainer.weights.save(
+        &folder.model(),
+        &trainer.description,
+        trainer.config().family(),
+    )
 }

@@ -1,12 +1,9 @@
 //! The parameters of a model in training, by the names that they have in a checkpoint. A model is
 //! assembled from them for each step, by the code that also serves inference.
 
-use crate::load::{
-    CONFIG_KEY, Description, FILE_TYPE_KEY, Folder, PREPROCESSOR_KEY, Source, TOKENIZER_KEY,
-    at_once,
-};
+use crate::load::{Description, Folder, Source, at_once};
 use crate::models::blip::{TEMPERATURE, TIES, shared_with};
-use crate::models::{Blip, BlipConfig, Clip, ClipConfig, ModelConfig};
+use crate::models::{Blip, BlipConfig, Clip, ClipConfig, Family, ModelConfig};
 use crate::nn::{Parameters, Trainable, is_embedding};
 use crate::weights::gguf::{Planned, Value, Writer};
 use crate::weights::{Format, ReadAt, TensorInfo, blocks};
@@ -124,18 +121,8 @@ impl Weights {
     }
 
     /// Writes the model as an unquantized GGUF file, which every command reads.
-    pub fn save(&self, path: &Path, description: &Description, family: &str) -> Result<()> {
-        let texts = [
-            ("general.architecture", family),
-            (TOKENIZER_KEY, &description.tokenizer),
-            (CONFIG_KEY, &description.config),
-            (PREPROCESSOR_KEY, &description.preprocessor),
-        ];
-        let mut metadata: BTreeMap<String, Value> = texts
-            .into_iter()
-            .map(|(key, text)| (key.to_string(), Value::String(text.to_string())))
-            .collect();
-        metadata.insert(FILE_TYPE_KEY.to_string(), Value::U32(0));
+    pub fn save(&self, path: &Path, description: &Description, family: Family) -> Result<()> {
+        let metadata = description.metadata(family, 0); // F32
         let tensors = self.all.iter().map(|parameter| {
             let shape = parameter.shape.clone();
             (parameter.name.clone(), shape, parameter.values.clone())

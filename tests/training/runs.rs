@@ -229,6 +229,7 @@ fn a_trained_model_says_what_it_learned() {
 #[test]
 fn a_decoder_that_has_drifted_from_its_encoder_is_trained_and_kept_as_it_is() {
     use obscura::load::Source;
+    use obscura::models::Family;
     use obscura::train::Weights;
     // Three checkpoints: a decoder of its own, one without an encoder, one that shares.
     for (model, own, shared) in [
@@ -242,7 +243,9 @@ fn a_decoder_that_has_drifted_from_its_encoder_is_trained_and_kept_as_it_is() {
         let table = "text_decoder.bert.embeddings.word_embeddings.weight";
         assert_eq!(weights.get(table).is_some(), own, "{model}");
         let saved = folder(&model.replace('/', "-")).join("model.gguf");
-        weights.save(&saved, source.description(), "blip").unwrap();
+        weights
+            .save(&saved, source.description(), Family::Blip)
+            .unwrap();
         let names: Vec<String> = Source::open(&saved)
             .unwrap()
             .tensors()

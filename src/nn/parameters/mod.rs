@@ -2,81 +2,20 @@
 //! and put on the device as soon as its bytes are there, so that loading never holds two copies.
 //! In training they are plain tensors instead, and a new model's are made as it asks for them.
 
+mod checks;
+mod dtype;
+
+pub use checks::is_embedding;
+pub use dtype::Dtype;
+
 use super::Weight;
+use crate::Result;
 use crate::kernels::{PackedFormat, PackedMatrix, PackedShape};
 use crate::weights::{Format, TensorInfo, blocks};
-use crate::{Error, Result};
 use burn::tensor::{Device, Tensor, TensorData};
+use checks::{Role, finite, missing, role, wrong_shape};
 use std::collections::{HashMap, HashSet};
 use std::str::FromStr;
-
-/// The number format that a caller asks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Dtype {
-    /// A GGUF file's own formats; q8 for checkpoints in Hugging Face layout.
-    #[default]
-    Auto,
-    /// Blocks of 4-bit values.
-    Q4,
-    /// Blocks of 8-bit values.
-    Q8,
-    /// Half precision.
-    F16,
-    /// Single precision: no loss, which is how parity with the reference is measured.
-    F32,
-}
-
-impl Dtype {
-    /// All of them, in the order of help texts.
-    pub const ALL: [Dtype; 5] = [Dtype::Auto, Dtype::Q4, Dtype::Q8, Dtype::F16, Dtype::F32];
-
-    /// The name in options and on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Dtype::Auto => "auto",
-            Dtype::Q4 => "q4",
-            Dtype::Q8 => "q8",
-            Dtype::F16 => "f16",
-            Dtype::F32 => "f32",
-        }
-    }
-
-    /// The format of weight matrices; `Auto` leaves it open.
-    pub fn packed_format(self) -> Option<PackedFormat> {
-        match self {
-            Dtype::Auto => None,
-            Dtype::Q4 => Some(PackedFormat::Q4),
-            Dtype::Q8 => Some(PackedFormat::Q8),
-            Dtype::F16 => Some(PackedFormat::F16),
-            Dtype::F32 => Some(PackedFormat::F32),
-        }
-    }
-}
-
-impl FromStr for Dtype {
-    type Err = Error;
-
-    fn from_str(name: &str) -> Result<Self> {
-        let all = Dtype::ALL;
-        all.into_iter()
-            .find(|dtype| dtype.name() == name)
-            .ok_or_else(|| {
-                let names = all.map(Dtype::name).join(", ");
-                Error::BadInput(format!("unknown dtype '{name}': expected one of {names}"))
-            })
-    }
-}
-
-impl From<PackedFormat> for Dtype {
-    fn from(format: PackedFormat) -> Self {
-        match format {
-            PackedFormat::F32 => Dtype::F32,
-            PackedFormat::F16 => Dtype::F16,
-            PackedFormat::Q8 => Dtype::Q8,
-            PackedFormat::Q4 => Dtype::Q4,
-        }
-    }
-}
 
 /// How the formats of weight matrices are chosen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -499,66 +438,4 @@ impl Parameters {
         let converted = blocks::convert(info.format, stored, bytes, info.elements())?;
         Ok(PackedMatrix::from_bytes(&converted, shape, &self.device))
     }
-}
-
-/// What a tensor is used for, as far as its format is concerned.
-enum Role {
-    /// Added or multiplied as it is: norms, biases, positions, the class token, the logit scale.
-    Float,
-    /// An embedding: looked up by token id, or a patch's. Never quantized.
-    Table,
-    /// A linear layer's weight.
-    Matrix,
-}
-
-/// The role, from the checkpoint's own naming.
-fn role(info: &TensorInfo) -> Role {
-    let name = info.name.as_str();
-    if info.shape.len() < 2
-        || name.contains("position_embedding")
-        || name.contains("class_embedding")
-    {
-        Role::Float
-    } else if is_embedding(name) {
-        Role::Table
-    } else {
-        Role::Matrix
-    }
-}
-
-/// Whether a checkpoint's tensor is an embedding (of tokens, positions, patches or the class
-/// token), which no format quantizes.
-pub fn is_embedding(name: &str) -> bool {
-    name.contains("_embedding")
-}
-
-/// Damaged weights show as infinities more often than as wrong sizes, and make every answer wrong.
-/// Of blocks only the scales can spoil their numbers: f16 at the start of each.
-fn finite(info: &TensorInfo, bytes: &[u8]) -> Result<()> {
-    let found = match info.format {
-        Format::Q8_0 | Format::Q4_0 => bytes
-            .chunks_exact(info.format.block_bytes())
-            .map(|block| half::f16::from_le_bytes([block[0], block[1]]).to_f32())
-            .enumerate()
-            .find(|(_, scale)| !scale.is_finite())
-            .map(|(index, scale)| (index * info.format.block_length(), scale)),
-        format => blocks::first_not_finite(format, bytes, info.elements())?,
-    };
-    match found {
-        None => Ok(()),
-        Some((index, value)) => Err(Error::BadWeights(format!(
-            "tensor '{}' holds {value} at position {index}: the file is damaged",
-            info.name
-        ))),
-    }
-}
-
-fn missing(name: &str) -> Error {
-    Error::BadWeights(format!("tensor '{name}' is missing from the checkpoint"))
-}
-
-fn wrong_shape(name: &str, expected: &[usize], found: &[usize]) -> Error {
-    Error::BadWeights(format!(
-        "tensor '{name}' has shape {found:?}, but the configuration asks for {expected:?}"
-    ))
 }
