@@ -116,15 +116,10 @@ const STACKED: [(&str, &str); 2] = [("in_proj_weight", "weight"), ("in_proj_bias
 const BLIP_MARK: &str = "visual_encoder.cls_token";
 const CLIP_MARK: &str = "visual.class_embedding";
 
-/// The epsilon of a BLIP's vision norms where nothing says it: Hugging Face's conversion has
-/// another than the original.
-pub(super) fn vision_epsilon(tensors: &[Located]) -> f64 {
+/// Whether these are the names of Salesforce's BLIP.
+pub(super) fn are_salesforces(tensors: &[Located]) -> bool {
     let mut names = tensors.iter().map(|tensor| &tensor.info.name);
-    if names.any(|name| name.ends_with(BLIP_MARK)) {
-        1e-6
-    } else {
-        1e-5
-    }
+    names.any(|name| name.ends_with(BLIP_MARK))
 }
 
 /// Gives every tensor the name that Hugging Face's checkpoints have for it.

@@ -78,7 +78,7 @@ pub(super) fn from_open_clip(text: &str) -> Result<Texts> {
 /// From the shapes of a BLIP's tensors, if that is what they are. Heads are 64 wide in all of them.
 /// The epsilon of the vision encoder's norms is 1e-6 in the original, 1e-5 in Hugging Face's
 /// conversion of it.
-pub(super) fn from_blip_shapes(tensors: &[Located], epsilon: f64) -> Option<Texts> {
+pub(super) fn from_blip_shapes(tensors: &[Located], is_original: bool) -> Option<Texts> {
     const HEAD: usize = 64;
     let shape = |name: &str| -> Option<&[usize]> {
         let mut all = tensors.iter();
@@ -133,7 +133,7 @@ pub(super) fn from_blip_shapes(tensors: &[Located], epsilon: f64) -> Option<Text
             "num_attention_heads": (width / HEAD).max(1),
             "image_size": image,
             "patch_size": patch,
-            "layer_norm_eps": epsilon,
+            "layer_norm_eps": if is_original { 1e-6 } else { 1e-5 },
         },
         "text_config": {
             "hidden_size": text_width,

@@ -86,11 +86,11 @@ impl<F: Files + Clone> Source<F> {
                 headers,
             });
         }
-        let epsilon = names::vision_epsilon(&tensors);
+        let is_original = names::are_salesforces(&tensors);
         let tensors = names::translate(tensors)?;
         let located = texts::Tensors {
             located: &tensors,
-            epsilon,
+            is_original,
         };
         let description =
             texts::describe(&files, promises, config, metadata.as_ref(), &located).await?;
