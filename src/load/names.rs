@@ -116,8 +116,8 @@ const STACKED: [(&str, &str); 2] = [("in_proj_weight", "weight"), ("in_proj_bias
 const BLIP_MARK: &str = "visual_encoder.cls_token";
 const CLIP_MARK: &str = "visual.class_embedding";
 
-/// Whether the tensors have the names of Salesforce's own BLIP.
-pub(super) fn is_original_blip(tensors: &[Located]) -> bool {
+/// Whether these are the names of Salesforce's BLIP.
+pub(super) fn are_salesforces(tensors: &[Located]) -> bool {
     let mut names = tensors.iter().map(|tensor| &tensor.info.name);
     names.any(|name| name.ends_with(BLIP_MARK))
 }

@@ -86,7 +86,7 @@ impl<F: Files + Clone> Source<F> {
                 headers,
             });
         }
-        let is_original = names::is_original_blip(&tensors);
+        let is_original = names::are_salesforces(&tensors);
         let tensors = names::translate(tensors)?;
         let located = texts::Tensors {
             located: &tensors,

@@ -64,10 +64,7 @@ pub(super) async fn describe(
         let open_clip = read(files, "open_clip_config.json", promises).await?;
         let original = match open_clip {
             Some(text) => Some(original::from_open_clip(&text)?),
-            None if is_ours(metadata) => None,
-            // A folder in Hugging Face layout has a config.json, or has lost it.
-            None if metadata.is_none() && !tensors.is_original => None,
-            None => original::from_blip_shapes(tensors.located, tensors.is_original),
+            None => tensors.describe(metadata),
         };
         if let Some(texts) = original {
             config = Some(texts.config);
@@ -91,17 +88,25 @@ pub(super) async fn describe(
     })
 }
 
-/// What the tensors say of a model without a configuration.
+/// The tensors of a model that may have no configuration.
 pub(super) struct Tensors<'t> {
     pub located: &'t [Located],
-    /// Whether they have the names of Salesforce's own BLIP.
+    /// Whether they had the names of Salesforce's BLIP.
     pub is_original: bool,
 }
 
-/// Whether GGUF metadata has any of the texts that only we put there.
-fn is_ours(metadata: Option<&BTreeMap<String, Value>>) -> bool {
-    let keys = [CONFIG_KEY, TOKENIZER_KEY, PREPROCESSOR_KEY];
-    metadata.is_some_and(|metadata| keys.iter().any(|key| metadata.contains_key(*key)))
+impl Tensors<'_> {
+    /// What their shapes say where nothing else can: Salesforce's files never had a configuration,
+    /// and other programs' GGUF files have none of the texts that ours have. Of a folder in Hugging
+    /// Face layout it was forgotten.
+    fn describe(&self, metadata: Option<&BTreeMap<String, Value>>) -> Option<original::Texts> {
+        let keys = [CONFIG_KEY, TOKENIZER_KEY, PREPROCESSOR_KEY];
+        let is_foreign =
+            metadata.is_some_and(|metadata| !keys.iter().any(|key| metadata.contains_key(*key)));
+        (self.is_original || is_foreign)
+            .then(|| original::from_blip_shapes(self.located, self.is_original))
+            .flatten()
+    }
 }
 
 /// A text in GGUF metadata, if it has that key.

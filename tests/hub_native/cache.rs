@@ -206,6 +206,23 @@ fn a_repository_of_one_gguf_file_needs_nothing_else() {
 }
 
 #[test]
+fn open_clips_own_files_are_enough() {
+    let files = [
+        ("open_clip_config.json", b"{}".to_vec()),
+        ("tokenizer.json", noise(500, 1)),
+        ("open_clip_model.safetensors", noise(1_000, 5)),
+    ];
+    let hub = Hub::start(&files);
+    let scratch = Scratch::new(&hub.front);
+    hub.front.missing(vec![
+        ("X-Repo-Commit", COMMIT.into()),
+        ("X-Error-Code", "EntryNotFound".into()),
+    ]);
+    let names = files.each_ref().map(|(name, _)| *name);
+    check_folder(&scratch.fetch("owner/name").unwrap(), &files, &names);
+}
+
+#[test]
 fn two_at_once_download_once() {
     let files = repository();
     let (hub, scratch) = hub_of(&files);
