@@ -41,7 +41,7 @@ pub struct Common {
     /// Where to compute
     #[arg(long, global = true, value_enum, default_value = "cpu")]
     device: DeviceArgument,
-    /// Number format of the weights: auto keeps a .gguf as it is and makes other files q8;
+    /// Number format of the weights: auto keeps a .gguf as it is and makes other files q8 (q4 above 600 million numbers);
     /// f32 is unquantized
     #[arg(long, global = true, value_enum, default_value = "auto")]
     dtype: DtypeArgument,

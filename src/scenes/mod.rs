@@ -1,10 +1,12 @@
 //! The training data: scenes of pictograms, made on the fly, with captions and questions whose truth is
 //! known because the scene was built from it.
 //!
-//!     packages -sprites::build-> sheets of drawings -Scenes::open-> Scenes
-//!     Scenes -sample-> layout -compose-> picture
-//!                             -facts-> grammar, questions
-//!     text of a model -mentioned-> what it says -score-> whether that is true
+//! ```text
+//! packages -sprites::build-> sheets of drawings -Scenes::open-> Scenes
+//! Scenes -sample-> layout -compose-> picture
+//!                         -facts-> grammar, questions
+//! text of a model -mentioned-> what it says -score-> whether that is true
+//! ```
 //!
 //! Everything follows from the seed: the same generator state gives the same scene.
 

@@ -7,7 +7,8 @@ use std::str::FromStr;
 /// The number format that a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Dtype {
-    /// A GGUF file's own formats; q8 for checkpoints in Hugging Face layout.
+    /// A GGUF file's own formats; for others q8, or q4 where a model has more than 600 million
+    /// numbers.
     #[default]
     Auto,
     /// Blocks of 4-bit values.
