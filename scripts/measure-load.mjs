@@ -38,6 +38,10 @@ const hub = await startHub({ repositories: { "measured/model": folder } });
 const server = await serve({ root: fileURLToPath(new URL("../www", import.meta.url)) });
 const profile = await mkdtemp(join(tmpdir(), "obscura-measure-")); // on disk: private windows keep files in memory
 const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: FLAGS });
+await context.route("**/worker.js", async (route) => {
+  const response = await route.fetch();
+  await route.fulfill({ response, body: `(${countGpuBytes})();\n${await response.text()}` });
+});
 try {
   const largest = await largestTensor(folder);
   const engine = await measureEngine();
@@ -66,8 +70,21 @@ async function measure(name, options) {
     return { seconds, info: model.info, kept: await cache.size() };
   }, options);
   const memory = await Promise.all(page.workers().map((worker) => worker.evaluate(memoryOfEngine, `${server.url}pkg/obscura_wasm.js`)));
+  const gpu = await Promise.all(page.workers().map((worker) => worker.evaluate(() => globalThis.gpuBytes)));
   await page.close();
-  return { name, ...found, transferred: hub.sentBytes, memory: Math.max(...memory) };
+  return { name, ...found, transferred: hub.sentBytes, memory: Math.max(...memory), gpu: Math.max(...gpu) };
+}
+
+/** Runs in the worker before anything else: adds up the GPU's buffers. Those that are given back count on. */
+function countGpuBytes() {
+  globalThis.gpuBytes = 0;
+  const device = globalThis.GPUDevice?.prototype;
+  if (!device) return;
+  const { createBuffer } = device;
+  device.createBuffer = function (description) {
+    globalThis.gpuBytes += description.size;
+    return createBuffer.call(this, description);
+  };
 }
 
 /** What the engine takes before it has loaded anything. */
@@ -103,11 +120,11 @@ function print(rows, engine, largest) {
   const megabytes = (bytes) => (bytes / MEGABYTE).toFixed(1).padStart(9);
   console.log(`${folder}, device ${rows[0].info.device}, dtype ${rows[0].info.dtype}; MB are millions of bytes`);
   console.log(`largest tensor as float32 ${(largest / MEGABYTE).toFixed(1)} MB, the engine alone ${(engine / MEGABYTE).toFixed(1)} MB\n`);
-  console.log("| load | seconds | MB transferred | MB WebAssembly peak | MB that stay | MB above | MB kept |");
-  console.log("|---|---|---|---|---|---|---|");
-  for (const { name, seconds, transferred, memory, info, kept } of rows) {
+  console.log("| load | seconds | MB transferred | MB WebAssembly peak | MB that stay | MB above | MB kept | MB of weights | MB of GPU buffers |");
+  console.log("|---|---|---|---|---|---|---|---|---|");
+  for (const { name, seconds, transferred, memory, info, kept, gpu } of rows) {
     const stays = engine + (info.device === "cpu" ? info.bytes : 0); // on WebGPU the weights are elsewhere
-    console.log(`| ${name} | ${seconds.toFixed(1).padStart(6)} | ${[transferred, memory, stays, memory - stays, kept].map(megabytes).join(" | ")} |`);
+    console.log(`| ${name} | ${seconds.toFixed(1).padStart(6)} | ${[transferred, memory, stays, memory - stays, kept, info.bytes, gpu].map(megabytes).join(" | ")} |`);
     const allowed = stays + largest + ALLOWANCE;
     if (memory > allowed) {
       console.error(`measure-load: ${name} took ${megabytes(memory).trim()} MB, allowed are ${megabytes(allowed).trim()} MB`);
