@@ -38,10 +38,6 @@ const hub = await startHub({ repositories: { "measured/model": folder } });
 const server = await serve({ root: fileURLToPath(new URL("../www", import.meta.url)) });
 const profile = await mkdtemp(join(tmpdir(), "obscura-measure-")); // on disk: private windows keep files in memory
 const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: FLAGS });
-await context.route("**/worker.js", async (route) => {
-  const response = await route.fetch();
-  await route.fulfill({ response, body: `(${countGpuBytes})();\n${await response.text()}` });
-});
 try {
   const largest = await largestTensor(folder);
   const engine = await measureEngine();
@@ -60,6 +56,7 @@ try {
 async function measure(name, options) {
   hub.forget();
   const page = await context.newPage();
+  page.on("worker", (worker) => worker.evaluate(countGpuBytes)); // long before the weights come
   await page.goto(server.url);
   const found = await page.evaluate(async (options) => {
     const { cache, load } = await import("./obscura.js");
@@ -75,7 +72,7 @@ async function measure(name, options) {
   return { name, ...found, transferred: hub.sentBytes, memory: Math.max(...memory), gpu: Math.max(...gpu) };
 }
 
-/** Runs in the worker before anything else: adds up the GPU's buffers. Those that are given back count on. */
+/** Runs in the worker: adds up the GPU's buffers from then on. Those that are given back count on. */
 function countGpuBytes() {
   globalThis.gpuBytes = 0;
   const device = globalThis.GPUDevice?.prototype;
