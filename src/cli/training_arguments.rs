@@ -94,7 +94,7 @@ pub struct Train {
     #[arg(long, default_value_t = 1)]
     pub shards: usize,
     /// The highest learning rate
-    #[arg(long, default_value_t = 1e-3)]
+    #[arg(long, default_value_t = 4e-4)]
     pub rate: f64,
     /// Steps until the highest learning rate
     #[arg(long, default_value_t = 500)]
