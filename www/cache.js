@@ -1,7 +1,9 @@
-// The models that this browser keeps, in its private file system (OPFS): one folder an entry with
+// The models that this browser keeps, in its private file system (OPFS) or, where there is none, in
+// the Cache API (cache-api.js): one folder an entry with
 // model.gguf and journal, which belong to the loader, and meta.json, which says whose they are.
 // `Entry` is for the worker, where files can be written in place; `cache` is for everybody.
 
+import * as cacheApi from "./cache-api.js";
 import { ObscuraError } from "./error.js";
 
 const FOLDER = "obscura";
@@ -22,9 +24,10 @@ export class Entry {
    * or has no room. Waits while another tab loads the same model: `onWait` is told so.
    */
   static async open(key, { signal, onWait } = {}) {
-    if (!isAvailable()) return null;
+    if (!isAvailable() && !cacheApi.isAvailable()) return null;
     const id = await idOf(key);
     const release = await lock(id, signal, onWait);
+    if (!isAvailable()) return cacheApi.CachedEntry.open(id, release, parseMeta);
     const entry = new Entry(id, release);
     try {
       await entry.#openFiles();
@@ -136,6 +139,7 @@ export const cache = Object.freeze({
     const root = await rootFolder();
     const entries = [];
     if (root) for await (const [id, folder] of root.entries()) if (ID.test(id) && folder.kind === "directory") entries.push(await describeEntry(id, folder));
+    for (const [id, ...files] of await cacheApi.cachedEntries()) entries.push(await describeFiles(id, files));
     return entries.sort((a, b) => b.lastUsed - a.lastUsed);
   },
 
@@ -157,7 +161,10 @@ export const cache = Object.freeze({
 
 async function describeEntry(id, folder) {
   const open = (name) => folder.getFileHandle(name).then((handle) => handle.getFile()).catch(() => null);
-  const [model, journal, described] = await Promise.all(["model.gguf", "journal", "meta.json"].map(open));
+  return describeFiles(id, await Promise.all(["model.gguf", "journal", "meta.json"].map(open)));
+}
+
+async function describeFiles(id, [model, journal, described]) {
   const meta = described ? parseMeta(new Uint8Array(await described.arrayBuffer().catch(() => new ArrayBuffer(0)))) : null;
   return {
     id,
@@ -173,6 +180,7 @@ async function removeIfIdle(id) {
   if (!ID.test(id)) throw new ObscuraError("bad_input", `'${id}' is not the id of a kept model: cache.list() has them.`);
   return navigator.locks.request(lockName(id), { ifAvailable: true }, async (held) => {
     if (!held) return false;
+    await cacheApi.removeCached(id);
     await (await rootFolder())?.removeEntry(id, { recursive: true }).catch((error) => {
       if (error.name !== "NotFoundError") throw error;
     });

@@ -27,7 +27,8 @@ export async function loadModel(wasm, description, { keep, ...options }, { openE
       }
     }
   } finally {
-    await entry?.close();
+    const problem = await entry?.close();
+    if (problem) progress.warn(problem);
   }
 
   async function openOrWarn() {

@@ -191,6 +191,25 @@ describe("what is kept", WHOLE_TEST, () => {
     });
   });
 
+  test("is in the Cache API where there is no private file system", async () => {
+    await withPage(async (page) => {
+      const without = () => void delete StorageManager.prototype.getDirectory;
+      page.on("worker", (worker) => worker.evaluate(without)); // long before the engine has started
+      await page.addInitScript(without);
+      await page.reload();
+      assert.deepEqual((await load(page, "tests/blip")).tokens, expected.blip.tokens);
+      const kept = await page.evaluate(async () => (await import("./obscura.js")).cache.list());
+      assert.equal(kept.length, 1);
+      assert.ok(kept[0].complete && kept[0].bytes > 500_000, JSON.stringify(kept));
+      assert.ok((await page.evaluate(() => caches.keys())).length > 0, "it is not in the Cache API");
+      hub.forget();
+      assert.deepEqual((await load(page, "tests/blip")).tokens, expected.blip.tokens);
+      assert.ok(hub.sentBytes < 100_000, `${hub.sentBytes} bytes were fetched again`);
+      await page.evaluate(async () => (await import("./obscura.js")).cache.clear());
+      assert.deepEqual(await page.evaluate(() => caches.keys()), []);
+    });
+  });
+
   test("is not what another version, dtype or cache: false gives", async () => {
     await withPage(async (page) => {
       await load(page, "tests/blip");
