@@ -146,7 +146,8 @@ export interface LoadOptions {
    */
   tasks?: (Task | "embed-image" | "embed-text")[];
   /**
-   * Default `true`: the weights, converted, are kept in the browser's private file system. The next
+   * Default `true`: the weights, converted, are kept in the browser's private file system, or in the
+   * Cache API where there is none. The next
    * load asks the server at most whether they are still current, goes on where a broken one stopped,
    * and works offline. `false` neither reads nor writes them. Files without a name, and `.gguf` files
    * from the disk, are not kept.
