@@ -1,0 +1,103 @@
+// Private by construction, and there without a network: what is requested, what the policy forbids, and
+// the page after its server has gone.
+
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { SAMPLE, OTHER, PATIENCE, WHOLE_TEST, commandLine, goTo, openPictures, press, setUp, withPage } from "./setting.mjs";
+
+let site, expected;
+
+before(async () => {
+  site = await setUp();
+  expected = await commandLine("caption", site.model, SAMPLE);
+}, WHOLE_TEST);
+
+after(async () => {
+  const requests = await site?.close();
+  console.log(`every request of this run:\n  ${[...new Set(requests)].sort().join("\n  ")}`);
+});
+
+test("nothing is requested once a picture is open, and the page says so", WHOLE_TEST, async () => {
+  await withPage(site, { query: { device: "cpu" } }, async (page) => {
+    await settled();
+    const before = site.requests.length;
+    await openPictures(page, SAMPLE, OTHER);
+    await goTo(page, "ask");
+    await press(page, "#answer-button");
+    await goTo(page, "classify");
+    await press(page, "#classify-button");
+    assert.deepEqual(site.requests.slice(before), []);
+    assert.equal(await page.textContent("#privacy-short"), "0 requests");
+    await page.evaluate(() => fetch("models/checkpoints.json", { cache: "reload" }));
+    await page.waitForFunction(() => document.querySelector("#privacy-short").textContent === "1 request");
+    assert.equal(site.requests.length, before + 1, "what is counted is what was requested");
+  });
+});
+
+test("neither the page nor the model's worker may contact another site", WHOLE_TEST, async () => {
+  await withPage(site, { query: { device: "cpu" } }, async (page, complaints) => {
+    const tryOthers = async () => {
+      const results = [];
+      for (const url of ["https://example.com/", "http://127.0.0.1:9/", "https://huggingface.co/"]) results.push(await fetch(url).then(() => "fetched", (error) => error.name));
+      return results;
+    };
+    const before = site.requests.length;
+    assert.deepEqual(await page.evaluate(tryOthers), Array(3).fill("TypeError"));
+    const worker = page.workers().find((each) => each.url().endsWith("/worker.js"));
+    assert.deepEqual(await worker.evaluate(tryOthers), Array(3).fill("TypeError"));
+    assert.deepEqual(site.requests.slice(before), [], "the policy stops them before they leave the browser");
+    complaints.length = 0; // the browser's own, about the policy
+  });
+});
+
+test("the hub's hosts are allowed for a model of the hub, and no others", WHOLE_TEST, async () => {
+  await withPage(site, { query: { model: "none" }, section: "models", ready: "none" }, async (page) => {
+    const allowed = await page.evaluate(async () => {
+      const { allowHosts, hostsOf } = await import("./page/privacy.js");
+      await allowHosts(hostsOf("owner/name"));
+      const response = await fetch("worker.js");
+      return { policy: response.headers.get("Content-Security-Policy"), mirror: hostsOf("owner/name", "https://mirror.example"), own: hostsOf("./models/a.gguf"), address: hostsOf("https://files.example/a.gguf") };
+    });
+    assert.equal(allowed.policy, "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' https://huggingface.co https://*.huggingface.co https://*.hf.co");
+    assert.deepEqual(allowed.mirror, ["https://mirror.example", "https://*.mirror.example"]);
+    assert.deepEqual(allowed.own, []);
+    assert.deepEqual(allowed.address, ["https://files.example", "https://*.files.example"]);
+  });
+});
+
+test("after one visit the page works without its server", WHOLE_TEST, async () => {
+  await withPage(site, { query: { device: "cpu" } }, async (page, complaints, context) => {
+    await settled();
+    await context.setOffline(true);
+    const before = site.requests.length;
+    await page.reload();
+    await page.waitForSelector("[data-model=ready]", { state: "attached", ...PATIENCE });
+    await page.click("[aria-label='Sample: an elephant and a house']");
+    await page.waitForFunction((text) => document.querySelector("#caption-text").textContent === text, expected.text, PATIENCE);
+    for (const section of ["ask", "classify", "models"]) await goTo(page, section);
+    assert.deepEqual(site.requests.slice(before), []);
+    complaints.length = 0; // the browser notes every request that finds no network
+  });
+});
+
+test("the page can be installed", WHOLE_TEST, async () => {
+  await withPage(site, { query: { model: "none" }, ready: "none" }, async (page, _, context) => {
+    const session = await context.newCDPSession(page);
+    const { errors, data } = await session.send("Page.getAppManifest");
+    assert.deepEqual(errors, []);
+    const manifest = JSON.parse(data);
+    assert.equal(manifest.display, "standalone");
+    for (const { src } of manifest.icons) assert.equal(await page.evaluate(async (url) => (await fetch(url)).status, src), 200);
+    await page.evaluate(() => navigator.serviceWorker.ready);
+    const { installabilityErrors } = await session.send("Page.getInstallabilityErrors");
+    assert.deepEqual(installabilityErrors.filter(({ errorId }) => errorId !== "in-incognito"), []);
+  });
+});
+
+/** Until the page has put everything away: no request for a while. */
+async function settled() {
+  for (let count = -1; count !== site.requests.length; ) {
+    count = site.requests.length;
+    await new Promise((wait) => setTimeout(wait, 1500));
+  }
+}
