@@ -10,14 +10,32 @@ import { perform } from "./work.js";
 
 const PAUSE_MS = 350; // after the last key
 const SHOWN = 10;
+const TEMPLATES = { drawings: "a drawing of a {}", photos: "a photo of a {}" }; // of the embedded model, and of others
 
-let sets = []; // {id, title, labels: string[] | a label set, fits(): boolean}
 let timer = null;
 
+/** Ready sets of labels: those that fit the loaded model are offered. `read` gives {labels, options}. */
+const SETS = [
+  { id: "pictograms", title: "What the embedded model knows", fits: () => Boolean(main.entry), read: once(() => readSet("pictograms")) },
+];
+
+async function readSet(name) {
+  const { labels, templates } = await (await fetch(new URL(`../labels/${name}.json`, import.meta.url))).json();
+  return { labels, options: { templates } };
+}
+
+/** The same promise for all; one that failed is made again. */
+function once(act) {
+  let made = null;
+  return () => (made ??= act().catch((error) => ((made = null), Promise.reject(error))));
+}
+
 /** Where the labels come from: what is typed, or a ready set. */
-function chosenLabels() {
-  const set = sets.find(({ id }) => id === element("label-set").value);
-  return set?.labels ?? splitTexts(element("labels").value, /[,\n]/);
+async function chosenLabels() {
+  const set = SETS.find(({ id }) => id === element("label-set").value);
+  if (set) return set.read();
+  const template = element("template").value.trim();
+  return { labels: splitTexts(element("labels").value, /[,\n]/), options: template ? { template } : {} };
 }
 
 /** Runs at once if it can; otherwise nothing happens. */
@@ -25,15 +43,13 @@ export async function classify() {
   clearTimeout(timer);
   const picture = currentPicture();
   if (!picture || !main.can("classify")) return;
-  const labels = await chosenLabels();
-  if (Array.isArray(labels) && labels.length === 0) return showBars("classify-result", []);
   await perform("classify", { place: "picture", doing: "Comparing the labels…" }, async (signal) => {
-    const template = element("template").value.trim();
-    const options = { signal, ...(Array.isArray(labels) ? { ...(template && { template }) } : { topK: SHOWN }) };
-    const scores = await main.model.classify(picture.file, labels, options);
+    const { labels, options } = await chosenLabels();
+    if (labels.length === 0) return showBars("classify-result", []);
+    const scores = await main.model.classify(picture.file, labels, { ...options, signal });
     const bars = scores.slice(0, SHOWN).map(({ label, score }) => ({ text: label, share: score, number: percent(score) }));
     showBars("classify-result", bars);
-    element("classify-more").textContent = scores.length > SHOWN ? `The best ${SHOWN} of ${scores.length}.` : "";
+    element("classify-more").textContent = scores.length > SHOWN ? `The best ${SHOWN} of ${scores.length} labels.` : "";
     return `Best label: ${bars[0].text}, ${bars[0].number}`;
   });
 }
@@ -71,20 +87,11 @@ function addHeat(line, heat) {
   line.append(made);
 }
 
-/** `labels` may be a function that gives them, or a promise of them, once they are wanted. */
-export function offerLabelSets(offered) {
-  sets = offered.map((set) => {
-    const { labels } = set;
-    let known;
-    return { ...set, get labels() { return (known ??= typeof labels === "function" ? labels() : labels); } };
-  });
-  showSets();
-}
-
 function showSets() {
   const select = element("label-set");
   const before = select.value;
-  const usable = sets.filter(({ fits }) => fits());
+  const usable = SETS.filter(({ fits }) => fits());
+  for (const { read } of usable) read().catch(() => {}); // before a picture is open: afterwards nothing is requested
   select.replaceChildren(new Option("Labels of my own", ""), ...usable.map(({ id, title }) => new Option(title, id)));
   select.value = usable.some(({ id }) => id === before) ? before : "";
   showOwn();
@@ -93,7 +100,13 @@ function showSets() {
 function showOwn() {
   const isOwn = element("label-set").value === "";
   element("labels-field").hidden = !isOwn;
-  element("template-field").hidden = !isOwn && !Array.isArray(sets.find(({ id }) => id === element("label-set").value)?.labels);
+  element("template-field").hidden = !isOwn;
+}
+
+/** Drawings and photographs are spoken of in different sentences; one that was typed stays. */
+function adaptTemplate() {
+  const field = element("template");
+  if (Object.values(TEMPLATES).includes(field.value)) field.value = main.entry ? TEMPLATES.drawings : TEMPLATES.photos;
 }
 
 export function startClassify() {
@@ -112,5 +125,6 @@ export function startClassify() {
   main.addEventListener("change", () => {
     forget();
     showSets();
+    adaptTemplate();
   });
 }

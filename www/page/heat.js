@@ -1,10 +1,10 @@
 // Where the model looked: a map of weights over the picture's patches, drawn over the picture on the
-// stage, and said in words for those who do not see it.
+// stage as light and shade, and said in words for those who do not see it.
 
 import { element } from "./elements.js";
 
-const COLOUR = [255, 176, 32];
-const MOST = 0.85; // of opacity
+const SHADE = [13, 12, 9]; // what was not looked at lies in the dark
+const DARKEST = 0.82; // of opacity
 
 /** `map` has one weight for each of rows x columns patches, row by row. */
 export function showHeat({ rows, columns, map }) {
@@ -15,7 +15,7 @@ export function showHeat({ rows, columns, map }) {
   const [least, most] = extremes(map);
   for (const [place, weight] of map.entries()) {
     const share = most > least ? (weight - least) / (most - least) : 0;
-    pixels.data.set([...COLOUR, Math.round(255 * MOST * share)], 4 * place);
+    pixels.data.set([...SHADE, Math.round(255 * DARKEST * (1 - share))], 4 * place);
   }
   small.getContext("2d").putImageData(pixels, 0, 0);
   const context = canvas.getContext("2d");

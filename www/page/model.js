@@ -1,6 +1,7 @@
 // The models that the sections use: `main`, and a second one beside it for comparing. A slot opens one
 // model at a time, tells how far it is, and says what can be done with it.
 
+import { embeddedModel } from "../embedded.js";
 import { load } from "../obscura.js";
 import { Pace } from "../pace.js";
 import { allowHosts, hostsOf } from "./privacy.js";
@@ -96,8 +97,5 @@ export function describeModel({ family, parameters, dtype, device, adapter }) {
   return `${family.toUpperCase()}, ${size} parameters, ${dtype}, ${place}`;
 }
 
-/** What models.json says: {default, models}. Empty where the site has none. */
-export const embedded = fetch(new URL("../models/models.json", import.meta.url))
-  .then((response) => (response.ok ? response.json() : {}))
-  .catch(() => ({}))
-  .then(({ default: id = null, models = [] }) => models.find((model) => model.id === id) ?? null);
+/** The entry of the model that comes with the site: null where there is none, or no telling. */
+export const embedded = embeddedModel().catch(() => null);

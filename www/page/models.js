@@ -9,8 +9,7 @@ import { gigabytes, megabytes } from "./words.js";
 
 const TASK_WORDS = { caption: "captions", answer: "questions", classify: "labels", match: "matching", embed: "search" };
 const EMBEDDED_NOTE =
-  "It knows drawings of some forty things, such as a dog, a cat, a car, an apple or a tree, on plain backgrounds. " +
-  "It is useless for photographs: choose another model for those.";
+  "It knows drawings of some forty things, such as a dog, a car or a tree, on plain backgrounds, and is useless for photographs.";
 
 /** Another model, by its address, its files, or (undefined) the embedded one. */
 export async function openModel(source, { title, entry } = {}) {

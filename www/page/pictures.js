@@ -139,7 +139,7 @@ export function startPictures() {
     element("picture-pick").focus();
   });
   const samples = SAMPLES.map(([name, words]) => {
-    const image = make("img", { alt: "", loading: "lazy", width: 64, height: 64, src: new URL(`../samples/${name}`, import.meta.url) });
+    const image = make("img", { alt: "", fetchPriority: "low", width: 64, height: 64, src: new URL(`../samples/${name}`, import.meta.url) });
     const open = make("button", { type: "button", className: "thumbnail", "aria-label": `Sample: ${words}` }, image);
     open.addEventListener("click", () => openSample(name, words));
     return make("li", {}, open);

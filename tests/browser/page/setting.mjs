@@ -59,7 +59,7 @@ export async function setUp() {
     assert.deepEqual(strangers, [], "requests that left the page's own site");
     return proxy.requests.map((line) => line.replace(server.url, "/"));
   };
-  return { id, model: path, clip, folder, server, browser, requests: proxy.requests, close };
+  return { id, model: path, clip, folder, server, browser, requests: proxy.requests, bytes: proxy.bytes, close };
 }
 
 /** Where the embedded model lies, and the folder to serve as /models where the site has none. */

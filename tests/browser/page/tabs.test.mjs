@@ -5,7 +5,8 @@ import assert from "node:assert/strict";
 import { after, before, describe, test } from "node:test";
 import { SAMPLE, OTHER, DEVICES, PATIENCE, WHOLE_TEST, assertShares, barsOf, commandLine, goTo, idle, openPictures, press, setUp, withPage } from "./setting.mjs";
 
-const LABELS = ["a dog", "a cat", "an elephant", "a house"];
+const LABELS = ["dog", "cat", "elephant", "house"];
+const TEMPLATE = "a picture of a {}";
 const SENTENCES = ["an elephant and a house", "three dogs"];
 const QUESTION = "how many dogs are there?";
 const ANSWERS = ["yes", "no", "three"];
@@ -19,7 +20,7 @@ before(async () => {
     captions: [await commandLine("caption", model, SAMPLE), await commandLine("caption", model, OTHER)],
     beams: await commandLine("caption", model, SAMPLE, "--beams", "3"),
     prompted: await commandLine("caption", model, SAMPLE, "--prompt", "a picture of"),
-    labels: await commandLine("classify", model, SAMPLE, "--labels", LABELS.join(",")),
+    labels: await commandLine("classify", model, SAMPLE, "--labels", LABELS.join(","), "--template", TEMPLATE),
     matches: await commandLine("match", model, SAMPLE, ...SENTENCES),
     answer: await commandLine("answer", model, SAMPLE, "--question", QUESTION),
     ranked: await commandLine("answer", model, SAMPLE, "--question", QUESTION, "--answers", ANSWERS.join(",")),
@@ -84,6 +85,7 @@ for (const device of DEVICES) {
     test("labels and sentences get the command line's shares", WHOLE_TEST, async () => {
       await open("classify", async (page) => {
         await openPictures(page, SAMPLE);
+        await page.fill("#template", TEMPLATE);
         await page.fill("#labels", LABELS.join(", "));
         await press(page, "#classify-button");
         const bars = await barsOf(page, "classify-result");
