@@ -52,7 +52,8 @@ async function answer(event, url) {
     if (!response) throw error;
   }
   const hosts = allowed.get(event.clientId);
-  return url.pathname.endsWith("/worker.js") && hosts ? withPolicy(response, hosts) : response;
+  if (!hosts || !/worker\.js$/.test(url.pathname)) return response;
+  return withPolicy(response, url.pathname.endsWith("/worker.js") ? hosts : []); // models' worker, and others
 }
 
 /** The query chooses a model; the file is the same. */

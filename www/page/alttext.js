@@ -9,6 +9,12 @@ import { counted, percent } from "./words.js";
 import { perform } from "./work.js";
 
 const SEED = 1;
+const REASONS = {
+  best: "kept",
+  matches: "fits, but another fits better",
+  unlikely: "dropped, too unlikely",
+  duplicate: "dropped, the same words again",
+};
 const EXPORTS = {
   csv: ["alt-text.csv", "text/csv", asCsv],
   jsonl: ["alt-text.jsonl", "application/jsonl", asJsonl],
@@ -80,14 +86,15 @@ async function write() {
   });
 }
 
-function showResult(row, { texts, best }) {
+function showResult(row, { texts, best, error }) {
+  if (error) return row.generated.replaceChildren(make("p", { className: "dropped", textContent: error.message }));
   row.generated.replaceChildren(...texts.map(({ text, generated, probability, kept, reason }) => {
     const origin = generated ? "generated" : "yours";
-    const words = `${origin}, ${percent(probability)}, ${kept ? "kept" : "dropped"}${reason ? `: ${reason}` : ""}`;
+    const words = `${origin}, ${percent(probability)}: ${REASONS[reason]}`;
     return make("p", { className: kept ? "kept" : "dropped" }, text, make("br"), make("span", { className: "quiet", textContent: words }));
   }));
-  const chosen = typeof best === "string" ? texts.find(({ text }) => text === best) : best;
-  row.final.value = chosen?.text ?? "";
+  const chosen = texts.find(({ text, kept }) => kept && text === best);
+  row.final.value = best ?? "";
   row.probability = chosen?.probability ?? null;
   row.verdict.textContent = chosen ? `Score ${percent(chosen.probability)}` : "Nothing was good enough: write one, or leave it empty.";
 }

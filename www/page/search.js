@@ -55,7 +55,7 @@ export async function addToAlbum(files) {
   let failed = 0;
   await perform("index", { place: "search", doing: "Indexing…" }, async (signal, say) => {
     bar.max = chosen.length;
-    const known = new Set(album.keys());
+    const known = new Set(await album.keys());
     for (const [place, file] of chosen.entries()) {
       bar.value = place;
       say(`${place} of ${chosen.length}`);

@@ -21,7 +21,7 @@ export const SAMPLE = join(ROOT, "www/samples/elephant-house.webp");
 export const OTHER = join(ROOT, "www/samples/three-dogs.webp");
 export const DEVICES = ["cpu", "webgpu"];
 export const SHADES = { cpu: 2e-3, webgpu: 1e-2 }; // how far a probability may lie from the command line's
-export const PATIENCE = { timeout: 240_000 }; // a software GPU compiles its shaders first
+export const PATIENCE = { timeout: 120_000 }; // a software GPU compiles its shaders first
 export const WHOLE_TEST = { timeout: 600_000 };
 
 const OBSCURA = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "release", "obscura");
@@ -33,6 +33,10 @@ const FLAGS = [
   "--use-fake-device-for-media-stream",
   "--use-fake-ui-for-media-stream",
 ];
+
+// Chromium's own: its updates, sign-in and field suggestions, whatever page is open. A page's request to
+// them would be noticed, too: withPage looks at what pages and workers ask for.
+const OF_THE_BROWSER = /^\w+ (https?:\/\/)?(update\.googleapis\.com|content-autofill\.googleapis\.com|accounts\.google\.com)[:/]/;
 
 /** The site and a browser. `close` fails if any request left this machine. */
 export async function setUp() {
@@ -55,9 +59,9 @@ export async function setUp() {
     await server.close();
     await proxy.close();
     await rm(folder, { recursive: true });
-    const strangers = proxy.requests.filter((line) => !line.split(" ")[1].startsWith(server.url));
+    const strangers = proxy.requests.filter((line) => !line.split(" ")[1].startsWith(server.url) && !OF_THE_BROWSER.test(line));
     assert.deepEqual(strangers, [], "requests that left the page's own site");
-    return proxy.requests.map((line) => line.replace(server.url, "/"));
+    return proxy.requests.filter((line) => !OF_THE_BROWSER.test(line)).map((line) => line.replace(server.url, "/"));
   };
   return { id, model: path, clip, folder, server, browser, requests: proxy.requests, bytes: proxy.bytes, close };
 }
@@ -92,8 +96,13 @@ export async function commandLine(task, ...parameters) {
  */
 export async function withPage({ server, browser }, { query = {}, section = "caption", ready = "ready", ...options }, act) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
+  context.setDefaultTimeout(PATIENCE.timeout);
   const page = await context.newPage();
   const complaints = [];
+  const strangers = [];
+  const notice = (request) => /^https?:/.test(request.url()) && !request.url().startsWith(server.url) && strangers.push(request.url());
+  context.on("requestfinished", notice);
+  context.on("requestfailed", (request) => /csp|blocked/i.test(request.failure().errorText) || notice(request));
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(error.message));
   try {
@@ -101,6 +110,7 @@ export async function withPage({ server, browser }, { query = {}, section = "cap
     if (ready) await page.waitForSelector(`[data-model=${ready}]`, { state: "attached", ...PATIENCE });
     await act(page, complaints, context);
     assert.deepEqual(complaints, []);
+    assert.deepEqual(strangers, []);
   } finally {
     await context.close();
   }
