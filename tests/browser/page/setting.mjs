@@ -47,7 +47,12 @@ export async function setUp() {
   const { id, models, path } = await embeddedModel(folder);
   const clip = join(folder, "clip.gguf");
   await obscura("convert", join(GOLDEN, "clip-quick/model"), clip, "--dtype", "f32");
-  const server = await serve({ root: join(ROOT, "www"), mounts: { ...(models && { "/models": models }), "/test-models": folder } });
+  const servers = [];
+  const serveAgain = async () => {
+    servers.push(await serve({ root: join(ROOT, "www"), mounts: { ...(models && { "/models": models }), "/test-models": folder } }));
+    return servers.at(-1);
+  };
+  const server = await serveAgain();
   const proxy = await startProxy();
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
@@ -56,14 +61,14 @@ export async function setUp() {
   });
   const close = async () => {
     await browser.close();
-    await server.close();
+    await Promise.all(servers.map((each) => each.close().catch(() => {}))); // some are closed already
     await proxy.close();
     await rm(folder, { recursive: true });
-    const strangers = proxy.requests.filter((line) => !line.split(" ")[1].startsWith(server.url) && !OF_THE_BROWSER.test(line));
+    const strangers = proxy.requests.filter((line) => !servers.some(({ url }) => line.split(" ")[1].startsWith(url)) && !OF_THE_BROWSER.test(line));
     assert.deepEqual(strangers, [], "requests that left the page's own site");
-    return proxy.requests.filter((line) => !OF_THE_BROWSER.test(line)).map((line) => line.replace(server.url, "/"));
+    return proxy.requests.filter((line) => !OF_THE_BROWSER.test(line)).map((line) => line.replace(/http:\/\/localhost:\d+/, ""));
   };
-  return { id, model: path, clip, folder, server, browser, requests: proxy.requests, bytes: proxy.bytes, close };
+  return { id, model: path, clip, folder, server, serveAgain, browser, requests: proxy.requests, bytes: proxy.bytes, close };
 }
 
 /** Where the embedded model lies, and the folder to serve as /models where the site has none. */
