@@ -86,7 +86,7 @@ async function load(call, { source, device, dtype, tasks, sha256, cache }) {
 
 /** On other sites If-Range costs a preflight, which many refuse: there the answer itself has to tell. */
 function allowsIfRange(url) {
-  return new URL(url).origin === self.location.origin;
+  return new URL(url).origin === self.location?.origin;
 }
 
 async function startEngine() {
