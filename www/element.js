@@ -14,7 +14,7 @@ const STYLE = `
   figure { margin: 0 }
   img { display: block; max-width: 100%; height: auto }
   figcaption { min-height: 1.5em; margin-block-start: 0.4em; line-height: 1.5 }
-  button { font: inherit; padding: 0.3em 0.8em; min-height: 2.75em; cursor: pointer }
+  button { font: inherit; margin-block-start: 0.4em; padding: 0.3em 0.8em; min-height: 2.75em; cursor: pointer }
   progress { inline-size: 100%; max-inline-size: 20em }
   p { margin: 0 } p + p { margin-block-start: 0.4em }
   [hidden] { display: none }

@@ -5,6 +5,7 @@ import { parentPort } from "node:worker_threads";
 import { fetchFiles, FileParts } from "./node-files.js";
 
 globalThis.self = globalThis;
+self.name = "obscura"; // see port.js
 globalThis.fetch = fetchFiles; // the engine's own file lies on the disk
 self.postMessage = (message, transfer) => parentPort.postMessage(message, transfer);
 self.addEventListener = (type, listener) => {

@@ -52,6 +52,16 @@ test("a program in TypeScript compiles under --strict, and its mistakes do not",
   }
 });
 
+test("what a module exports is what its declarations declare", WHOLE_TEST, async () => {
+  for (const entry of ["obscura", "node", "element", "alt"]) {
+    const exported = Object.keys(await import(join(project, "node_modules/obscura", `${entry}.js`)));
+    const text = await readFile(join(project, "node_modules/obscura", `${entry}.d.ts`), "utf8");
+    const others = /^export \* from "\.\/obscura\.js"/m.test(text) ? await readFile(join(project, "node_modules/obscura/obscura.d.ts"), "utf8") : "";
+    const declared = [...`${text}\n${others}`.matchAll(/^export (?:declare )?(?:class|const|function) (\w+)/gm)].map(([, name]) => name);
+    assert.deepEqual([...new Set(declared)].sort(), exported.sort(), `${entry}.d.ts`);
+  }
+});
+
 describe("a page is described as the command line describes it", WHOLE_TEST, () => {
   test("without a bundler", async () => {
     const plain = join(embedded.folder, "plain");
@@ -114,7 +124,10 @@ describe("a page is described as the command line describes it", WHOLE_TEST, () 
     try {
       const page = await context.newPage();
       await page.goto(`chrome-extension://${await idOf(extension)}/page.html`);
-      assert.deepEqual(await page.evaluate(() => globalThis.found), { window: expected, element: expected, evaluates: false });
+      const { background, ...found } = await page.evaluate(() => globalThis.found);
+      assert.deepEqual(found, { window: expected, element: expected, evaluates: false });
+      assert.equal(background.text, expected, "in the service worker, too");
+      assert.match(background.refused, /one model at a time/);
     } finally {
       await context.close();
     }

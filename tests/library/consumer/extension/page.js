@@ -17,7 +17,8 @@ async function run() {
   const model = await load(null, { device: "cpu", dtype: "f32" });
   const { text } = await model.caption("picture.png");
   await model.dispose();
-  return { window: text, element: await element, evaluates: evaluates() };
+  const background = await chrome.runtime.sendMessage("picture.png");
+  return { window: text, element: await element, background, evaluates: evaluates() };
 }
 
 globalThis.found = run().catch((error) => ({ error: `${error.code}: ${error.message}` }));
