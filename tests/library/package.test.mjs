@@ -75,7 +75,7 @@ describe("a page is described as the command line describes it", WHOLE_TEST, () 
   });
 
   test("bundled by Vite, with relative addresses and otherwise its default settings", async () => {
-    await build({ root: project, configFile: false, base: "./", logLevel: "warn", build: { outDir: join(embedded.folder, "vite"), reportCompressedSize: false } });
+    await build({ root: project, configFile: false, base: "./", logLevel: "warn", build: { emptyOutDir: true, outDir: join(embedded.folder, "vite"), reportCompressedSize: false } });
     await checkSite(join(embedded.folder, "vite"));
   });
 
