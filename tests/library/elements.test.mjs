@@ -12,7 +12,7 @@ import { serve } from "../../scripts/serve.mjs";
 import { commandLine, embedSmallModel, launchBrowser, PATIENCE, PHOTO, PICTURE, WHOLE_TEST, withPage, WWW } from "./surroundings.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
-const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self'; style-src 'self'";
+const POLICY = "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; img-src 'self' data:; style-src 'self'";
 const ELEMENT = 'device="cpu" dtype="f32"';
 
 let embedded, server, browser, expected, pages;
