@@ -67,7 +67,8 @@ function remove(picture) {
   URL.revokeObjectURL(picture.url);
   show(Math.min(place < current ? current - 1 : current, pictures.length - 1));
   announce(`${picture.name} was removed.`);
-  (element("tray-list").querySelector("[aria-current=true]") ?? element("picture-pick")).focus();
+  const next = element("tray").hidden ? null : element("tray-list").querySelector("[aria-current=true]");
+  (next ?? element("picture-pick")).focus();
 }
 
 function show(place) {

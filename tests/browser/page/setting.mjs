@@ -99,7 +99,7 @@ export async function commandLine(task, ...parameters) {
  * Opens the page, waits for its model, acts, and then wants to have seen no complaint on its console.
  * `options` are those of a browser context, besides `query` and `section`.
  */
-export async function withPage({ server, browser }, { query = {}, section = "caption", ready = "ready", ...options }, act) {
+export async function withPage({ server, browser }, { query = {}, section = "", ready = "ready", ...options }, act) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 900 }, ...options });
   context.setDefaultTimeout(PATIENCE.timeout);
   const page = await context.newPage();
@@ -111,7 +111,7 @@ export async function withPage({ server, browser }, { query = {}, section = "cap
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(error.message));
   try {
-    await page.goto(`${server.url}?${new URLSearchParams(query)}#${section}`);
+    await page.goto(`${server.url}?${new URLSearchParams(query)}${section && `#${section}`}`);
     if (ready) await page.waitForSelector(`[data-model=${ready}]`, { state: "attached", ...PATIENCE });
     await act(page, complaints, context);
     assert.deepEqual(complaints, []);
