@@ -86,15 +86,6 @@ async fn quantized_models_stay_within_their_bounds_on_both_devices() {
     check_quantized_models(&gpu).await;
 }
 
-#[wasm_bindgen_test]
-async fn the_shipped_model_says_on_both_devices_what_it_said() {
-    parity::embedded::check(&Placement::cpu())
-        .await
-        .expect("no error");
-    let gpu = gpu().await;
-    parity::embedded::check(&gpu).await.expect("no error");
-}
-
 /// Static constructors that run on every call once made this 5,800 us; see `web::start`.
 #[wasm_bindgen_test]
 async fn issuing_an_operation_on_webgpu_costs_less_than_half_a_millisecond() {

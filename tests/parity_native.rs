@@ -10,7 +10,7 @@ use obscura::nn::Dtype;
 use obscura::tasks::{Model, Network};
 use parity::golden::{decode_picture, to_vec};
 use parity::tolerance::relative_error;
-use parity::{MODELS, QUANTIZED_MODELS, check, check_quantized, embedded};
+use parity::{MODELS, QUANTIZED_MODELS, check, check_quantized};
 use pollster::block_on;
 use std::path::Path;
 
@@ -57,19 +57,6 @@ fn every_model_on_the_gpu_equals_the_reference() {
     }
     for name in QUANTIZED_MODELS {
         block_on(check_quantized(name, &placement)).expect("no error");
-    }
-}
-
-#[test]
-fn the_shipped_model_says_what_it_said_on_the_cpu() {
-    block_on(embedded::check(&Placement::cpu())).expect("no error");
-}
-
-#[test]
-fn the_shipped_model_says_the_same_on_the_gpu() {
-    match device::open(DevicePreference::Gpu) {
-        Ok(placement) => block_on(embedded::check(&placement)).expect("no error"),
-        Err(error) => skipped(&error.to_string()),
     }
 }
 

@@ -12,9 +12,6 @@ use obscura::{Error, Result};
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// The model that ships with the page.
-pub const SHIPPED: &str = "../www/models/pictograms.gguf";
-
 /// A file below `tests/`, or anywhere if the path is absolute.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn read(path: &str) -> Option<Vec<u8>> {
@@ -27,10 +24,6 @@ pub fn read(path: &str) -> Option<Vec<u8>> {
     use include_dir::{Dir, include_dir};
     static GOLDEN: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/golden");
     static PICTURES: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/pictures");
-    if path == SHIPPED {
-        let file = include_bytes!("../../www/models/pictograms.gguf");
-        return Some(file.to_vec());
-    }
     let file = match path.split_once('/')? {
         ("golden", path) => GOLDEN.get_file(path),
         ("pictures", path) => PICTURES.get_file(path),

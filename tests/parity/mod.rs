@@ -7,7 +7,6 @@
 mod blip;
 mod clip;
 mod comparison;
-pub mod embedded;
 mod generated;
 pub mod golden;
 pub mod quality;
