@@ -28,6 +28,7 @@ const OBSCURA = join(process.env.CARGO_TARGET_DIR ?? join(ROOT, "target"), "rele
 const GOLDEN = join(ROOT, "tests/golden");
 const FLAGS = [
   "--no-sandbox",
+  "--disable-component-update",
   "--enable-unsafe-webgpu",
   "--use-webgpu-adapter=swiftshader",
   "--use-fake-device-for-media-stream",
@@ -36,7 +37,7 @@ const FLAGS = [
 
 // Chromium's own: its updates, sign-in and field suggestions, whatever page is open. A page's request to
 // them would be noticed, too: withPage looks at what pages and workers ask for.
-const OF_THE_BROWSER = /^\w+ (https?:\/\/)?(update\.googleapis\.com|content-autofill\.googleapis\.com|accounts\.google\.com)[:/]/;
+const OF_THE_BROWSER = /^\w+ (https?:\/\/)?(update\.googleapis\.com|content-autofill\.googleapis\.com|accounts\.google\.com|redirector\.gvt1\.com)[:/]/;
 
 /** The site and a browser. `close` fails if any request left this machine. */
 export async function setUp() {
