@@ -164,7 +164,7 @@ test("a broken model and a broken picture are explained, and the page goes on wo
     await page.setInputFiles("#picture-file", { name: "torn.png", mimeType: "image/png", buffer: Buffer.from("\x89PNG torn", "latin1") });
     await page.waitForSelector("#picture-error:not([hidden])", PATIENCE);
     assert.notEqual((await page.textContent("#picture-error")).trim(), "");
-    assert.equal(await page.isVisible("#picture"), false, "no broken image");
+    await page.waitForSelector("#picture", { state: "hidden" }); // no broken image
     await page.setInputFiles("#picture-file", OTHER);
     await page.waitForFunction((text) => document.querySelector("#caption-text").textContent === text, expected.captions[1].text, PATIENCE);
     await idle(page);
@@ -186,6 +186,29 @@ test("a model without a task says so and offers one that has it", WHOLE_TEST, as
     await page.waitForFunction((text) => document.querySelector("#caption-text").textContent === text, expected.captions[0].text, PATIENCE);
     await idle(page);
   });
+});
+
+test("the models are listed with what they are for, and what is kept can be cleared", WHOLE_TEST, async () => {
+  await withPage(site, { query: { device: "cpu" }, section: "models" }, async (page) => {
+    await page.selectOption("#model-task", "answer");
+    await page.waitForFunction(() => document.querySelectorAll("#checkpoints li").length === 3);
+    assert.match(await page.textContent("#checkpoints li:nth-child(2)"), /1\.54 GB to download/);
+    assert.deepEqual(await page.locator("#model-why li").allTextContents().then((lines) => lines.at(-1)), "On the CPU, as you chose.");
+    await page.waitForSelector("#kept-list li");
+    await page.click(`[aria-label='Clear ${site.id}']`);
+    await page.waitForSelector("#kept", { state: "hidden" });
+    assert.notEqual(await page.evaluate(() => document.activeElement.tagName), "BODY", "the focus goes on");
+  });
+});
+
+test("a browser without WebAssembly is told so", WHOLE_TEST, async () => {
+  const context = await site.browser.newContext();
+  const page = await context.newPage();
+  await page.addInitScript(() => delete globalThis.WebAssembly);
+  await page.goto(site.server.url);
+  await page.waitForSelector("#unsupported:not([hidden])");
+  assert.match(await page.textContent("#unsupported"), /no WebAssembly/);
+  await context.close();
 });
 
 /** Runs in the page: remembers every text that the caption's line has shown. */
