@@ -83,6 +83,17 @@ test("after one visit the page works without its server", WHOLE_TEST, async () =
   });
 });
 
+test("the page works from a path of its host, and asks for nothing beside it", WHOLE_TEST, async () => {
+  const server = await site.serveAgain("/some/where");
+  const before = own().length;
+  await withPage({ ...site, server }, { query: { device: "cpu" } }, async (page) => {
+    await openPictures(page, SAMPLE);
+    assert.equal(await page.textContent("#caption-text"), expected.text);
+    const beside = own().slice(before).filter((line) => !line.includes("/some/where/"));
+    assert.deepEqual(beside, []);
+  });
+});
+
 test("the page can be installed", WHOLE_TEST, async () => {
   await withPage(site, { query: { model: "none" }, ready: "none" }, async (page, _, context) => {
     const session = await context.newCDPSession(page);

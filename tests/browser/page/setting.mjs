@@ -49,9 +49,12 @@ export async function setUp() {
   const clip = join(folder, "clip.gguf");
   await obscura("convert", join(GOLDEN, "clip-quick/model"), clip, "--dtype", "f32");
   const servers = [];
-  const serveAgain = async () => {
-    servers.push(await serve({ root: join(ROOT, "www"), mounts: { ...(models && { "/models": models }), "/test-models": folder } }));
-    return servers.at(-1);
+  /** `path`, such as "/some/where": the site lies there, and beside it is nothing. */
+  const serveAgain = async (path = "") => {
+    const mounts = { [path]: join(ROOT, "www"), ...(models && { [`${path}/models`]: models }), [`${path}/test-models`]: folder };
+    const { url, close } = await serve({ root: path ? join(ROOT, "tests/pictures") : join(ROOT, "www"), mounts });
+    servers.push({ url, close });
+    return { url: url.replace(/\/$/, `${path}/`), close };
   };
   const server = await serveAgain();
   const proxy = await startProxy();
