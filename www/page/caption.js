@@ -174,7 +174,10 @@ export function startCaption() {
     const done = pictures.filter(({ caption }) => caption);
     copy(done.map(({ name, caption }) => `${name}\t${caption.alternatives[0].text}`).join("\n"), target);
   });
-  const adapt = () => (element("caption-count").disabled = element("caption-way").value === "greedy");
+  const adapt = () => {
+    element("caption-count").disabled = element("caption-way").value === "greedy";
+    element("caption-count-label").textContent = element("caption-way").value === "beams" ? "Beams" : "Alternatives";
+  };
   element("caption-way").addEventListener("change", adapt);
   adapt();
   main.addEventListener("change", () => {
