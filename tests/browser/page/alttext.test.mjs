@@ -7,7 +7,7 @@ import { after, before, test } from "node:test";
 import { readTexts } from "../../../www/page/exchange.js";
 import { SAMPLE, OTHER, SHADES, WHOLE_TEST, commandLine, idle, press, setUp, withPage } from "./setting.mjs";
 
-const GIVEN = { "elephant-house.webp": "an elephant and a house", "three-dogs.webp": "a rocket, and a cake" };
+const GIVEN = { "house-bicycle.webp": "a house and a bicycle", "three-dogs.webp": "a key, and a fish" };
 
 let site, matches;
 

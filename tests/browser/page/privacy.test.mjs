@@ -74,7 +74,7 @@ test("after one visit the page works without its server", WHOLE_TEST, async () =
     await server.close();
     await page.reload();
     await page.waitForSelector("[data-model=ready]", { state: "attached", ...PATIENCE });
-    await page.click("[aria-label='Sample: an elephant and a house']");
+    await page.click("[aria-label='Sample: a house and a bicycle']");
     await page.waitForFunction((text) => document.querySelector("#caption-text").textContent === text, expected.text, PATIENCE);
     for (const section of ["ask", "classify", "models"]) await goTo(page, section);
     await press(page, "nav a[href='#classify']");

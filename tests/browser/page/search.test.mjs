@@ -7,8 +7,8 @@ import { basename, join } from "node:path";
 import { after, before, test } from "node:test";
 import { ROOT, SHADES, PATIENCE, WHOLE_TEST, commandLine, goTo, idle, openPictures, press, setUp, withPage } from "./setting.mjs";
 
-const SAMPLES = ["three-dogs", "duck-hat", "elephant-house", "butterfly-rose", "snowman-tree", "bus-dogs"].map((name) => join(ROOT, `www/samples/${name}.webp`));
-const QUERY = "an elephant and a house";
+const SAMPLES = ["three-dogs", "house-bicycle", "airplane-tree", "apple-horse", "sun-umbrella", "banana-dogs"].map((name) => join(ROOT, `www/samples/${name}.webp`));
+const QUERY = "a house and a bicycle";
 
 let site, vectors, probabilities;
 

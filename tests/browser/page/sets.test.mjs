@@ -22,7 +22,7 @@ before(async () => {
 
 after(async () => site?.close());
 
-for (const [set, query, words] of [["pictograms", {}, "of 40 labels"], ["imagenet", { model: "test-models/clip.gguf" }, "of 1000 labels"]]) {
+for (const [set, query, words] of [["pictograms", {}, "of 16 labels"], ["imagenet", { model: "test-models/clip.gguf" }, "of 1000 labels"]]) {
   test(`the set ${set} gives the command line's best labels`, WHOLE_TEST, async () => {
     await withPage(site, { query: { device: "cpu", ...query }, section: "classify" }, async (page) => {
       await openPictures(page, OTHER);

@@ -17,7 +17,7 @@ import { serve } from "../../../scripts/serve.mjs";
 import { startProxy } from "./proxy.mjs";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-export const SAMPLE = join(ROOT, "www/samples/elephant-house.webp");
+export const SAMPLE = join(ROOT, "www/samples/house-bicycle.webp");
 export const OTHER = join(ROOT, "www/samples/three-dogs.webp");
 export const DEVICES = ["cpu", "webgpu"];
 export const SHADES = { cpu: 2e-3, webgpu: 1e-2 }; // how far a probability may lie from the command line's

@@ -3,7 +3,7 @@
 import { join } from "node:path";
 import { OTHER, PATIENCE, ROOT, SAMPLE, goTo, idle, openPictures, press } from "./setting.mjs";
 
-const ALBUM = ["three-dogs", "duck-hat", "elephant-house", "butterfly-rose", "snowman-tree", "bus-dogs"].map((name) => join(ROOT, `www/samples/${name}.webp`));
+const ALBUM = ["three-dogs", "house-bicycle", "airplane-tree", "apple-horse", "sun-umbrella", "banana-dogs"].map((name) => join(ROOT, `www/samples/${name}.webp`));
 
 const ACTS = {
   caption: async (page) => {
