@@ -24,7 +24,7 @@ const SETS = [
   {
     id: "imagenet",
     title: "ImageNet's 1,000 names",
-    fits: () => main.model?.info.family === "clip",
+    fits: () => obscura.labelSet && main.model?.info.family === "clip",
     read: once(async () => ({ labels: (await obscura.labelSet("imagenet")).labels })),
   },
 ];
@@ -59,7 +59,7 @@ export async function classify() {
     const { labels, templates } = await chosenLabels();
     if (labels.length === 0) return showBars("classify-result", []);
     const progress = ({ loaded, total }) => say(`${loaded} of ${total} labels are read…`); // the first time only
-    const scores = await main.model.classify(picture.file, labels, { templates, progress, signal });
+    const scores = await main.model.classify(picture.file, labels, { templates, signal, ...(obscura.labelSet && { progress }) });
     const bars = scores.slice(0, SHOWN).map(({ label, score }) => ({ text: label, share: score, number: percent(score) }));
     showBars("classify-result", bars);
     element("classify-more").textContent = scores.length > SHOWN ? `The best ${SHOWN} of ${scores.length} labels.` : "";
