@@ -8,7 +8,8 @@ const ALBUM = ["three-dogs", "house-bicycle", "airplane-tree", "apple-horse", "s
 const ACTS = {
   caption: async (page) => {
     await openPictures(page, SAMPLE, OTHER);
-    await page.locator("#caption-text .word").last().focus();
+    const words = page.locator("#caption-text .word");
+    if ((await words.count()) > 0) await words.last().focus(); // where the model looked
   },
   ask: async (page) => {
     await page.fill("#question", "how many things are there?");
@@ -42,6 +43,7 @@ const ACTS = {
 /** Goes through all sections in their order and lets `look(section)` see each of them. */
 export async function tour(page, look) {
   for (const [section, act] of Object.entries(ACTS)) {
+    if ((await page.locator(`nav a[href="#${section}"]`).count()) === 0) continue; // the module lacks what it needs
     await goTo(page, section);
     await act(page);
     await page.evaluate(() => scrollTo(0, 0));
