@@ -21,13 +21,21 @@ pub type Kinds = [Vec<Shape>];
 
 /// A place for every thing, in the order of `kinds`, in a picture of `side` pixels.
 pub fn arrange(kinds: &Kinds, side: u32, rng: &mut impl Rng) -> Vec<Bounds> {
+    // No smaller in pixels in a small picture than in others, as far as two things find room.
+    let smallest = (SMALLEST * SIDE / side as f32).min(0.36);
     match kinds {
-        [only] if only.len() == 1 => vec![fit_single(only[0], side, rng)],
-        [only] => spread(only, whole(), rng),
-        [first, second] if first.len() == 1 && second.len() == 1 => pair(first[0], second[0], rng),
-        [first, second] => beside(first, second, rng),
-        [first, second, third] => three(&[first, second, third].map(|kind| kind[0]), rng),
-        _ => quarters(&kinds.iter().flatten().copied().collect::<Vec<_>>(), rng),
+        [only] if only.len() == 1 => vec![fit_single(only[0], smallest, rng)],
+        [only] => spread(only, whole(), smallest, rng),
+        [first, second] if first.len() == 1 && second.len() == 1 => {
+            pair(first[0], second[0], smallest, rng)
+        }
+        [first, second] => beside(first, second, smallest, rng),
+        [first, second, third] => three(&[first, second, third].map(|kind| kind[0]), smallest, rng),
+        _ => quarters(
+            &kinds.iter().flatten().copied().collect::<Vec<_>>(),
+            smallest,
+            rng,
+        ),
     }
 }
 
@@ -40,10 +48,8 @@ fn whole() -> Bounds {
     }
 }
 
-/// A thing alone is small, middling or large equally often, but in a small picture no smaller in
-/// pixels than in others.
-fn fit_single(shape: Shape, side: u32, rng: &mut impl Rng) -> Bounds {
-    let smallest = (SMALLEST * SIDE / side as f32).min(LARGEST);
+/// A thing alone is small, middling or large equally often.
+fn fit_single(shape: Shape, smallest: f32, rng: &mut impl Rng) -> Bounds {
     let extent = match rng.random_range(0..3) {
         0 => rng.random_range(SMALLEST..0.31),
         1 => rng.random_range(0.31..0.44),
@@ -53,13 +59,13 @@ fn fit_single(shape: Shape, side: u32, rng: &mut impl Rng) -> Bounds {
 }
 
 /// Two things: side by side, one above the other, or one on the other.
-fn pair(first: Shape, second: Shape, rng: &mut impl Rng) -> Vec<Bounds> {
+fn pair(first: Shape, second: Shape, smallest: f32, rng: &mut impl Rng) -> Vec<Bounds> {
     match rng.random_range(0..10) {
-        0..2 => on(first, second, rng),
-        2..6 => level(first, second, rng),
+        0..2 => on(first, second, smallest, rng),
+        2..6 => level(first, second, smallest, rng),
         _ => {
             // The same, seen sideways: the second lies under the first.
-            let turned = level((first.1, first.0), (second.1, second.0), rng);
+            let turned = level((first.1, first.0), (second.1, second.0), smallest, rng);
             turned.iter().map(turn).collect()
         }
     }
@@ -75,11 +81,11 @@ fn turn(bounds: &Bounds) -> Bounds {
 }
 
 /// Side by side, at about the same height.
-fn level(first: Shape, second: Shape, rng: &mut impl Rng) -> Vec<Bounds> {
+fn level(first: Shape, second: Shape, smallest: f32, rng: &mut impl Rng) -> Vec<Bounds> {
     let cut = rng.random_range(0.42..0.58);
     let cells = [strip(0.0, cut), strip(cut, 1.0)];
     let extents = [(cells[0], first), (cells[1], second)]
-        .map(|(cell, shape)| extent_within(&cell, shape, rng));
+        .map(|(cell, shape)| extent_within(&cell, shape, smallest, rng));
     let tallest = (extents[0] * first.1).max(extents[1] * second.1);
     let middle =
         rng.random_range(tallest / 2.0 + INSET..1.0 - tallest / 2.0 - INSET + f32::EPSILON);
@@ -110,9 +116,9 @@ fn strip(left: f32, right: f32) -> Bounds {
 }
 
 /// The first stands on the second, which is at least as wide as half of it.
-fn on(first: Shape, second: Shape, rng: &mut impl Rng) -> Vec<Bounds> {
-    let upper = rng.random_range(SMALLEST..0.45);
-    let lower = rng.random_range(0.34..0.5);
+fn on(first: Shape, second: Shape, smallest: f32, rng: &mut impl Rng) -> Vec<Bounds> {
+    let upper = rng.random_range(smallest..0.45);
+    let lower = rng.random_range(smallest.max(0.34)..0.5);
     let (upper_width, upper_height) = (upper * first.0, upper * first.1);
     let (lower_width, lower_height) = (lower * second.0, lower * second.1);
     let middle_from = upper_width.max(lower_width) / 2.0;
@@ -131,10 +137,10 @@ fn on(first: Shape, second: Shape, rng: &mut impl Rng) -> Vec<Bounds> {
 }
 
 /// Two kinds with several things: each kind in a half of its own.
-fn beside(first: &[Shape], second: &[Shape], rng: &mut impl Rng) -> Vec<Bounds> {
+fn beside(first: &[Shape], second: &[Shape], smallest: f32, rng: &mut impl Rng) -> Vec<Bounds> {
     let halves = halves(rng.random());
-    let mut bounds = spread(first, halves[0], rng);
-    bounds.extend(spread(second, halves[1], rng));
+    let mut bounds = spread(first, halves[0], smallest, rng);
+    bounds.extend(spread(second, halves[1], smallest, rng));
     bounds
 }
 
@@ -151,13 +157,13 @@ fn halves(upright: bool) -> [Bounds; 2] {
 }
 
 /// Things of one kind, all of one size, over a part of the picture.
-fn spread(shapes: &[Shape], part: Bounds, rng: &mut impl Rng) -> Vec<Bounds> {
+fn spread(shapes: &[Shape], part: Bounds, smallest: f32, rng: &mut impl Rng) -> Vec<Bounds> {
     let cells = cells(shapes.len(), &part, rng);
     let room = cells
         .iter()
         .map(|cell| cell.width.min(cell.height))
         .fold(1.0, f32::min);
-    let extent = rng.random_range(SMALLEST..room.max(SMALLEST + 0.01));
+    let extent = rng.random_range(smallest..room.max(smallest + 0.01));
     let places = shapes.iter().zip(cells);
     places
         .map(|(shape, cell)| place(*shape, extent, cell, rng))
@@ -195,7 +201,7 @@ fn grid(part: &Bounds, columns: usize, rows: usize) -> Vec<Bounds> {
 }
 
 /// Three kinds: in a row, in a column, or two beside each other and the third across from both.
-fn three(shapes: &[Shape; 3], rng: &mut impl Rng) -> Vec<Bounds> {
+fn three(shapes: &[Shape; 3], smallest: f32, rng: &mut impl Rng) -> Vec<Bounds> {
     let upright = rng.random();
     if rng.random_bool(0.5) {
         let cells = if upright {
@@ -203,7 +209,7 @@ fn three(shapes: &[Shape; 3], rng: &mut impl Rng) -> Vec<Bounds> {
         } else {
             grid(&whole(), 3, 1)
         };
-        return fill(shapes, &cells, rng);
+        return fill(shapes, &cells, smallest, rng);
     }
     let [near, far] = halves(upright);
     let (both, alone) = if rng.random() {
@@ -217,18 +223,18 @@ fn three(shapes: &[Shape; 3], rng: &mut impl Rng) -> Vec<Bounds> {
         grid(&both, 1, 2)
     };
     cells.push(inset(&alone));
-    fill(shapes, &cells, rng)
+    fill(shapes, &cells, smallest, rng)
 }
 
-fn quarters(shapes: &[Shape], rng: &mut impl Rng) -> Vec<Bounds> {
-    fill(shapes, &grid(&whole(), 2, 2), rng)
+fn quarters(shapes: &[Shape], smallest: f32, rng: &mut impl Rng) -> Vec<Bounds> {
+    fill(shapes, &grid(&whole(), 2, 2), smallest, rng)
 }
 
-fn fill(shapes: &[Shape], cells: &[Bounds], rng: &mut impl Rng) -> Vec<Bounds> {
+fn fill(shapes: &[Shape], cells: &[Bounds], smallest: f32, rng: &mut impl Rng) -> Vec<Bounds> {
     let places = shapes.iter().zip(cells);
     places
         .map(|(shape, cell)| {
-            let extent = extent_within(cell, *shape, rng);
+            let extent = extent_within(cell, *shape, smallest, rng);
             place(*shape, extent, *cell, rng)
         })
         .collect()
@@ -244,9 +250,9 @@ fn inset(cell: &Bounds) -> Bounds {
 }
 
 /// A size that fits into the cell.
-fn extent_within(cell: &Bounds, shape: Shape, rng: &mut impl Rng) -> f32 {
+fn extent_within(cell: &Bounds, shape: Shape, smallest: f32, rng: &mut impl Rng) -> f32 {
     let largest = (cell.width / shape.0).min(cell.height / shape.1).min(0.6);
-    rng.random_range(SMALLEST..largest.max(SMALLEST + 0.01))
+    rng.random_range(smallest..largest.max(smallest + 0.01))
 }
 
 /// Somewhere within the cell.
