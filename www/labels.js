@@ -5,6 +5,7 @@
 
 import { ObscuraError } from "./error.js";
 import { describe } from "./picture.js";
+import { platform } from "./platform.js";
 
 const LARGEST_HEADER = 100_000_000;
 let lastId = 0;
@@ -54,24 +55,24 @@ export class LabelSet {
   }
 }
 
-const sets = new Map();
+// Bundlers look for exactly this form of address.
+const OWN_SETS = { imagenet: () => new URL("./labels/imagenet.json", import.meta.url) };
+const fetched = new Map();
 
-/** One of the site's own label sets, fetched when it is first asked for. */
+/** One of obscura's own label sets, fetched when it is first asked for. */
 export async function labelSet(name, { signal } = {}) {
-  if (typeof name !== "string" || !/^[a-z0-9][a-z0-9-]*$/.test(name)) {
-    throw new ObscuraError("bad_input", `The name of a label set is a word such as "imagenet", not ${describe(name)}.`);
+  if (!Object.hasOwn(OWN_SETS, name)) {
+    const known = Object.keys(OWN_SETS).join(", ");
+    throw new ObscuraError("bad_input", `The label set is one of ${known}, not ${describe(name)}. openLabels() opens your own.`);
   }
-  if (!sets.has(name)) {
-    const bytes = await fetchBytes(new URL(`./labels/${name}.json`, import.meta.url), signal, `The label set '${name}'`);
-    sets.set(name, parse(bytes));
-  }
-  return sets.get(name);
+  if (!fetched.has(name)) fetched.set(name, parse(await fetchBytes(OWN_SETS[name](), signal, `The label set '${name}'`)));
+  return fetched.get(name);
 }
 
 /** The label set in a file: as JSON, as lines, or with its vectors. */
 export async function openLabels(source, { signal } = {}) {
   if (typeof source === "string" || source instanceof URL) {
-    const address = new URL(source, globalThis.document?.baseURI ?? globalThis.location?.href);
+    const address = new URL(source, platform.base());
     return parse(await fetchBytes(address, signal, `The label file ${address.pathname.split("/").at(-1)}`));
   }
   if (source instanceof Blob) return parse(await source.arrayBuffer());
@@ -84,7 +85,7 @@ export async function openLabels(source, { signal } = {}) {
 
 async function fetchBytes(address, signal, what) {
   try {
-    const response = await fetch(address, { signal });
+    const response = await platform.fetch(address, { signal });
     if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`.trim());
     return await response.arrayBuffer();
   } catch (error) {

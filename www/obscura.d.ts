@@ -429,10 +429,10 @@ export function load(source?: ModelSource | null, options?: LoadOptions): Promis
 export function decode(image: PictureSource, options?: CallOptions): Promise<DecodedPicture>;
 
 /**
- * One of the site's own label sets, fetched when it is first asked for: `"imagenet"` has the 1,000 class
+ * One of obscura's own label sets, fetched when it is first asked for: `"imagenet"` has the 1,000 class
  * names and the 80 templates of CLIP's paper.
  */
-export function labelSet(name: "imagenet" | (string & {}), options?: CallOptions): Promise<LabelSet>;
+export function labelSet(name: "imagenet", options?: CallOptions): Promise<LabelSet>;
 
 /** Opens a label set's file: JSON, a label in each line, or vectors that `obscura labels` or `toBlob` wrote. */
 export function openLabels(
