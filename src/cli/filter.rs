@@ -67,7 +67,7 @@ fn judge(model: &Model, item: Result<Item>, command: &Filter, place: u64) -> Res
         Err(error) => return Ok(Line::unreadable(place, Some(path), &error)),
     };
     // By the name, not the place: neither order nor parts have an influence on what is written.
-    let seed = command.seed ^ u64::from(crc32fast::hash(item.name.as_bytes())) << 32;
+    let seed = command.seed ^ (u64::from(crc32fast::hash(item.name.as_bytes())) << 32);
     let options = captioner_options(seed);
     let silently = async || Ok(());
     let judged = model.filter(

@@ -141,7 +141,7 @@ fn a_killed_run_goes_on_and_a_torn_line_is_done_again() {
         summary.fails(0, &["2 of 8 pictures unreadable"]);
         assert!(fs::read(&torn).unwrap() == expected, "cut off at {length}");
     }
-    let garbage = [&expected[..ends[1]], b"\0\0\0\0\n"].concat();
+    let garbage = [&expected[..ends[1]], &b"\0\0\0\0\n"[..]].concat();
     fs::write(&torn, garbage).unwrap();
     filter(&input, &torn, &["--resume"]).fails(0, &[]);
     assert!(

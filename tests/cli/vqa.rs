@@ -103,7 +103,11 @@ fn accuracy_is_the_challenges_overall_and_by_type_of_answer() {
     let (first, second) = (ranked("landscape.png", "0"), ranked("portrait.png", "2"));
     let answers = scratch.path("answers.json");
     fs::write(&answers, expected("blip-vqa")["candidates"].to_string()).unwrap();
-    let data = data(&scratch, &ASKED, &[(&first, 10), (&second, 2)]);
+    let data = data(
+        &scratch,
+        &ASKED,
+        &[(first.as_str(), 10), (second.as_str(), 2)],
+    );
     let scores = measure(&data, &["--answers", &answers]).object()["answers"].clone();
     // Two of ten: leaving out one of the two leaves one, which is worth a third, else two thirds.
     let partial = (2.0 / 3.0 * 8.0 + 1.0 / 3.0 * 2.0) / 10.0;
@@ -126,7 +130,11 @@ fn without_given_answers_they_are_written() {
         "f32",
     ];
     let own = obscura([&words[..], &options].concat()).lines()[0].to_string();
-    let data = data(&scratch, &ASKED, &[(&own, 10), ("nothing of the kind", 10)]);
+    let data = data(
+        &scratch,
+        &ASKED,
+        &[(own.as_str(), 10), ("nothing of the kind", 10)],
+    );
     let scores = measure(&data, &[]).object()["answers"].clone();
     assert_near(&scores["accuracy"], &json!(0.5), 1e-9);
 }

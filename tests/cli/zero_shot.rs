@@ -30,6 +30,10 @@ fn label_set(scratch: &Scratch) -> String {
     path
 }
 
+fn with_set<'a>(model: &'a str, picture: &'a str, labels: &'a str) -> [&'a str; 5] {
+    ["classify", model, picture, "--label-set", labels]
+}
+
 #[test]
 fn labels_from_a_file_and_from_their_vectors_score_the_same() {
     let scratch = Scratch::new("label-sets");
@@ -41,13 +45,12 @@ fn labels_from_a_file_and_from_their_vectors_score_the_same() {
         (&json!(6), &json!(80))
     );
     assert_eq!(written["bytes"], fs::metadata(&file).unwrap().len());
-    let words = |labels| ["classify", &clip, &path, "--label-set", labels];
-    let from_set = classify(&words(&set));
-    assert_eq!(from_set, classify(&words(&file)));
+    let from_set = classify(&with_set(&clip, &path, &set));
+    assert_eq!(from_set, classify(&with_set(&clip, &path, &file)));
     assert_eq!(from_set.len(), 6);
-    let best = classify(&[&words(&file)[..], &["--top-k", "2"]].concat());
+    let best = classify(&[&with_set(&clip, &path, &file)[..], &["--top-k", "2"]].concat());
     assert_eq!(best, from_set[..2]);
-    let cosines = classify(&[&words(&file)[..], &["--scores", "cosine"]].concat());
+    let cosines = classify(&[&with_set(&clip, &path, &file)[..], &["--scores", "cosine"]].concat());
     let order =
         |scores: &[(String, f64)]| scores.iter().map(|one| one.0.clone()).collect::<Vec<_>>();
     assert_eq!(order(&cosines), order(&from_set));
@@ -87,9 +90,8 @@ fn lines_of_text_are_labels_and_templates_can_be_given() {
 fn unusable_labels_are_explained() {
     let scratch = Scratch::new("label-refusals");
     let (clip, path, file) = (model("clip-quick"), picture("alpha.png"), scratch.path("l"));
-    let with = |labels: &str, more: &[&str]| {
-        obscura([&["classify", &clip, &path, "--label-set", labels], more].concat())
-    };
+    let with =
+        |labels: &str, more: &[&str]| obscura([&with_set(&clip, &path, labels)[..], more].concat());
     obscura(["classify", &clip, &path]).fails(2, &["--labels"]);
     obscura([
         "classify",

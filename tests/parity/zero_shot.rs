@@ -29,7 +29,7 @@ pub async fn check(placement: &Placement) -> Result<()> {
         let folder = format!("golden/{name}/model");
         let model = load(&folder, placement.clone(), PackedFormat::F32)?;
         let mut heard = Vec::new();
-        let progress = async |done: usize, total: usize| {
+        let progress = async |done: usize, total: usize| -> Result<()> {
             heard.push((done, total));
             Ok(())
         };
@@ -42,7 +42,8 @@ pub async fn check(placement: &Placement) -> Result<()> {
         let file = model.label_file(&labels).await?;
         let opened = model.open_labels(&file).await?;
         assert_eq!(opened, labels);
-        let again = model.label_vectors(&set, async |_, _| panic!("a label was encoded again"));
+        let again =
+            model.label_vectors(&set, async |_, _| unreachable!("a label was encoded again"));
         assert_eq!(again.await?, labels);
     }
     Ok(())
@@ -115,12 +116,11 @@ fn values(found: &[LabelScore]) -> Vec<f32> {
 /// A file of vectors is refused by every model but its own, and when it is damaged.
 pub async fn check_files(placement: &Placement) -> Result<()> {
     let set = LabelSet::new(&["a cat".to_string(), "a dog".to_string()], &[]);
-    let silent = async |_, _| Ok(());
     let open =
         |name: &str, format| load(&format!("golden/{name}/model"), placement.clone(), format);
     let quick = open("clip-quick", PackedFormat::F32)?;
     let file = quick
-        .label_file(&quick.label_vectors(&set, silent).await?)
+        .label_file(&quick.label_vectors(&set, async |_, _| Ok(())).await?)
         .await?;
     let quantized = open("clip-quick", PackedFormat::Q8)?;
     assert_eq!(quantized.open_labels(&file).await?.set(), &set);
@@ -137,7 +137,7 @@ pub async fn check_files(placement: &Placement) -> Result<()> {
         &file[..7],
         &file[..100],
         &file[..file.len() - 1],
-        &foreign,
+        &foreign[..],
     ];
     for bytes in damaged {
         let error = quick.open_labels(bytes).await.expect_err("damaged");
@@ -155,14 +155,16 @@ pub async fn check_abort(placement: &Placement) -> Result<()> {
         placement.clone(),
         PackedFormat::F32,
     )?;
-    let stop = async |done: usize, _| match done {
-        6.. => Err(obscura::Error::Aborted("enough".to_string())),
-        _ => Ok(()),
+    let stop = async |done: usize, _: usize| -> Result<()> {
+        match done {
+            6.. => Err(obscura::Error::Aborted("enough".to_string())),
+            _ => Ok(()),
+        }
     };
     let stopped = model.label_vectors(&set, stop).await;
     assert_eq!(stopped.expect_err("aborted").code(), "aborted");
     let mut first = None;
-    let progress = async |done: usize, _| {
+    let progress = async |done: usize, _: usize| -> Result<()> {
         first.get_or_insert(done);
         Ok(())
     };

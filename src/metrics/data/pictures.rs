@@ -14,7 +14,7 @@ pub fn is_picture(file: &Path) -> bool {
 
 /// The pictures under a folder, by name, each folder's own before those of the folders in it. Hidden
 /// files and folders are left out. No more is held than the names of the folders on the way.
-pub fn pictures_under(folder: &Path) -> impl Iterator<Item = Result<PathBuf>> {
+pub fn pictures_under(folder: &Path) -> impl Iterator<Item = Result<PathBuf>> + use<> {
     let mut waiting = vec![Entry::Folder(folder.to_owned())];
     std::iter::from_fn(move || {
         loop {
