@@ -49,7 +49,7 @@ fn lines(path: &str) -> Vec<Value> {
 fn every_picture_gets_a_line_that_says_why() {
     let scratch = Scratch::new("filter");
     let (input, output) = (input(&scratch), scratch.path("out.jsonl"));
-    let run = filter(&input, &output, &["--threshold", "0.4"]);
+    let run = filter(&input, &output, &["--threshold", "0.815"]);
     run.fails(0, &["nowhere.png", "line 5", "2 of 8 pictures unreadable"]);
     let lines = lines(&output);
     let places: Vec<u64> = lines
@@ -88,7 +88,7 @@ fn every_picture_gets_a_line_that_says_why() {
         );
         for text in judged {
             let probability = text["probability"].as_f64().unwrap();
-            let likely = probability >= 0.4;
+            let likely = probability >= 0.815;
             assert_eq!(text["kept"] == true, likely, "{text}");
             assert_eq!(text["reason"] == "unlikely", !likely, "{text}");
             assert!(
@@ -258,7 +258,7 @@ fn a_folder_of_pictures_without_captions_gets_some() {
 fn pictures_without_kept_texts_are_no_training_data_and_no_error() {
     let scratch = Scratch::new("filter-refused");
     let (input, output) = (input(&scratch), scratch.path("out.jsonl"));
-    filter(&input, &output, &["--threshold", "0.4"]).fails(0, &[]);
+    filter(&input, &output, &["--threshold", "0.815"]).fails(0, &[]);
     let with_captions = lines(&output)
         .iter()
         .filter(|line| {
@@ -267,7 +267,7 @@ fn pictures_without_kept_texts_are_no_training_data_and_no_error() {
                 .is_some_and(|texts| !texts.is_empty())
         })
         .count();
-    assert!(with_captions > 0 && with_captions < 8);
+    assert!(with_captions > 0 && with_captions < 6, "{with_captions} of the six that can be read");
     let measured = obscura(["eval", &model("blip-all"), &output, "--json"]).object();
     assert_eq!(measured["captions"]["count"], with_captions);
 }
