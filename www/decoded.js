@@ -52,6 +52,7 @@ export function createDecoder(start) {
       running--;
       if (own.isDead && engine === own) engine = null; // the next call starts anew
       else if (running === 0) idle = setTimeout(end, IDLE_MS);
+      idle?.unref?.(); // in Node.js a program does not wait for it
     }
   };
 
