@@ -267,7 +267,10 @@ fn pictures_without_kept_texts_are_no_training_data_and_no_error() {
                 .is_some_and(|texts| !texts.is_empty())
         })
         .count();
-    assert!(with_captions > 0 && with_captions < 6, "{with_captions} of the six that can be read");
+    assert!(
+        with_captions > 0 && with_captions < 6,
+        "{with_captions} of the six that can be read"
+    );
     let measured = obscura(["eval", &model("blip-all"), &output, "--json"]).object();
     assert_eq!(measured["captions"]["count"], with_captions);
 }
