@@ -74,6 +74,13 @@ class Lines(ray.data.datasource.BlockBasedFileDatasink):
             file.write(line.encode() + b"\n")
 
 
+def check_room(wanted):
+    """Workers that take every CPU would wait for ever for a block: reading and writing them takes one, too."""
+    there = int(ray.cluster_resources().get("CPU", 0))
+    if wanted >= there:
+        sys.exit(f"the workers take {wanted} of Ray's {there} CPUs, and one is to be left for reading: fewer --workers or --threads, or more --cpus")
+
+
 def main():
     root = Path(__file__).resolve().parents[2]
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -89,11 +96,13 @@ def main():
     options.add_argument("--seed", default="1")
     options.add_argument("--program", default=str(root / "target" / "release" / "obscura"))
     options.add_argument("--address", help="of a cluster; without, this machine")
+    options.add_argument("--cpus", type=int, help="that Ray may count on this machine [default: those that there are]")
     given = options.parse_args()
     if given.output.exists():
         sys.exit(f"{given.output} is there already")
 
-    ray.init(address=given.address, log_to_driver=True)
+    ray.init(address=given.address, num_cpus=given.cpus)
+    check_room(given.workers * given.threads)
     images = given.images or (given.data if given.data.is_dir() else given.data.parent)
     lines = ray.data.read_text(str(given.data.resolve()), drop_empty_lines=True).rename_columns({"text": "line"})
     if given.blocks:

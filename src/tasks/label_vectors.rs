@@ -331,7 +331,7 @@ impl Model {
 /// The picture that models are recognised by: slopes in each channel and a corner of squares.
 fn probe_picture() -> RgbImage {
     RgbImage::from_fn(96, 96, |x, y| {
-        let square = u8::from((x / 12 + y / 12) % 2 == 0 && x > y);
+        let square = u8::from((x / 12 + y / 12).is_multiple_of(2) && x > y);
         let slope = |position: u32| (position * 255 / 95) as u8;
         image::Rgb([slope(x), slope(y), square * slope(95 - x)])
     })
