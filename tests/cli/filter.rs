@@ -41,7 +41,7 @@ fn filter(input: &str, output: &str, more: &[&str]) -> Run {
 
 fn lines(path: &str) -> Vec<Value> {
     let text = fs::read_to_string(path).expect("an output");
-    let parsed = text.lines().map(|line| serde_json::from_str(line));
+    let parsed = text.lines().map(serde_json::from_str);
     parsed.collect::<Result<_, _>>().expect("JSON in each line")
 }
 
