@@ -104,7 +104,8 @@ def main():
     ray.init(address=given.address, num_cpus=given.cpus)
     check_room(given.workers * given.threads)
     images = given.images or (given.data if given.data.is_dir() else given.data.parent)
-    lines = ray.data.read_text(str(given.data.resolve()), drop_empty_lines=True).rename_columns({"text": "line"})
+    endings = ["jsonl"] if given.data.is_dir() else None  # pictures may lie beside them
+    lines = ray.data.read_text(str(given.data.resolve()), file_extensions=endings).rename_columns({"text": "line"})
     if given.blocks:
         lines = lines.repartition(given.blocks)
     filtered = lines.map_batches(
