@@ -1,6 +1,7 @@
 //! The browser's way in: every `#[wasm_bindgen]` export, and nothing else. `www/worker.js` calls
 //! these; `www/obscura.js` is what users call.
 
+mod features;
 mod loading;
 
 use crate::device::{DevicePreference, Placement, no_gpu};

@@ -2,17 +2,21 @@
 //! command line and the browser both end here.
 
 mod answer;
+mod attention;
 mod caption;
 mod classify;
 mod embed;
 mod filter;
+mod guidance;
 mod matching;
 mod text;
 
 pub use answer::{Answer, RankedAnswer};
+pub use attention::{CaptionAttention, MatchAttention, TokenMap};
 pub use caption::Caption;
 pub use classify::{DEFAULT_TEMPLATE, LabelScore};
 pub use filter::{Filtered, THRESHOLD, captioner_options};
+pub use guidance::{Filling, GuidanceOptions, TokenStates};
 pub use matching::Match;
 
 use crate::device::Placement;
@@ -66,6 +70,8 @@ pub struct Model {
     network: Network,
     tokenizer: Tokenizer,
     preprocessor: Preprocessor,
+    /// Side of a patch, in pixels.
+    patch_size: usize,
     placement: Placement,
     info: Info,
     /// Vectors of texts that were encoded before: labels are asked for again and again.
@@ -82,7 +88,7 @@ impl Model {
         parameters: &Parameters,
         placement: Placement,
     ) -> Result<Self> {
-        let (vocabulary, patch) = (config.vocabulary(), config.vision().patch_size);
+        let (vocabulary, patch) = (config.vocabulary(), config.patch_size());
         let largest = tokenizer.largest_id() as usize;
         if largest >= vocabulary {
             return Err(Error::BadWeights(format!(
@@ -111,6 +117,7 @@ impl Model {
             network,
             tokenizer,
             preprocessor,
+            patch_size: patch,
             placement,
             info,
             text_vectors,

@@ -6,6 +6,7 @@ use super::{opinions, refused};
 use obscura::Result;
 use obscura::load::{Files, Promises, Source};
 use obscura::models::ModelConfig;
+use obscura::models::clip::ClipVisionConfig;
 use obscura::nn::Dtype;
 use obscura::tasks::Model;
 use obscura::weights::{Format, TensorInfo};
@@ -327,13 +328,13 @@ fn open_clips_own_configuration_is_understood() {
     };
     assert_eq!(config.projection, 512);
     assert_eq!(
-        (config.vision.image_size, config.vision.patch_size),
+        (config.vision.image_size(), config.vision.patch_size()),
         (224, 16)
     );
-    assert_eq!(
-        (config.vision.block.heads, config.vision.block.hidden),
-        (12, 3072)
-    );
+    let ClipVisionConfig::Transformer(vision) = &config.vision else {
+        panic!("a vision transformer");
+    };
+    assert_eq!((vision.block.heads, vision.block.hidden), (12, 3072));
     assert_eq!(
         (config.text.block.heads, config.text.end_token),
         (8, 49_407)
