@@ -2,8 +2,10 @@
 // (worker.js), which gets one call at a time from the queue here. Types: obscura.d.ts.
 
 import { cache as kept, isAvailable } from "./cache.js";
+import { embeddedModel } from "./embedded.js";
 import { ObscuraError } from "./error.js";
 import { describe, readPicture, transferables } from "./picture.js";
+import { platform } from "./platform.js";
 import { describeSource, droppedFiles } from "./source.js";
 
 export { kept as cache, droppedFiles, ObscuraError };
@@ -125,9 +127,9 @@ class Engine {
 
   constructor() {
     try {
-      this.#worker = new Worker(new URL("./worker.js", import.meta.url), { type: "module", name: "obscura" });
+      this.#worker = platform.startWorker();
     } catch (error) {
-      const message = `The worker could not be started (${error.message}): serve obscura's files from the page's own site.`;
+      const message = `The worker could not be started (${error.message}): serve obscura's files from the page's own site, and load models where workers can be started.`;
       throw new ObscuraError("network", message, { cause: error });
     }
     this.#worker.onmessage = ({ data }) => this.#receive(data);
@@ -246,28 +248,14 @@ class Engine {
 
 /** {description, sha256?}: the description is what the worker wants. */
 async function findModel(source, settings, signal) {
-  const base = globalThis.document?.baseURI ?? globalThis.location?.href;
+  const base = platform.base();
   if (source !== undefined && source !== null) return { description: await describeSource(source, { ...settings, base }) };
-  const { id, url, sha256 } = await findEmbeddedModel(signal);
-  return { description: { ...(await describeSource(url, settings)), name: id }, sha256 };
-}
-
-async function findEmbeddedModel(signal) {
-  const list = new URL("./models/models.json", import.meta.url);
-  let entry;
-  try {
-    const response = await fetch(list, { signal });
-    if (response.status !== 404 && !response.ok) throw new Error(`the server answered ${response.status}`);
-    const { default: id, models } = response.ok ? await response.json() : {};
-    entry = models?.find((model) => model.id === id);
-  } catch (error) {
-    if (signal?.aborted) throw error;
-    throw new ObscuraError("network", `The list of models ${list} could not be read: ${error.message}`, { cause: error });
-  }
-  if (!entry) {
+  const embedded = await embeddedModel(signal);
+  if (!embedded) {
     throw new ObscuraError("bad_input", "No model is embedded here: give load() a hub id, an address or files.");
   }
-  return { ...entry, url: new URL(entry.url, list).href };
+  const { id, url, sha256 } = embedded;
+  return { description: { ...(await describeSource(url, settings)), name: id }, sha256 };
 }
 
 /** {file: hash} from either form; undefined without. */

@@ -5,6 +5,7 @@
 // Result: {encoded: Blob | ArrayBuffer} or {rgba: ArrayBuffer, width, height}.
 
 import { ObscuraError } from "./error.js";
+import { platform } from "./platform.js";
 
 /**
  * Pixel sources are read before this function first waits, so that a video may play on.
@@ -33,10 +34,10 @@ export function transferables(pictures) {
 }
 
 async function fromUrl(url, signal) {
-  const address = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+  const address = new URL(url, platform.base());
   let response;
   try {
-    response = await fetch(address, { signal });
+    response = await platform.fetch(address, { signal });
     if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`.trim());
     return await fromBlob(await response.blob());
   } catch (error) {

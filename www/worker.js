@@ -9,10 +9,11 @@
 import { Entry } from "./cache.js";
 import { ERROR_CODES, ObscuraError } from "./error.js";
 import { loadModel } from "./loading.js";
+import * as engine from "./pkg/obscura_wasm.js";
 
 const NEARLY_ALL_MEMORY = 0xf000_0000; // of the 4 GiB that 32-bit wasm can address
 
-let wasm = null; // the generated module
+let wasm = null; // the engine, once it is started
 let memory = null;
 let model = null;
 let current = null; // {id, aborted, ended}
@@ -90,8 +91,8 @@ function allowsIfRange(url) {
 
 async function startEngine() {
   try {
-    wasm = await import("./pkg/obscura_wasm.js");
-    ({ memory } = await wasm.default());
+    ({ memory } = await engine.default());
+    wasm = engine;
   } catch (error) {
     const message = `The engine in pkg/ could not be loaded: ${error.message}. Is pkg/ built and served as application/wasm?`;
     throw new ObscuraError("network", message, { cause: error });
