@@ -60,9 +60,9 @@ impl Model {
             .await?;
         let first = prompt.len();
         let written = &caption.tokens[..caption.tokens.len() - 1];
-        let maps = decoding
-            .decoder
-            .attention_of_tokens(&[written.to_vec()], &decoding.context);
+        let decoder = decoding.decoder;
+        let layer = decoder.localising_layer();
+        let maps = decoder.attention_of_tokens(&[written.to_vec()], &decoding.context, layer);
         let maps = self.patches_of(maps).await?;
         let (rows, columns) = self.grid();
         // The last token that was read is the one after which the next was chosen.
@@ -91,10 +91,11 @@ impl Model {
         }
         let (matches, context) = self.match_and_ground(image, texts).await?;
         let (blip, context) = (self.blip("match")?, context.expect("a BLIP's"));
+        let layer = blip.text_encoder()?.localising_layer();
         let mut found = Vec::with_capacity(texts.len());
         for one in matches {
             let ids = self.text_ids(&one.text)?;
-            let maps = blip.matching_gradient(std::slice::from_ref(&ids), &context)?;
+            let maps = blip.matching_gradient(std::slice::from_ref(&ids), &context, layer)?;
             let maps = self.patches_of(maps).await?;
             let last = ids.len() - 1;
             let tokens = self.token_maps(&ids[..last], 1, &maps[1..last])?;

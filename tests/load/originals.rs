@@ -345,6 +345,52 @@ fn open_clips_own_configuration_is_understood() {
     );
 }
 
+/// What config.json says of a ResNet is what open_clip's own file says of it.
+#[test]
+fn a_resnets_configuration_keeps_open_clips_form() {
+    let files = Memory::of_folder(&super::under_tests("golden/clip-resnet/model"));
+    let mut named = files.files.clone();
+    let description = Source::of(&files, None, &Promises::new());
+    let description = block_on(description).expect("a model").description().clone();
+    let mut config: serde_json::Value = serde_json::from_str(&description.config).expect("JSON");
+    assert_eq!(config["vision_config"]["layers"], json!([1, 2, 1, 1]));
+    let ModelConfig::Clip(parsed) = ModelConfig::from_json(&description.config).expect("a CLIP")
+    else {
+        panic!("a CLIP");
+    };
+    let ClipVisionConfig::ResNet(vision) = &parsed.vision else {
+        panic!("a ResNet");
+    };
+    assert_eq!(
+        (vision.layers, vision.width, vision.heads, vision.grid()),
+        ([1, 2, 1, 1], 4, 4, 2)
+    );
+    let expected = vectors(&load_files(&files, None, &options(Dtype::F32)).expect("a model"));
+    named.remove("open_clip_config.json");
+    named.insert("config.json".into(), description.config.into_bytes());
+    named.insert(
+        "preprocessor_config.json".into(),
+        description.preprocessor.into_bytes(),
+    );
+    let found = load_files(&Memory::of(named), None, &options(Dtype::F32)).expect("a model");
+    assert_eq!(vectors(&found), expected);
+    for (field, value) in [
+        ("layers", json!([3, 4, 6])),
+        ("layers", json!([3, 4, 6, 0])),
+        ("layers", json!([3, 4, 6, "3"])),
+        ("width", json!(7)),
+        ("head_width", json!(3)),
+        ("image_size", json!(100)),
+    ] {
+        let before = config["vision_config"][field].take();
+        config["vision_config"][field] = value.clone();
+        let refused = ModelConfig::from_json(&config.to_string()).expect_err("wrong");
+        assert_eq!(refused.code(), "bad_weights");
+        assert!(refused.to_string().contains(field), "{refused}");
+        config["vision_config"][field] = before;
+    }
+}
+
 #[test]
 fn integers_are_never_weights() {
     // What a checkpoint has of them, such as position_ids, must not even be read.

@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use obscura::device::Placement;
 use obscura::image::decode;
 use obscura::kernels::PackedFormat;
-use obscura::load::{Assembly, Description};
+use obscura::load::{self, Assembly, Description, Files, NoStore, Options, Stores};
 use obscura::nn::Target;
 use obscura::tasks::Model;
 use obscura::weights::{Parsed, TensorInfo, blocks, safetensors};
@@ -143,7 +143,10 @@ pub fn is_lossy(name: &str) -> bool {
 }
 
 /// Loads a golden checkpoint through the pieces that every loader is made of.
-pub fn load(folder: &str, placement: Placement, format: PackedFormat) -> Result<Model> {
+pub async fn load(folder: &str, placement: Placement, format: PackedFormat) -> Result<Model> {
+    if read(&format!("{folder}/config.json")).is_none() {
+        return load_as_users_do(folder, placement, format).await;
+    }
     let description = Description {
         config: read_text(&format!("{folder}/config.json")),
         tokenizer: read_text(&format!("{folder}/tokenizer.json")),
@@ -162,6 +165,35 @@ pub fn load(folder: &str, placement: Placement, format: PackedFormat) -> Result<
         }
     }
     assembly.finish()
+}
+
+/// Loads a checkpoint that takes more than the pieces, because it has the form of other authors.
+async fn load_as_users_do(
+    folder: &str,
+    placement: Placement,
+    format: PackedFormat,
+) -> Result<Model> {
+    let options = Options {
+        dtype: format.into(),
+        ..Options::default()
+    };
+    let no_entry: Option<Stores<NoStore>> = None;
+    let files = &Folder(folder.to_string());
+    load::load(folder, files, None, no_entry, &options, placement, |_| {}).await
+}
+
+/// A golden folder's files.
+struct Folder(String);
+
+impl Files for Folder {
+    async fn size(&self, file: &str) -> Result<Option<u64>> {
+        Ok(read(&format!("{}/{file}", self.0)).map(|bytes| bytes.len() as u64))
+    }
+
+    async fn read(&self, file: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
+        let bytes = read(&format!("{}/{file}", self.0)).expect("a file whose size was asked");
+        Ok(bytes[offset as usize..(offset + length) as usize].to_vec())
+    }
 }
 
 fn table(bytes: &[u8]) -> Result<Vec<TensorInfo>> {

@@ -8,7 +8,7 @@
 
 use super::{Attention, Bert, Context, Layer};
 use crate::nn::{
-    KeysValues, attention_probabilities, merge_heads, softmax_gradient, split_heads,
+    KeysValues, SelfCache, attention_probabilities, merge_heads, softmax_gradient, split_heads,
 };
 use burn::tensor::Tensor;
 
@@ -129,22 +129,27 @@ impl Bert {
         (2 * self.layers.len() / 3).saturating_sub(1)
     }
 
-    /// What each token of a text attends to while the next one is chosen: the localising layer's
-    /// cross-attention, averaged over heads, `[batch, tokens, context tokens]`.
-    pub fn attention_of_tokens(&self, ids: &[Vec<u32>], context: &Context) -> Tensor<3> {
-        let last = self.localising_layer();
+    /// What each token of a text attends to while the next one is chosen: a layer's cross-attention,
+    /// averaged over heads, `[batch, tokens, context tokens]`.
+    pub fn attention_of_tokens(
+        &self,
+        ids: &[Vec<u32>],
+        context: &Context,
+        layer: usize,
+    ) -> Tensor<3> {
         let mut hidden = self.embed(ids, 0);
-        for (layer, context) in self.layers[..last].iter().zip(&context.0) {
-            hidden = layer.forward(hidden, None, Some(context), Some(&mut Default::default()));
+        for (layer, context) in self.layers[..layer].iter().zip(&context.0) {
+            let mut cache = SelfCache::default();
+            hidden = layer.forward(hidden, None, Some(context), Some(&mut cache));
         }
-        let (layer, context) = (&self.layers[last], &context.0[last]);
-        let hidden = layer.attend_to_itself(hidden, None, Some(&mut Default::default()));
+        let (layer, context) = (&self.layers[layer], &context.0[layer]);
+        let hidden = layer.attend_to_itself(hidden, None, Some(&mut SelfCache::default()));
         let queries = layer.cross_attention.queries(hidden);
         mean_of_heads(attention_probabilities(queries, context.keys.clone(), false))
     }
 
-    /// Grad-CAM of a score of an image-grounded text: the localising layer's cross-attention times
-    /// its gradient, where that is positive, averaged over heads, `[batch, tokens, context tokens]`.
+    /// Grad-CAM of a score of an image-grounded text: a layer's cross-attention times its gradient,
+    /// where that is positive, averaged over heads, `[batch, tokens, context tokens]`.
     /// `gradient` is the score's with respect to what [`Self::encode`] returns, `[batch, tokens,
     /// width]`.
     pub fn gradient_of_attention(
@@ -152,8 +157,8 @@ impl Bert {
         ids: &[Vec<u32>],
         context: &Context,
         gradient: Tensor<3>,
+        chosen: usize,
     ) -> Tensor<3> {
-        let chosen = self.localising_layer();
         let mut hidden = self.embed(ids, 0);
         for (layer, context) in self.layers[..chosen].iter().zip(&context.0) {
             hidden = layer.forward(hidden, None, Some(context), None);
