@@ -76,7 +76,12 @@ fn every_model_on_the_gpu_equals_the_reference() {
 /// A converted file holds position embeddings in half precision; a folder's are not rounded.
 #[test]
 fn a_converted_file_gives_what_converting_on_load_gives() {
-    for name in ["clip-quick", "clip-resnet", "blip-caption-untied", "blip-all"] {
+    for name in [
+        "clip-quick",
+        "clip-resnet",
+        "blip-caption-untied",
+        "blip-all",
+    ] {
         let folder = format!("{}/tests/golden/{name}/model", env!("CARGO_MANIFEST_DIR"));
         for dtype in [Dtype::F32, Dtype::F16, Dtype::Q8, Dtype::Q4] {
             let what = format!("{name} as {}", dtype.name());

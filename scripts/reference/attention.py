@@ -20,14 +20,14 @@ def load(model_class, folder):
     return model_class.from_pretrained(folder, dtype=torch.float32, attn_implementation="eager").eval()
 
 
-def cross_attentions(transformer, ids, states):
+def cross_attentions(transformer, ids, states, **options):
     """The last states, [1, T, W], and each layer's probabilities, [1, heads, T, 1 + N], in the graph."""
     layers = transformer.encoder.layer
     found = []
     hooks = [
         layer.crossattention.self.register_forward_hook(lambda _, __, output: found.append(output[1])) for layer in layers
     ]
-    output = transformer(input_ids=ids, encoder_hidden_states=states).last_hidden_state
+    output = transformer(input_ids=ids, encoder_hidden_states=states, **options).last_hidden_state
     for hook in hooks:
         hook.remove()
     assert len(found) == len(layers)
@@ -42,7 +42,9 @@ def record_caption(expected, golden: Path, names):
     for name in names:
         states = model.vision_model(pixel_values=preparation.pixels(name)).last_hidden_state
         ids = torch.tensor([captions[name]["greedy"]["ids"][:-1]])
-        _, maps = cross_attentions(model.text_decoder.bert, ids, states)
+        hidden, maps = cross_attentions(model.text_decoder.bert, ids, states, is_decoder=True)
+        logits = model.text_decoder(input_ids=ids, encoder_hidden_states=states).logits
+        assert torch.equal(model.text_decoder.cls(hidden), logits), "the maps are not those of the captions' decoder"
         for layer, probabilities in enumerate(maps):
             expected.tensor(f"caption/{name}/{layer}", probabilities[0, :, :, 1:].mean(0))
 

@@ -133,11 +133,7 @@ fn embed_tokens(command: &Embed, common: &Common) -> Result<()> {
             .chain(["pooled"])
             .zip(states.chain([&found.pooled[..]]))
             .map(|(name, numbers_of)| format!("{name} {}", numbers(numbers_of)));
-        report::print(
-            common.json,
-            &value,
-            &lines.collect::<Vec<_>>().join("\n"),
-        )?;
+        report::print(common.json, &value, &lines.collect::<Vec<_>>().join("\n"))?;
     }
     Ok(())
 }

@@ -174,7 +174,9 @@ fn resnet_tensor(mut info: TensorInfo) -> TensorInfo {
     if let [outputs, rest @ ..] = &info.shape[..]
         && rest.len() == 3
     {
-        let inputs = rest.iter().fold(1, |all: usize, size| all.saturating_mul(*size));
+        let inputs = rest
+            .iter()
+            .fold(1, |all: usize, size| all.saturating_mul(*size));
         info.shape = vec![*outputs, inputs];
     }
     info

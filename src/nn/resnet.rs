@@ -4,9 +4,7 @@
 //! of open_clip.
 
 use super::convolution::{Convolution, halve};
-use super::{
-    KeysValues, Linear, Parameters, attend, merge_heads, resize_positions, split_heads,
-};
+use super::{KeysValues, Linear, Parameters, attend, merge_heads, resize_positions, split_heads};
 use crate::Result;
 use burn::tensor::{Tensor, activation::relu};
 
@@ -129,8 +127,7 @@ impl AttentionPool {
         let [batch, rows, columns, width] = features.dims();
         let places = features.reshape([batch, rows * columns, width]);
         let tokens = Tensor::cat(vec![places.clone().mean_dim(1), places], 1); // [batch, 1 + places, width]
-        let positions =
-            resize_positions(self.position_embedding.clone(), grid, [rows, columns]);
+        let positions = resize_positions(self.position_embedding.clone(), grid, [rows, columns]);
         let tokens = tokens + positions.unsqueeze::<3>();
         let heads = |linear: &Linear, input| split_heads(linear.forward(input), self.heads);
         let queries = heads(&self.queries, tokens.clone().narrow(1, 0, 1));
@@ -155,11 +152,7 @@ pub struct ResNet {
 
 impl ResNet {
     /// Takes the encoder at `vision_model`, whose vectors have `outputs` numbers.
-    pub fn load(
-        parameters: &mut Parameters,
-        config: ResNetConfig,
-        outputs: usize,
-    ) -> Result<Self> {
+    pub fn load(parameters: &mut Parameters, config: ResNetConfig, outputs: usize) -> Result<Self> {
         let at = |name: &str| format!("vision_model.{name}");
         let mut stem = |number: usize, shape| {
             let names = ["conv", "bn"].map(|name| at(&format!("{name}{number}")));

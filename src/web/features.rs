@@ -44,7 +44,10 @@ impl Model {
         picture: &Picture,
         texts: Vec<String>,
     ) -> Result<JsValue> {
-        let matches = self.0.match_texts_with_attention(&picture.0, &texts).await?;
+        let matches = self
+            .0
+            .match_texts_with_attention(&picture.0, &texts)
+            .await?;
         let objects = Array::new();
         for (found, attention) in matches {
             let object = to_object(&found)?;

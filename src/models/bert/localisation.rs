@@ -78,7 +78,10 @@ impl Attention {
     fn own_gradient(&self, attended: &Attended, output: Tensor<3>) -> Tensor<3> {
         let (sum, heads, probabilities) = self.gradients(attended, output);
         let scores = Self::scores_gradient(attended, probabilities);
-        let keys = scores.clone().swap_dims(2, 3).matmul(attended.queries.clone());
+        let keys = scores
+            .clone()
+            .swap_dims(2, 3)
+            .matmul(attended.queries.clone());
         let values = attended.probabilities.clone().swap_dims(2, 3).matmul(heads);
         sum + self.queries_gradient(attended, scores)
             + self.key.gradient(merge_heads(keys))
@@ -145,7 +148,11 @@ impl Bert {
         let (layer, context) = (&self.layers[layer], &context.0[layer]);
         let hidden = layer.attend_to_itself(hidden, None, Some(&mut SelfCache::default()));
         let queries = layer.cross_attention.queries(hidden);
-        mean_of_heads(attention_probabilities(queries, context.keys.clone(), false))
+        mean_of_heads(attention_probabilities(
+            queries,
+            context.keys.clone(),
+            false,
+        ))
     }
 
     /// Grad-CAM of a score of an image-grounded text: a layer's cross-attention times its gradient,
@@ -171,9 +178,12 @@ impl Bert {
         }
         let behind = traces.split_off(1);
         let (layer, traced) = &traces[0];
-        let output = behind.iter().rev().fold(gradient, |output, (layer, traced)| {
-            layer.gradient(traced, output)
-        });
+        let output = behind
+            .iter()
+            .rev()
+            .fold(gradient, |output, (layer, traced)| {
+                layer.gradient(traced, output)
+            });
         let attended = layer.mlp_gradient(traced, output);
         let (_, _, gradient) = layer.cross_attention.gradients(&traced.cross, attended);
         mean_of_heads(traced.cross.probabilities.clone() * gradient.clamp_min(0.0))
