@@ -320,7 +320,7 @@ fn preprocessor(
     picture_size: Option<usize>,
 ) -> Result<Preprocessor> {
     let own = Preprocessor::from_json(&description.preprocessor)?;
-    let patch = config.vision().patch_size;
+    let patch = config.patch_size();
     match picture_size {
         None => Ok(own),
         Some(size) if size > 0 && size.is_multiple_of(patch) => Ok(own.with_size(size)),
