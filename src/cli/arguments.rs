@@ -113,7 +113,7 @@ pub enum Command {
     Inspect(Inspect),
     /// Train a model, or go on training one
     #[cfg(feature = "train")]
-    Train(Train),
+    Train(Box<Train>),
     /// Measure a model on pictures with known captions and answers
     #[cfg(feature = "train")]
     Eval(Eval),

@@ -159,27 +159,15 @@ pub(super) fn translate(mut tensors: Vec<Located>) -> Result<Vec<Located>> {
     let mut translated = Vec::with_capacity(tensors.len());
     for Located { file, info } in tensors {
         let parts = match is_resnet && info.name.starts_with("visual.") {
-            true => vec![resnet_tensor(info)],
+            true => vec![TensorInfo {
+                name: renamed(RESNET, &info.name),
+                ..info
+            }],
             false => clip_tensors(info)?,
         };
         translated.extend(parts.into_iter().map(|info| Located { file, info }));
     }
     Ok(translated)
-}
-
-/// A tensor of a ResNet. A convolution is a matrix with a row for each output, which is how it is
-/// computed, and how it can be quantized in whole blocks.
-fn resnet_tensor(mut info: TensorInfo) -> TensorInfo {
-    info.name = renamed(RESNET, &info.name);
-    if let [outputs, rest @ ..] = &info.shape[..]
-        && rest.len() == 3
-    {
-        let inputs = rest
-            .iter()
-            .fold(1, |all: usize, size| all.saturating_mul(*size));
-        info.shape = vec![*outputs, inputs];
-    }
-    info
 }
 
 /// The one or three tensors that a tensor of an original CLIP is.

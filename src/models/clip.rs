@@ -145,7 +145,7 @@ impl ClipConfig {
 #[derive(Debug, Clone)]
 pub enum ImageEncoder {
     /// A vision transformer, and the projection of its class token.
-    Transformer(Box<VisionTransformer>, Linear),
+    Transformer(Box<VisionTransformer>, Box<Linear>),
     /// A ResNet, whose pooling projects.
     ResNet(Box<ResNet>),
 }
@@ -170,7 +170,10 @@ impl ImageEncoder {
             "visual_projection.weight",
             [config.projection, vision.block.width],
         )?;
-        Ok(ImageEncoder::Transformer(Box::new(transformer), projection))
+        Ok(ImageEncoder::Transformer(
+            Box::new(transformer),
+            Box::new(projection),
+        ))
     }
 
     /// Every place of a picture at the end of all layers, `[batch, 3, height, width]` to `[batch,

@@ -350,11 +350,9 @@ fn open_clips_own_configuration_is_understood() {
 fn a_resnets_configuration_keeps_open_clips_form() {
     let files = Memory::of_folder(&super::under_tests("golden/clip-resnet/model"));
     let mut named = files.files.clone();
-    let description = Source::of(&files, None, &Promises::new());
-    let description = block_on(description)
-        .expect("a model")
-        .description()
-        .clone();
+    let promises = Promises::new();
+    let source = block_on(Source::of(&files, None, &promises)).expect("a model");
+    let description = source.description().clone();
     let mut config: serde_json::Value = serde_json::from_str(&description.config).expect("JSON");
     assert_eq!(config["vision_config"]["layers"], json!([1, 2, 1, 1]));
     let ModelConfig::Clip(parsed) = ModelConfig::from_json(&description.config).expect("a CLIP")

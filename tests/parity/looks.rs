@@ -59,7 +59,7 @@ async fn check_caption(
     let context = decoder.context(network(model).encode_image(model.pixels(&image)));
     let read = caption.tokens[..caption.tokens.len() - 1].to_vec();
     for layer in 0..decoder.depth() {
-        let maps = decoder.attention_of_tokens(&[read.clone()], &context, layer);
+        let maps = decoder.attention_of_tokens(std::slice::from_ref(&read), &context, layer);
         let ours = without_class_token(&to_vec(maps).await, read.len());
         let key = format!("caption/{picture}/{layer}");
         assert_near(&key, &ours, golden.values(&key), tolerance.encoder);
