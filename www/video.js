@@ -85,11 +85,14 @@ async function durationOf(video, signal) {
   throw new ObscuraError("bad_input", "A stream has no length to sample: take frames from it as it plays, and give those.");
 }
 
+/**
+ * Shows what is at `time`, even where the video already is: it may have decoded no frame yet. An earlier
+ * seek may end meanwhile, so the event alone says nothing.
+ */
 async function seek(video, time, signal) {
-  if (video.currentTime === time && !video.seeking) return;
-  const seeked = happens(video, "seeked", signal);
   video.currentTime = time;
-  await seeked;
+  while (video.seeking) await happens(video, "seeked", signal);
+  if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) await happens(video, "canplay", signal);
 }
 
 /** Waits for an event; an error of the video, or an abort, ends that. */
