@@ -11,7 +11,8 @@ own classes (of open_clip's for CLIP's ResNets) on the test pictures, and record
     VENV/bin/python scripts/reference.py NAME...          # only these parts (see --list)
     VENV/bin/python scripts/reference.py --full OUT [NAME...]   # real sizes, two pictures, into OUT
 
-The parts are `pictures`, `tokenizers`, `gguf`, `attention`, `guidance`, `training` and the checkpoints' names. What is drawn at random
+The parts are `pictures`, `tokenizers`, `gguf`, `attention`, `guidance`, `training`, `zero-shot` and the checkpoints' names.
+What is drawn at random
 comes from fixed seeds, so a second run gives the same files with the same versions on the same kind of processor;
 another processor may differ in the last bits of the recorded floats.
 """
@@ -32,7 +33,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from reference import (  # noqa: E402
     attention, blip, checkpoints, clip, configurations, generation, guidance, pictures, quantized, record, resnet, texts,
-    training,
+    training, zero_shot,
 )
 
 FULL_PICTURES = ["landscape.png", "alpha.png"]
@@ -97,6 +98,7 @@ def parts(full, out: Path):
         "attention": lambda: attention.record(out, out / "attention", ("blip-caption", "blip-retrieval"), SIX[:2]),
         "guidance": lambda: guidance.record(out, out / "guidance", ["clip-quick", "clip-gelu"]),
         "training": lambda: training.record(out / "training"),
+        "zero-shot": lambda: zero_shot.record(out, {c.name: c for c in configurations.small()}),
     }
 
 

@@ -6,7 +6,10 @@ mod convert;
 mod eval;
 #[cfg(feature = "train")]
 mod filter;
+#[cfg(feature = "train")]
+mod filtered_lines;
 mod inspect;
+mod labels;
 mod model;
 mod progress;
 mod report;
@@ -17,6 +20,8 @@ mod tasks;
 mod train;
 #[cfg(feature = "train")]
 mod training_arguments;
+#[cfg(feature = "train")]
+mod zero_shot;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -36,6 +41,7 @@ pub fn run() -> ExitCode {
         Command::Embed(command) => tasks::embed(command, common),
         Command::Match(command) => tasks::match_texts(command, common),
         Command::Answer(command) => tasks::answer(command, common),
+        Command::Labels(command) => labels::labels(command, common),
         Command::Convert(command) => convert::convert(command, common),
         Command::Inspect(command) => inspect::inspect(command, common),
         #[cfg(feature = "train")]
@@ -58,7 +64,7 @@ pub fn run() -> ExitCode {
 
 /// The library names options as JavaScript does. At the head of a message that becomes the flag.
 fn with_flag(message: &str) -> String {
-    const FLAGS: [(&str, &str); 7] = [
+    const FLAGS: [(&str, &str); 10] = [
         ("maxNewTokens", "--max-new-tokens"),
         ("minLength", "--min-length"),
         ("numBeams", "--beams"),
@@ -66,6 +72,9 @@ fn with_flag(message: &str) -> String {
         ("temperature", "--temperature"),
         ("topP", "--top-p"),
         ("repetitionPenalty", "--repetition-penalty"),
+        ("topK", "--top-k"),
+        ("candidates", "--candidates"),
+        ("threshold", "--threshold"),
     ];
     let replaced = FLAGS.iter().find_map(|(name, flag)| {
         let rest = message.strip_prefix(name)?;

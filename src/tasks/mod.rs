@@ -8,15 +8,19 @@ mod classify;
 mod embed;
 mod filter;
 mod guidance;
+mod label_set;
+mod label_vectors;
 mod matching;
 mod text;
 
-pub use answer::{Answer, RankedAnswer};
+pub use answer::{Answer, CANDIDATES, RankedAnswer};
 pub use attention::{CaptionAttention, MatchAttention, TokenMap};
 pub use caption::Caption;
-pub use classify::{DEFAULT_TEMPLATE, LabelScore};
-pub use filter::{Filtered, THRESHOLD, captioner_options};
+pub use classify::{LabelScore, Ranking, Scores};
+pub use filter::{Filtered, Judgement, Reason, THRESHOLD, captioner_options};
 pub use guidance::{Filling, GuidanceOptions, TokenStates};
+pub use label_set::{DEFAULT_TEMPLATE, LabelSet};
+pub use label_vectors::LabelVectors;
 pub use matching::Match;
 
 use crate::device::Placement;
@@ -76,6 +80,8 @@ pub struct Model {
     info: Info,
     /// Vectors of texts that were encoded before: labels are asked for again and again.
     text_vectors: Mutex<HashMap<String, Vec<f32>>>,
+    /// Vectors of labels, which take many texts each.
+    label_memory: Mutex<label_vectors::LabelMemory>,
 }
 
 impl Model {
@@ -112,7 +118,6 @@ impl Model {
             bytes: parameters.bytes(),
             image_size: height,
         };
-        let text_vectors = Mutex::new(HashMap::new());
         Ok(Self {
             network,
             tokenizer,
@@ -120,7 +125,8 @@ impl Model {
             patch_size: patch,
             placement,
             info,
-            text_vectors,
+            text_vectors: Mutex::default(),
+            label_memory: Mutex::default(),
         })
     }
 

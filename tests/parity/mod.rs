@@ -14,6 +14,7 @@ pub mod looks;
 pub mod quality;
 pub mod report;
 pub mod tolerance;
+pub mod zero_shot;
 
 use comparison::Comparison;
 use golden::Golden;
