@@ -143,10 +143,7 @@ pub fn is_lossy(name: &str) -> bool {
 }
 
 /// Loads a golden checkpoint through the pieces that every loader is made of.
-pub async fn load(folder: &str, placement: Placement, format: PackedFormat) -> Result<Model> {
-    if read(&format!("{folder}/config.json")).is_none() {
-        return load_as_users_do(folder, placement, format).await;
-    }
+pub fn load(folder: &str, placement: Placement, format: PackedFormat) -> Result<Model> {
     let description = Description {
         config: read_text(&format!("{folder}/config.json")),
         tokenizer: read_text(&format!("{folder}/tokenizer.json")),
@@ -167,12 +164,16 @@ pub async fn load(folder: &str, placement: Placement, format: PackedFormat) -> R
     assembly.finish()
 }
 
-/// Loads a checkpoint that takes more than the pieces, because it has the form of other authors.
-async fn load_as_users_do(
+/// The same; but a checkpoint in the form of other authors takes more than the pieces, and is loaded
+/// as users load it.
+pub async fn load_in_any_form(
     folder: &str,
     placement: Placement,
     format: PackedFormat,
 ) -> Result<Model> {
+    if read(&format!("{folder}/config.json")).is_some() {
+        return load(folder, placement, format);
+    }
     let options = Options {
         dtype: format.into(),
         ..Options::default()

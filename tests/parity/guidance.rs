@@ -14,7 +14,7 @@ pub async fn check(placement: &Placement) -> Result<()> {
     let layers = golden.json["layers"].as_array().expect("layers");
     for name in golden.names("models") {
         let folder = format!("golden/{name}/model");
-        let model = golden::load(&folder, placement.clone(), PackedFormat::F32).await?;
+        let model = golden::load(&folder, placement.clone(), PackedFormat::F32)?;
         for (index, text) in golden.names("texts").iter().enumerate() {
             for (padding, pad) in [("plain", Filling::None), ("padded", Filling::EndToken)] {
                 for layer in layers.iter().map(|layer| layer.as_i64().expect("a layer")) {

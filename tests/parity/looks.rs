@@ -13,12 +13,12 @@ use obscura::tasks::{Model, TokenMap};
 pub async fn check(placement: &Placement) -> Result<()> {
     let golden = Golden::open("golden/attention");
     let tolerance = Tolerance::of(placement);
-    let load = async |key: &str| {
+    let load = |key: &str| {
         let name = golden.json[key].as_str().expect("a model's name");
         let folder = format!("golden/{name}/model");
-        golden::load(&folder, placement.clone(), PackedFormat::F32).await
+        golden::load(&folder, placement.clone(), PackedFormat::F32)
     };
-    let (captions, matches) = (load("captions").await?, load("matches").await?);
+    let (captions, matches) = (load("captions")?, load("matches")?);
     for picture in golden.names("pictures") {
         check_caption(&golden, &captions, &picture, tolerance).await?;
         check_matches(&golden, &matches, &picture, tolerance).await?;

@@ -42,7 +42,7 @@ pub const QUANTIZED_MODELS: [&str; 2] = ["clip-quick", "blip-caption-untied"];
 /// be another's: `blip-all` is the union of three.
 pub async fn check(expected: &str, model: &str, placement: Placement) -> Result<()> {
     let golden = Golden::open(&format!("golden/{expected}"));
-    let model = golden::load(
+    let model = golden::load_in_any_form(
         &format!("golden/{model}/model"),
         placement,
         PackedFormat::F32,
@@ -72,7 +72,7 @@ pub async fn check_quantized(name: &str, placement: &Placement) -> Result<()> {
     let golden = Golden::open(&format!("golden/{name}"));
     for quality in quality::SMALL {
         let folder = format!("golden/{name}/model");
-        let model = golden::load(&folder, placement.clone(), quality.format).await?;
+        let model = golden::load_in_any_form(&folder, placement.clone(), quality.format).await?;
         let report = quality::compare(&golden, &model, quality).await?;
         println!("{name} as {:?}\n{report}", quality.format);
         report.assert_within_bounds(&format!("{name} as {:?}", quality.format));
