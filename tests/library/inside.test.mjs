@@ -141,7 +141,7 @@ test("a video is sampled uniformly over its length and left as it was", WHOLE_TE
     ];
     return { ofBlob: reds(ofBlob), count: byDefault.length, size: [ofBlob[0].width, ofBlob[0].height], ofElement: reds(ofElement), position, refusals };
 
-    /** A second and a half that turns from black to red. */
+    /** Three seconds that turn from black to red. */
     async function record() {
       const canvas = Object.assign(document.createElement("canvas"), { width: 64, height: 48 });
       const context = canvas.getContext("2d");
@@ -150,8 +150,8 @@ test("a video is sampled uniformly over its length and left as it was", WHOLE_TE
       recorder.ondataavailable = ({ data }) => pieces.push(data);
       recorder.start();
       const start = performance.now();
-      for (let passed = 0; passed < 1500; passed = performance.now() - start) {
-        context.fillStyle = `rgb(${Math.round((255 * passed) / 1500)} 0 0)`;
+      for (let passed = 0; passed < 3000; passed = performance.now() - start) {
+        context.fillStyle = `rgb(${Math.round((255 * passed) / 3000)} 0 0)`;
         context.fillRect(0, 0, 64, 48);
         await new Promise((resume) => setTimeout(resume, 20));
       }
@@ -173,7 +173,9 @@ test("a video is sampled uniformly over its length and left as it was", WHOLE_TE
   for (const reds of [found.ofBlob, found.ofElement]) {
     assert.equal(reds.length, 4);
     assert.ok(reds[0] < 60 && reds[3] > 120, `from black to red: ${reds}`);
-    assert.ok(reds.every((red, place) => place === 0 || red > reds[place - 1]), `in order: ${reds}`);
+    // A busy machine records few frames, so that two samples may be the same.
+    assert.ok(reds.every((red, place) => place === 0 || red >= reds[place - 1]), `in order: ${reds}`);
+    assert.ok(new Set(reds).size >= 3, `from all over the video: ${reds}`);
   }
   assert.equal(found.position, 0, "the element is where it was");
   assert.deepEqual(found.refusals, ["bad_input", "bad_input", "bad_image", "aborted"]);
