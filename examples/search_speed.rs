@@ -26,9 +26,11 @@ const BATCH: usize = 4096;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let argument = |place: usize, default: &str| arguments.get(place).cloned().unwrap_or(default.to_string());
+    let argument =
+        |place: usize, default: &str| arguments.get(place).cloned().unwrap_or(default.to_string());
     let kind = argument(0, "clusters");
-    let (count, queries): (usize, usize) = (argument(1, "100000").parse()?, argument(2, "100").parse()?);
+    let (count, queries): (usize, usize) =
+        (argument(1, "100000").parse()?, argument(2, "100").parse()?);
     let mut source = Source::new(&kind);
     let queries = source.queries(queries);
     let folder = std::env::temp_dir().join(format!("obscura-search-speed-{}", std::process::id()));
@@ -36,7 +38,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let file = folder.join("album");
     let mut album = Album::open(FileStore::open(&file, true)?, None)?;
     let mut exact = vec![Vec::new(); queries.len() / WIDTH];
-    let mut written = arguments.get(3).map(|folder| Written::new(Path::new(folder), count)).transpose()?;
+    let mut written = arguments
+        .get(3)
+        .map(|folder| Written::new(Path::new(folder), count))
+        .transpose()?;
     let mut adding = 0.0;
     for start in (0..count).step_by(BATCH) {
         let vectors = source.vectors(BATCH.min(count - start));
@@ -46,7 +51,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         if let Some(written) = &mut written {
             written.vectors.write_all(bytemuck::cast_slice(&vectors))?;
         }
-        let keys: Vec<String> = (start..start + vectors.len() / WIDTH).map(|key| key.to_string()).collect();
+        let keys: Vec<String> = (start..start + vectors.len() / WIDTH)
+            .map(|key| key.to_string())
+            .collect();
         let began = Instant::now();
         album.add(&keys, &vectors)?;
         adding += began.elapsed().as_secs_f64();
@@ -65,8 +72,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let began = Instant::now();
         let found = album.search(query, NEAREST)?;
         times.push(1e3 * began.elapsed().as_secs_f64());
-        let exact: HashSet<String> = exact.iter().map(|(_, row): &(f32, usize)| row.to_string()).collect();
-        right += found.iter().filter(|found| exact.contains(&found.key)).count();
+        let exact: HashSet<String> = exact
+            .iter()
+            .map(|(_, row): &(f32, usize)| row.to_string())
+            .collect();
+        right += found
+            .iter()
+            .filter(|found| exact.contains(&found.key))
+            .count();
     }
     times.sort_by(f64::total_cmp);
     println!(
@@ -85,7 +98,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 fn merge(nearest: &mut Vec<(f32, usize)>, query: &[f32], vectors: &[f32], first: usize) {
     for (place, vector) in vectors.chunks_exact(WIDTH).enumerate() {
         let mut sums = [0.0_f32; 16];
-        for (a, b) in query.as_chunks::<16>().0.iter().zip(vector.as_chunks::<16>().0) {
+        for (a, b) in query
+            .as_chunks::<16>()
+            .0
+            .iter()
+            .zip(vector.as_chunks::<16>().0)
+        {
             for lane in 0..16 {
                 sums[lane] += a[lane] * b[lane];
             }
@@ -135,7 +153,9 @@ impl Source {
     /// A random vector of about that length in each direction, were it the only one.
     fn gaussian(&mut self, length: impl Fn(usize) -> f32) -> Vec<f32> {
         let scale = 1.0 / (WIDTH as f32).sqrt();
-        (0..WIDTH).map(|place| length(place) * scale * normal(&mut self.random)).collect()
+        (0..WIDTH)
+            .map(|place| length(place) * scale * normal(&mut self.random))
+            .collect()
     }
 
     fn one(&mut self, is_query: bool) -> Vec<f32> {
@@ -143,7 +163,10 @@ impl Source {
             "random" => self.gaussian(|_| 1.0),
             "texts" if is_query => {
                 let cluster = skewed(&mut self.random, FINE);
-                let toward: Vec<f32> = self.clusters[cluster].iter().map(|value| 0.3 * value).collect();
+                let toward: Vec<f32> = self.clusters[cluster]
+                    .iter()
+                    .map(|value| 0.3 * value)
+                    .collect();
                 let own = self.gaussian(|place| 0.7 * spectrum(place));
                 sum(&sum(&self.text_mean.clone(), &toward), &own)
             }
@@ -182,7 +205,9 @@ fn normal(random: &mut ChaCha8Rng) -> f32 {
     let mut sum = 0;
     for _ in 0..3 {
         let bits: u64 = random.random();
-        sum += (0..4).map(|part| (bits >> (16 * part)) & 0xffff).sum::<u64>();
+        sum += (0..4)
+            .map(|part| (bits >> (16 * part)) & 0xffff)
+            .sum::<u64>();
     }
     sum as f32 / 65_535.0 - 6.0
 }
@@ -200,7 +225,8 @@ struct Written {
 impl Written {
     fn new(folder: &Path, count: usize) -> std::io::Result<Self> {
         std::fs::create_dir_all(folder)?;
-        let mut vectors = std::io::BufWriter::new(std::fs::File::create(folder.join("vectors.npy"))?);
+        let mut vectors =
+            std::io::BufWriter::new(std::fs::File::create(folder.join("vectors.npy"))?);
         vectors.write_all(&npy::header(count, WIDTH))?;
         Ok(Self {
             folder: folder.to_path_buf(),
@@ -217,6 +243,9 @@ impl Written {
             .iter()
             .map(|nearest| nearest.iter().map(|(_, row)| row.to_string()).collect())
             .collect();
-        std::fs::write(self.folder.join("exact.json"), serde_json::to_string(&rows)?)
+        std::fs::write(
+            self.folder.join("exact.json"),
+            serde_json::to_string(&rows)?,
+        )
     }
 }

@@ -18,7 +18,7 @@ let memory = null;
 let model = null;
 let current = null; // {id, aborted, ended}
 
-const methods = { load, caption, classify, embed, match, answer };
+const methods = { load, caption, classify, embed, match, rank, identity, answer };
 
 self.onmessage = async ({ data }) => {
   if (data.type === "abort") {
@@ -111,6 +111,14 @@ async function classify(call, image, labels, options) {
 
 async function match(call, image, texts) {
   return withPictures([image], ([picture]) => model.match(picture, texts));
+}
+
+async function rank(call, image, texts) {
+  return withPictures([image], ([picture]) => model.rank(picture, texts));
+}
+
+async function identity() {
+  return model.identity();
 }
 
 async function answer(call, images, question, options) {

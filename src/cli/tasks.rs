@@ -202,7 +202,8 @@ pub fn open(path: &Path, common: &Common) -> Result<Model> {
     model
 }
 
-fn read_image(path: &Path) -> Result<RgbImage> {
+/// Reads and decodes a picture.
+pub fn read_image(path: &Path) -> Result<RgbImage> {
     let bytes = std::fs::read(path)
         .map_err(|error| Error::BadImage(format!("{} cannot be read: {error}", path.display())))?;
     decode(&bytes).map_err(|error| Error::BadImage(format!("{}: {error}", path.display())))

@@ -97,7 +97,11 @@ impl<S: Store> Album<S> {
             }
             _ => {
                 let bytes = self.log.vectors(head)?;
-                let centre = bytes.as_chunks().0.iter().map(|bytes| f32::from_le_bytes(*bytes));
+                let centre = bytes
+                    .as_chunks()
+                    .0
+                    .iter()
+                    .map(|bytes| f32::from_le_bytes(*bytes));
                 index.set_centre(centre.collect())?;
             }
         }
@@ -117,7 +121,8 @@ impl<S: Store> Album<S> {
             (Some(kept), Some(given)) => kept.check(given)?,
             (None, Some(_)) => {
                 return Err(Error::BadInput(
-                    "the album was made of vectors of unknown origin: open it without a model".to_string(),
+                    "the album was made of vectors of unknown origin: open it without a model"
+                        .to_string(),
                 ));
             }
             _ => self.model = start.model,
@@ -184,7 +189,10 @@ impl<S: Store> Album<S> {
                 model: self.model.clone(),
             };
             let keys = json(&start)?;
-            let body = Body { keys, ..Body::default() };
+            let body = Body {
+                keys,
+                ..Body::default()
+            };
             self.log.append(Kind::Start, 0, &body)?;
             self.index = Some(Index::new(width));
         }
@@ -237,7 +245,10 @@ impl<S: Store> Album<S> {
         };
         let (width, total) = (index.width(), index.total());
         let after = total + coming.len() / width;
-        if !CENTRES.iter().any(|size| (total < *size || total == 0) && *size <= after) {
+        if !CENTRES
+            .iter()
+            .any(|size| (total < *size || total == 0) && *size <= after)
+        {
             return Ok(());
         }
         let step = after.div_ceil(SAMPLE).max(1);
@@ -245,20 +256,28 @@ impl<S: Store> Album<S> {
         let mut sum = vec![0.0_f64; width];
         let mut count = 0;
         let mut add = |vector: &mut dyn Iterator<Item = f32>| {
-            sum.iter_mut().zip(vector).for_each(|(sum, value)| *sum += f64::from(value));
+            sum.iter_mut()
+                .zip(vector)
+                .for_each(|(sum, value)| *sum += f64::from(value));
             count += 1;
         };
         for vector in coming.chunks_exact(width).step_by(step) {
             add(&mut vector.iter().copied());
         }
         self.each_of(&kept, |_, bytes| add(&mut vectors::from_bytes(bytes)))?;
-        let centre: Vec<f32> = sum.iter().map(|sum| (sum / f64::from(count)) as f32).collect();
+        let centre: Vec<f32> = sum
+            .iter()
+            .map(|sum| (sum / f64::from(count)) as f32)
+            .collect();
         self.write_centre(centre)
     }
 
     fn write_centre(&mut self, centre: Vec<f32>) -> Result<()> {
         let body = Body {
-            vectors: centre.iter().flat_map(|value| value.to_le_bytes()).collect(),
+            vectors: centre
+                .iter()
+                .flat_map(|value| value.to_le_bytes())
+                .collect(),
             ..Body::default()
         };
         self.log.append(Kind::Centre, 0, &body)?;
@@ -275,10 +294,15 @@ impl<S: Store> Album<S> {
             return Ok(0);
         }
         let keys = json(&there)?;
-        let body = Body { keys, ..Body::default() };
+        let body = Body {
+            keys,
+            ..Body::default()
+        };
         self.log.append(Kind::Delete, there.len(), &body)?;
         let index = self.index.iter_mut();
-        Ok(index.map(|index| there.iter().filter(|key| index.remove(key)).count()).sum())
+        Ok(index
+            .map(|index| there.iter().filter(|key| index.remove(key)).count())
+            .sum())
     }
 
     /// The nearest `limit` vectors of a query, which need not be of length one, nearest first.
@@ -316,7 +340,9 @@ impl<S: Store> Album<S> {
     }
 
     fn compare(&self, rows: &[u32], query: &[f32], nearest: &mut Nearest) -> Result<()> {
-        self.each_of(rows, |row, bytes| nearest.offer(vectors::cosine(bytes, query), row))
+        self.each_of(rows, |row, bytes| {
+            nearest.offer(vectors::cosine(bytes, query), row)
+        })
     }
 
     /// Reads vectors as they are kept.
@@ -327,7 +353,10 @@ impl<S: Store> Album<S> {
         let length = 2 * index.width();
         let mut bytes = vec![0; READ.min(rows.len()) * length];
         for rows in rows.chunks(READ) {
-            let mut places: Vec<(u64, u32)> = rows.iter().map(|row| (index.place_of(*row), *row)).collect();
+            let mut places: Vec<(u64, u32)> = rows
+                .iter()
+                .map(|row| (index.place_of(*row), *row))
+                .collect();
             places.sort_unstable(); // disks like it
             let offsets: Vec<u64> = places.iter().map(|(at, _)| *at).collect();
             let bytes = &mut bytes[..rows.len() * length];
@@ -345,7 +374,12 @@ impl<S: Store> Album<S> {
         let Some(index) = &self.index else {
             return Ok(Vec::new());
         };
-        let rows: Vec<u32> = index.live().map(|(row, _)| row).skip(start).take(count).collect();
+        let rows: Vec<u32> = index
+            .live()
+            .map(|(row, _)| row)
+            .skip(start)
+            .take(count)
+            .collect();
         let mut values = Vec::with_capacity(rows.len() * index.width());
         self.each_of(&rows, |_, bytes| values.extend(vectors::from_bytes(bytes)))?; // rows ascend as places do
         Ok(values)
@@ -373,7 +407,10 @@ impl<S: Store> Album<S> {
             width: index.width(),
             model: self.model.clone(),
         };
-        let body = Body { keys: json(&start)?, ..Body::default() };
+        let body = Body {
+            keys: json(&start)?,
+            ..Body::default()
+        };
         compact.log.append(Kind::Start, 0, &body)?;
         compact.index = Some(Index::new(index.width()));
         let rows: Vec<u32> = index.live().map(|(row, _)| row).collect();
@@ -440,7 +477,10 @@ impl Nearest {
     fn threshold(&self) -> f32 {
         match self.best.len() < self.limit {
             true => f32::NEG_INFINITY,
-            false => self.best.last().map_or(f32::INFINITY, |(similarity, _)| *similarity),
+            false => self
+                .best
+                .last()
+                .map_or(f32::INFINITY, |(similarity, _)| *similarity),
         }
     }
 
@@ -448,8 +488,10 @@ impl Nearest {
         if similarity < self.threshold() {
             return;
         }
-        let before = |other: &(f32, u32)| other.0 > similarity || (other.0 == similarity && other.1 < row);
-        self.best.insert(self.best.partition_point(before), (similarity, row));
+        let before =
+            |other: &(f32, u32)| other.0 > similarity || (other.0 == similarity && other.1 < row);
+        self.best
+            .insert(self.best.partition_point(before), (similarity, row));
         self.best.truncate(self.limit);
     }
 }

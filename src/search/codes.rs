@@ -123,7 +123,9 @@ impl Coder {
             let nearest = nearest(points, values, scale);
             code[run / 2] |= (nearest as u8) << (4 * (run % 2));
             let along = points.iter().zip(values);
-            product += along.map(|(point, value)| point[nearest] * value).sum::<f32>();
+            product += along
+                .map(|(point, value)| point[nearest] * value)
+                .sum::<f32>();
         }
         squared / product
     }

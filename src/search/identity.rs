@@ -33,7 +33,14 @@ pub struct Identity {
 impl Identity {
     /// Whether vectors of both models may meet; an error that says why not.
     pub fn check(&self, other: &Identity) -> Result<()> {
-        let facts = |one: &Identity| (one.family.clone(), one.dtype.clone(), one.image_size, one.probe.len());
+        let facts = |one: &Identity| {
+            (
+                one.family.clone(),
+                one.dtype.clone(),
+                one.image_size,
+                one.probe.len(),
+            )
+        };
         if facts(self) != facts(other) {
             return refuse(format!(
                 "the album's vectors come from {}, this model is {}",
@@ -47,7 +54,12 @@ impl Identity {
                 self.probe_of, other.probe_of
             ));
         }
-        let cosine: f32 = self.probe.iter().zip(&other.probe).map(|(a, b)| a * b).sum();
+        let cosine: f32 = self
+            .probe
+            .iter()
+            .zip(&other.probe)
+            .map(|(a, b)| a * b)
+            .sum();
         if !(cosine >= SAME) {
             return refuse(format!(
                 "the album's vectors come from another {} than this one: the same {} has other numbers in it (cosine {cosine:.3})",

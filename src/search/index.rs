@@ -220,12 +220,13 @@ impl Index {
         for run in &self.runs {
             let base: f32 = run.centre.iter().zip(query).map(|(a, b)| a * b).sum();
             let first = run.first_row as u32;
-            run.blocks.scan(&tables, base, best.threshold, |place, at_most| {
-                best.push(Candidate {
-                    at_most,
-                    row: first + place as u32,
-                })
-            });
+            run.blocks
+                .scan(&tables, base, best.threshold, |place, at_most| {
+                    best.push(Candidate {
+                        at_most,
+                        row: first + place as u32,
+                    })
+                });
         }
         best.sorted()
     }
@@ -260,7 +261,9 @@ impl Best {
     fn shrink(&mut self) {
         let best_first = |a: &Candidate, b: &Candidate| b.at_most.total_cmp(&a.at_most);
         if self.found.len() > self.capacity {
-            let (_, worst, _) = self.found.select_nth_unstable_by(self.capacity - 1, best_first);
+            let (_, worst, _) = self
+                .found
+                .select_nth_unstable_by(self.capacity - 1, best_first);
             self.threshold = worst.at_most;
             self.found.truncate(self.capacity);
         }
@@ -268,7 +271,8 @@ impl Best {
 
     fn sorted(mut self) -> Vec<Candidate> {
         self.shrink();
-        self.found.sort_unstable_by(|a, b| b.at_most.total_cmp(&a.at_most).then(a.row.cmp(&b.row)));
+        self.found
+            .sort_unstable_by(|a, b| b.at_most.total_cmp(&a.at_most).then(a.row.cmp(&b.row)));
         self.found
     }
 }

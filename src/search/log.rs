@@ -73,7 +73,10 @@ impl Head {
     }
 
     fn end(&self) -> Option<u64> {
-        let body = self.keys.checked_add(self.codes)?.checked_add(self.vectors)?;
+        let body = self
+            .keys
+            .checked_add(self.codes)?
+            .checked_add(self.vectors)?;
         let end = self.at.checked_add(ALIGNMENT)?.checked_add(body)?;
         end.checked_next_multiple_of(ALIGNMENT)
     }
@@ -103,8 +106,16 @@ impl Head {
 
     /// None if these are no head's bytes.
     fn parse(bytes: &[u8], at: u64) -> Option<Self> {
-        let short = |from: usize| Some(u32::from_le_bytes(bytes.get(from..from + 4)?.try_into().ok()?));
-        let long = |from: usize| Some(u64::from_le_bytes(bytes.get(from..from + 8)?.try_into().ok()?));
+        let short = |from: usize| {
+            Some(u32::from_le_bytes(
+                bytes.get(from..from + 4)?.try_into().ok()?,
+            ))
+        };
+        let long = |from: usize| {
+            Some(u64::from_le_bytes(
+                bytes.get(from..from + 8)?.try_into().ok()?,
+            ))
+        };
         if bytes.get(..8)? != MAGIC || crc32fast::hash(bytes.get(..60)?) != short(60)? {
             return None;
         }
@@ -166,7 +177,14 @@ impl<S: Store> Log<S> {
             store.flush()?;
         }
         let records = heads.len() as u64;
-        Ok((Self { store, end, records }, heads))
+        Ok((
+            Self {
+                store,
+                end,
+                records,
+            },
+            heads,
+        ))
     }
 
     /// Appends a record and returns its head when it is safe. If that fails, the log is as before.
@@ -187,7 +205,10 @@ impl<S: Store> Log<S> {
         };
         let mut bytes = [&head.to_bytes()[..], &body.keys, &body.codes, &body.vectors].concat();
         bytes.resize(bytes.len().next_multiple_of(ALIGNMENT as usize), 0);
-        let written = self.store.write(self.end, &bytes).and_then(|()| self.store.flush());
+        let written = self
+            .store
+            .write(self.end, &bytes)
+            .and_then(|()| self.store.flush());
         if let Err(error) = written {
             // What is left of it would be taken for a torn record; gone is better still.
             let _ = self.store.truncate(self.end);
@@ -256,7 +277,9 @@ fn check_beginning(store: &impl Store, size: u64) -> Result<()> {
     if MAGIC.starts_with(start) || start.iter().all(|byte| *byte == 0) {
         return Ok(());
     }
-    Err(Error::BadInput("the file is not an album of obscura".to_string()))
+    Err(Error::BadInput(
+        "the file is not an album of obscura".to_string(),
+    ))
 }
 
 /// The record at `at` and where the next one begins, if all of it is there.
@@ -302,7 +325,9 @@ fn next_record(store: &impl Store, after: u64, size: u64) -> Result<Option<u64>>
         let mut bytes = vec![0; (size - at).min(WINDOW as u64) as usize];
         store.read(at, &mut bytes)?;
         let heads = bytes.chunks_exact(ALIGNMENT as usize);
-        let found = heads.enumerate().find(|(_, bytes)| Head::parse(bytes, 0).is_some());
+        let found = heads
+            .enumerate()
+            .find(|(_, bytes)| Head::parse(bytes, 0).is_some());
         if let Some((index, _)) = found {
             return Ok(Some(at + index as u64 * ALIGNMENT));
         }

@@ -49,8 +49,16 @@ impl Header {
         let rest = rest.ok_or_else(|| refused("it does not begin as an .npy file does"))?;
         let cut_off = || refused("it ends within its header");
         let (length, start) = match rest.first().ok_or_else(cut_off)? {
-            1 => (rest.get(2..4).map(|b| u32::from(u16::from_le_bytes([b[0], b[1]]))), 4),
-            2 | 3 => (rest.get(2..6).map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])), 6),
+            1 => (
+                rest.get(2..4)
+                    .map(|b| u32::from(u16::from_le_bytes([b[0], b[1]]))),
+                4,
+            ),
+            2 | 3 => (
+                rest.get(2..6)
+                    .map(|b| u32::from_le_bytes([b[0], b[1], b[2], b[3]])),
+                6,
+            ),
             other => return Err(refused(&format!("its version is {other}, expected 1 to 3"))),
         };
         let length = length.ok_or_else(cut_off)? as usize;
@@ -86,13 +94,20 @@ impl Header {
 }
 
 fn numbers<const SIZE: usize>(bytes: &[u8], number: impl Fn([u8; SIZE]) -> f32) -> Vec<f32> {
-    bytes.as_chunks().0.iter().map(|bytes| number(*bytes)).collect()
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|bytes| number(*bytes))
+        .collect()
 }
 
 /// The value of a key of the dictionary: what follows its colon.
 fn value<'h>(header: &'h str, key: &str) -> Result<&'h str> {
     let quoted = [format!("'{key}'"), format!("\"{key}\"")];
-    let found = quoted.iter().find_map(|quoted| header.split_once(quoted.as_str()));
+    let found = quoted
+        .iter()
+        .find_map(|quoted| header.split_once(quoted.as_str()));
     let value = found.and_then(|(_, after)| after.trim_start().strip_prefix(':'));
     let missing = || refused(&format!("its header has no '{key}'"));
     value.map(str::trim_start).ok_or_else(missing)
@@ -101,7 +116,10 @@ fn value<'h>(header: &'h str, key: &str) -> Result<&'h str> {
 fn shape(header: &str) -> Result<(usize, usize)> {
     let text = value(header, "shape")?;
     let inner = text.strip_prefix('(').and_then(|text| text.split_once(')'));
-    let sizes = inner.map_or("", |(inner, _)| inner).split(',').map(str::trim);
+    let sizes = inner
+        .map_or("", |(inner, _)| inner)
+        .split(',')
+        .map(str::trim);
     let sizes: Vec<&str> = sizes.filter(|size| !size.is_empty()).collect();
     let parsed: Option<Vec<usize>> = sizes.iter().map(|size| size.parse().ok()).collect();
     match parsed.as_deref() {
@@ -115,10 +133,16 @@ fn shape(header: &str) -> Result<(usize, usize)> {
 
 fn format(header: &str) -> Result<Format> {
     if !value(header, "fortran_order")?.starts_with("False") {
-        return Err(refused("its numbers lie in Fortran's order: save numpy.ascontiguousarray(vectors)"));
+        return Err(refused(
+            "its numbers lie in Fortran's order: save numpy.ascontiguousarray(vectors)",
+        ));
     }
     let text = value(header, "descr")?;
-    let descr: String = text.chars().skip(1).take_while(|c| *c != '\'' && *c != '"').collect();
+    let descr: String = text
+        .chars()
+        .skip(1)
+        .take_while(|c| *c != '\'' && *c != '"')
+        .collect();
     match descr.as_str() {
         "<f2" => Ok(Format::F16),
         "<f4" => Ok(Format::F32),

@@ -52,8 +52,10 @@ impl Blocks {
     pub fn reserve(&mut self, more: usize) {
         let blocks = (self.count + more).div_ceil(BLOCK);
         let wanted = blocks * self.runs * POINTS;
-        self.codes.reserve_exact(wanted.saturating_sub(self.codes.len()));
-        self.factors.reserve_exact((blocks * BLOCK).saturating_sub(self.factors.len()));
+        self.codes
+            .reserve_exact(wanted.saturating_sub(self.codes.len()));
+        self.factors
+            .reserve_exact((blocks * BLOCK).saturating_sub(self.factors.len()));
     }
 
     /// Adds a vector by its code and its factor.
@@ -91,8 +93,18 @@ impl Blocks {
 
     /// Calls `found(place, estimate)` for every vector whose estimate is above `threshold`, which
     /// `found` may raise. The estimate is `base + factor * (bias + step * sum)`.
-    pub fn scan(&self, tables: &Tables, base: f32, mut threshold: f32, mut found: impl FnMut(usize, f32) -> f32) {
-        let Tables { entries, bias, step } = tables;
+    pub fn scan(
+        &self,
+        tables: &Tables,
+        base: f32,
+        mut threshold: f32,
+        mut found: impl FnMut(usize, f32) -> f32,
+    ) {
+        let Tables {
+            entries,
+            bias,
+            step,
+        } = tables;
         let sums_of = fast::choose();
         let blocks = self.codes.chunks_exact(self.runs * POINTS);
         for (block, (codes, factors)) in blocks.zip(self.factors.chunks_exact(BLOCK)).enumerate() {
@@ -220,9 +232,15 @@ pub mod fast {
                 sums[3] = _mm256_add_epi16(sums[3], _mm256_unpackhi_epi8(second, zero));
             }
             bytemuck::cast(sums.map(|sums| {
-                let halves = [_mm256_castsi256_si128(sums), _mm256_extracti128_si256(sums, 1)];
+                let halves = [
+                    _mm256_castsi256_si128(sums),
+                    _mm256_extracti128_si256(sums, 1),
+                ];
                 let sum = _mm_add_epi16(halves[0], halves[1]);
-                let words: [u64; 2] = [_mm_cvtsi128_si64(sum) as u64, _mm_extract_epi64(sum, 1) as u64];
+                let words: [u64; 2] = [
+                    _mm_cvtsi128_si64(sum) as u64,
+                    _mm_extract_epi64(sum, 1) as u64,
+                ];
                 words
             }))
         }

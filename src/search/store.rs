@@ -15,7 +15,10 @@ pub trait Store {
     fn read_many(&self, offsets: &[u64], bytes: &mut [u8]) -> Result<()> {
         let length = bytes.len() / offsets.len().max(1);
         let parts = bytes.chunks_exact_mut(length.max(1));
-        offsets.iter().zip(parts).try_for_each(|(offset, part)| self.read(*offset, part))
+        offsets
+            .iter()
+            .zip(parts)
+            .try_for_each(|(offset, part)| self.read(*offset, part))
     }
 
     /// Writes all of `bytes`, beyond the end, too.
@@ -94,7 +97,9 @@ pub mod disk {
             let file = file.map_err(|error| failed(path, "opened", &error))?;
             if file.try_lock().is_err() {
                 let path = path.display();
-                return Err(Error::BadInput(format!("{path} is in use by another program")));
+                return Err(Error::BadInput(format!(
+                    "{path} is in use by another program"
+                )));
             }
             Ok(Self {
                 file,
@@ -117,14 +122,16 @@ pub mod disk {
     impl Store for FileStore {
         fn size(&self) -> Result<u64> {
             let data = self.file.metadata();
-            data.map(|data| data.len()).map_err(|error| failed(&self.path, "read", &error))
+            data.map(|data| data.len())
+                .map_err(|error| failed(&self.path, "read", &error))
         }
 
         fn read(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
-            self.read_at(offset, bytes).map_err(|error| match error.kind() {
-                ErrorKind::UnexpectedEof => ends_early(offset, bytes.len()),
-                _ => failed(&self.path, "read", &error),
-            })
+            self.read_at(offset, bytes)
+                .map_err(|error| match error.kind() {
+                    ErrorKind::UnexpectedEof => ends_early(offset, bytes.len()),
+                    _ => failed(&self.path, "read", &error),
+                })
         }
 
         fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
@@ -147,5 +154,4 @@ pub mod disk {
     fn failed(path: &Path, what: &str, error: &std::io::Error) -> Error {
         Error::BadInput(format!("{} cannot be {what}: {error}", path.display()))
     }
-
 }

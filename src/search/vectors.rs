@@ -13,17 +13,28 @@ pub fn unit(vector: &[f32]) -> Result<Vec<f32>> {
             "a vector has the length {length}, expected a finite one above 0"
         )));
     }
-    Ok(vector.iter().map(|value| (f64::from(*value) / length) as f32).collect())
+    Ok(vector
+        .iter()
+        .map(|value| (f64::from(*value) / length) as f32)
+        .collect())
 }
 
 /// As bytes of f16.
 pub fn to_bytes(values: &[f32], bytes: &mut Vec<u8>) {
-    bytes.extend(values.iter().flat_map(|value| f16::from_f32(*value).to_le_bytes()));
+    bytes.extend(
+        values
+            .iter()
+            .flat_map(|value| f16::from_f32(*value).to_le_bytes()),
+    );
 }
 
 /// From bytes of f16, none of which is infinite.
 pub fn from_bytes(bytes: &[u8]) -> impl Iterator<Item = f32> {
-    bytes.as_chunks().0.iter().map(|bytes| number(u16::from_le_bytes(*bytes)))
+    bytes
+        .as_chunks()
+        .0
+        .iter()
+        .map(|bytes| number(u16::from_le_bytes(*bytes)))
 }
 
 /// The number that an f16 stands for, subnormal ones included. Written so that loops over it are

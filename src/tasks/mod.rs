@@ -7,6 +7,7 @@ mod classify;
 mod embed;
 mod filter;
 mod matching;
+mod retrieval;
 mod text;
 
 pub use answer::{Answer, RankedAnswer};
@@ -14,6 +15,7 @@ pub use caption::Caption;
 pub use classify::{DEFAULT_TEMPLATE, LabelScore};
 pub use filter::{Filtered, THRESHOLD, captioner_options};
 pub use matching::Match;
+pub use retrieval::Ranked;
 
 use crate::device::Placement;
 use crate::generate::NextLogits;

@@ -15,7 +15,10 @@ fn small_albums_of_any_width_are_searched_exactly() {
             for limit in [1, 10, count] {
                 let limit = limit.min(count);
                 let query = random.normals(width);
-                assert_eq!(check(&album, &keys(0..count), &vectors, &query, limit), limit);
+                assert_eq!(
+                    check(&album, &keys(0..count), &vectors, &query, limit),
+                    limit
+                );
             }
         }
     }
@@ -25,7 +28,10 @@ fn small_albums_of_any_width_are_searched_exactly() {
 fn the_scan_finds_what_products_with_every_vector_find() {
     for (width, count) in [(16, 3000), (64, 5000), (100, 4097), (256, 20_000)] {
         let mut random = Random::new(width as u64);
-        for vectors in [random.normals(count * width), random.clustered(count, width)] {
+        for vectors in [
+            random.normals(count * width),
+            random.clustered(count, width),
+        ] {
             let (album, keys) = (album_of(&vectors, width), keys(0..count));
             let (mut found, queries) = (0, 20);
             for query in 0..queries {
@@ -35,7 +41,11 @@ fn the_scan_finds_what_products_with_every_vector_find() {
                 };
                 found += check(&album, &keys, &vectors, &query, 10);
             }
-            assert!(found >= 10 * queries * 98 / 100, "found {found} of {}", 10 * queries);
+            assert!(
+                found >= 10 * queries * 98 / 100,
+                "found {found} of {}",
+                10 * queries
+            );
         }
     }
 }
@@ -52,14 +62,19 @@ fn an_album_does_the_same_whatever_was_added_deleted_and_replaced_before() {
         let first = random.below(5000 - count);
         let batch = batch.drain(first..first + count).collect::<Vec<_>>();
         if step % 3 == 2 {
-            let there = expected.iter().filter(|(key, _)| batch.contains(key)).count();
+            let there = expected
+                .iter()
+                .filter(|(key, _)| batch.contains(key))
+                .count();
             assert_eq!(album.delete(&batch).unwrap(), there);
             expected.retain(|(key, _)| !batch.contains(key));
         } else {
             let vectors = random.normals(count * WIDTH);
             album.add(&batch, &vectors).unwrap();
             expected.retain(|(key, _)| !batch.contains(key));
-            let new = batch.into_iter().zip(vectors.chunks_exact(WIDTH).map(<[f32]>::to_vec));
+            let new = batch
+                .into_iter()
+                .zip(vectors.chunks_exact(WIDTH).map(<[f32]>::to_vec));
             expected.extend(new);
         }
         if step % 7 == 0 {
@@ -70,10 +85,16 @@ fn an_album_does_the_same_whatever_was_added_deleted_and_replaced_before() {
         }
         let keys: Vec<String> = expected.iter().map(|(key, _)| key.clone()).collect();
         assert!(album.keys().eq(keys.iter().map(String::as_str)));
-        let vectors: Vec<f32> = expected.iter().flat_map(|(_, vector)| vector.clone()).collect();
+        let vectors: Vec<f32> = expected
+            .iter()
+            .flat_map(|(_, vector)| vector.clone())
+            .collect();
         let limit = 10.min(keys.len());
         let found = check(&album, &keys, &vectors, &random.normals(WIDTH), limit);
-        assert!(found + 1 >= limit, "found {found} of {limit} after step {step}");
+        assert!(
+            found + 1 >= limit,
+            "found {found} of {limit} after step {step}"
+        );
     }
 }
 
@@ -130,7 +151,10 @@ fn unusable_vectors_and_keys_are_refused_and_nothing_is_added() {
     for (names, vectors, word) in refused {
         let names: Vec<String> = names.iter().map(|name| name.to_string()).collect();
         let error = album.add(&names, vectors).unwrap_err();
-        assert!(matches!(&error, Error::BadInput(text) if text.contains(word)), "{error}");
+        assert!(
+            matches!(&error, Error::BadInput(text) if text.contains(word)),
+            "{error}"
+        );
         assert_eq!(album.len(), 2);
     }
     for query in [&[1.0][..], &[0.0, 0.0], &[f32::NAN, 1.0]] {
@@ -146,7 +170,10 @@ fn vectors_come_back_as_they_were_added_but_for_length_and_half_precision() {
     album.delete(&keys(0..10)).unwrap();
     let kept = album.vectors(100, 4500).unwrap();
     assert_eq!(kept.len(), 4500 * width);
-    for (kept, added) in kept.chunks_exact(width).zip(vectors[110 * width..].chunks_exact(width)) {
+    for (kept, added) in kept
+        .chunks_exact(width)
+        .zip(vectors[110 * width..].chunks_exact(width))
+    {
         let (key, cosine) = exact(&keys(0..1), kept, added, 1).remove(0);
         assert!(cosine > 0.999_99, "{key}: {cosine}");
     }
@@ -159,7 +186,9 @@ fn a_compacted_album_finds_the_same_in_less_room() {
     let mut random = Random::new(3);
     let vectors = random.clustered(count, width);
     let mut album = album_of(&vectors[..500 * width], width);
-    album.add(&keys(500..count), &vectors[500 * width..]).unwrap();
+    album
+        .add(&keys(500..count), &vectors[500 * width..])
+        .unwrap();
     assert!(!album.wants_compaction());
     album.delete(&keys(200..15_000)).unwrap();
     assert!(album.wants_compaction());
@@ -169,7 +198,10 @@ fn a_compacted_album_finds_the_same_in_less_room() {
     let reopened = Album::open(compact.close(), None).unwrap();
     for _ in 0..10 {
         let query = random.normals(width);
-        assert_eq!(reopened.search(&query, 20).unwrap(), album.search(&query, 20).unwrap());
+        assert_eq!(
+            reopened.search(&query, 20).unwrap(),
+            album.search(&query, 20).unwrap()
+        );
     }
 }
 
@@ -194,10 +226,20 @@ fn an_album_is_refused_to_another_model_than_its_own() {
     let open = |model| Album::open(file.clone(), model).map(|album| album.len());
     assert_eq!(open(own), Ok(1));
     assert_eq!(open(None), Ok(1), "its vectors can be had without a model");
-    assert_eq!(open(identity("q8", [0.600_1, 0.799_9])), Ok(1), "another device's sums");
-    for (other, word) in [(identity("q4", [0.6, 0.8]), "q4"), (identity("q8", [0.8, 0.6]), "cosine")] {
+    assert_eq!(
+        open(identity("q8", [0.600_1, 0.799_9])),
+        Ok(1),
+        "another device's sums"
+    );
+    for (other, word) in [
+        (identity("q4", [0.6, 0.8]), "q4"),
+        (identity("q8", [0.8, 0.6]), "cosine"),
+    ] {
         let error = open(other).unwrap_err();
-        assert!(matches!(&error, Error::BadInput(text) if text.contains(word)), "{error}");
+        assert!(
+            matches!(&error, Error::BadInput(text) if text.contains(word)),
+            "{error}"
+        );
     }
     let unknown = album_of(&[1.0; 2], 2).close();
     let error = Album::open(unknown, identity("q8", [0.6, 0.8])).unwrap_err();
@@ -246,9 +288,17 @@ fn a_full_disk_is_an_error_and_loses_nothing_that_was_there() {
             album = Album::open(album.close(), None).unwrap();
         }
         assert_eq!(album.len(), 500);
-        let found = check(&album, &keys(0..500), &vectors[..500 * 32], &vectors[..32], 5);
+        let found = check(
+            &album,
+            &keys(0..500),
+            &vectors[..500 * 32],
+            &vectors[..32],
+            5,
+        );
         assert_eq!(found, 5);
     }
-    album.add(&keys(500..550), &vectors[500 * 32..550 * 32]).unwrap();
+    album
+        .add(&keys(500..550), &vectors[500 * 32..550 * 32])
+        .unwrap();
     assert_eq!(album.len(), 550);
 }

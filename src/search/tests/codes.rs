@@ -22,15 +22,23 @@ fn a_rotation_keeps_products_and_spreads_a_single_number_over_all() {
         rotation.apply(&mut b);
         let after = [product(&a, &b), product(&a, &a)];
         for (before, after) in before.iter().zip(after) {
-            assert!((before - after).abs() < 1e-3 * width as f32, "{after} for {before}");
+            assert!(
+                (before - after).abs() < 1e-3 * width as f32,
+                "{after} for {before}"
+            );
         }
         for place in [0, width / 3, width - 1] {
             let mut spike = vec![0.0; width];
             spike[place] = 1.0;
             rotation.apply(&mut spike);
-            let largest = spike.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
+            let largest = spike
+                .iter()
+                .fold(0.0_f32, |most, value| most.max(value.abs()));
             let even = 1.0 / (width as f32).sqrt();
-            assert!(width < 16 || largest < 5.5 * even, "{largest} of {width} numbers");
+            assert!(
+                width < 16 || largest < 5.5 * even,
+                "{largest} of {width} numbers"
+            );
         }
     }
 }
@@ -50,7 +58,9 @@ fn estimates_are_right_on_average_and_err_as_much_as_is_said() {
             let tables = coder.tables(&query);
             let nibbles = code.iter().flat_map(|pair| [pair & 15, pair >> 4]);
             let entries = nibbles.zip(&tables.entries);
-            let sum: u32 = entries.map(|(nibble, table)| u32::from(table[usize::from(nibble)])).sum();
+            let sum: u32 = entries
+                .map(|(nibble, table)| u32::from(table[usize::from(nibble)]))
+                .sum();
             let estimate = factor * (tables.bias + tables.step * sum as f32);
             let error = f64::from(estimate - product(&vector, &query)) * (width as f64).sqrt();
             errors += error;
@@ -60,8 +70,15 @@ fn estimates_are_right_on_average_and_err_as_much_as_is_said() {
         let mean = |sum: f64| sum / f64::from(count);
         let deviation = mean(squares).sqrt();
         assert!(mean(errors).abs() < 0.05, "biased by {}", mean(errors));
-        assert!((deviation / f64::from(RELATIVE_ERROR) - 1.0).abs() < 0.08, "errs by {deviation}");
-        assert!((mean(factors) / f64::from(MEAN_FACTOR) - 1.0).abs() < 0.02, "{}", mean(factors));
+        assert!(
+            (deviation / f64::from(RELATIVE_ERROR) - 1.0).abs() < 0.08,
+            "errs by {deviation}"
+        );
+        assert!(
+            (mean(factors) / f64::from(MEAN_FACTOR) - 1.0).abs() < 0.02,
+            "{}",
+            mean(factors)
+        );
     }
 }
 
@@ -78,8 +95,14 @@ fn a_vector_estimates_its_own_product_exactly() {
         .zip(&tables.entries)
         .map(|(nibble, table)| f32::from(table[usize::from(nibble)]))
         .sum();
-    let (found, expected) = (factor * (tables.bias + tables.step * sum), product(&relative, &relative));
-    assert!((found / expected - 1.0).abs() < 0.02, "{found} for {expected}");
+    let (found, expected) = (
+        factor * (tables.bias + tables.step * sum),
+        product(&relative, &relative),
+    );
+    assert!(
+        (found / expected - 1.0).abs() < 0.02,
+        "{found} for {expected}"
+    );
     assert_eq!(coder.encode(&centre, &centre, &mut code), 0.0);
 }
 
@@ -90,8 +113,11 @@ fn the_fast_sums_equal_their_definition() {
     for runs in [6, 12, 18, 96, 192, 288, 1536] {
         for largest in [1, 42, 85] {
             let largest = largest.min(usize::from(u16::MAX) / runs);
-            let codes: Vec<u8> = (0..runs * POINTS).map(|_| random.below(256) as u8).collect();
-            let table = |random: &mut Random| [0; POINTS].map(|_: u8| random.below(largest + 1) as u8);
+            let codes: Vec<u8> = (0..runs * POINTS)
+                .map(|_| random.below(256) as u8)
+                .collect();
+            let table =
+                |random: &mut Random| [0; POINTS].map(|_: u8| random.below(largest + 1) as u8);
             let entries: Vec<[u8; POINTS]> = (0..runs).map(|_| table(&mut random)).collect();
             assert_eq!(sums_of(&codes, &entries), naive(&codes, &entries));
             let full = vec![[largest as u8; POINTS]; runs];
@@ -107,7 +133,9 @@ fn blocks_give_back_codes_and_scan_all_that_was_not_removed() {
     assert_eq!(coder.runs(), RUNS);
     for count in [1, 31, 32, 33, 70] {
         let mut blocks = Blocks::new(RUNS);
-        let codes: Vec<Vec<u8>> = (0..count).map(|_| (0..RUNS / 2).map(|_| random.below(256) as u8).collect()).collect();
+        let codes: Vec<Vec<u8>> = (0..count)
+            .map(|_| (0..RUNS / 2).map(|_| random.below(256) as u8).collect())
+            .collect();
         for (place, code) in codes.iter().enumerate() {
             blocks.push(code, 1.0 + place as f32);
         }
@@ -116,10 +144,15 @@ fn blocks_give_back_codes_and_scan_all_that_was_not_removed() {
         }
         blocks.remove(count / 2);
         let mut seen = Vec::new();
-        blocks.scan(&coder.tables(&[0.5; 32]), 0.0, f32::NEG_INFINITY, |place, _| {
-            seen.push(place);
-            f32::NEG_INFINITY
-        });
+        blocks.scan(
+            &coder.tables(&[0.5; 32]),
+            0.0,
+            f32::NEG_INFINITY,
+            |place, _| {
+                seen.push(place);
+                f32::NEG_INFINITY
+            },
+        );
         let expected: Vec<usize> = (0..count).filter(|place| *place != count / 2).collect();
         assert_eq!(seen, expected);
     }
@@ -127,11 +160,19 @@ fn blocks_give_back_codes_and_scan_all_that_was_not_removed() {
 
 #[test]
 fn half_precision_is_read_as_it_is_defined() {
-    let finite = (0..=u16::MAX).map(f16::from_bits).filter(|number| number.is_finite());
+    let finite = (0..=u16::MAX)
+        .map(f16::from_bits)
+        .filter(|number| number.is_finite());
     let numbers: Vec<f16> = finite.collect();
-    let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+    let bytes: Vec<u8> = numbers
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect();
     let read: Vec<u32> = vectors::from_bytes(&bytes).map(f32::to_bits).collect();
-    let expected: Vec<u32> = numbers.iter().map(|number| number.to_f32().to_bits()).collect();
+    let expected: Vec<u32> = numbers
+        .iter()
+        .map(|number| number.to_f32().to_bits())
+        .collect();
     assert_eq!(read, expected);
     let other = Random::new(1).normals(37);
     let mut bytes = Vec::new();

@@ -13,7 +13,12 @@ fn written() -> (Vec<f32>, Vec<u8>, Vec<usize>) {
     let mut ends = vec![0];
     for batch in 0..3 {
         let range = 10 * batch..10 * (batch + 1);
-        album.add(&keys(range.clone()), &vectors[range.start * WIDTH..range.end * WIDTH]).unwrap();
+        album
+            .add(
+                &keys(range.clone()),
+                &vectors[range.start * WIDTH..range.end * WIDTH],
+            )
+            .unwrap();
         ends.push(album.bytes().1 as usize);
     }
     (vectors, album.close(), ends)
@@ -27,9 +32,14 @@ fn a_file_cut_off_anywhere_loses_at_most_the_batch_that_was_torn() {
         let mut album = Album::open(file[..length].to_vec(), None).unwrap();
         assert_eq!(album.len(), 10 * whole, "cut off at {length}");
         if length % 97 == 0 && whole < 3 {
-            album.add(&keys(10 * whole..30), &vectors[10 * whole * WIDTH..]).unwrap();
+            album
+                .add(&keys(10 * whole..30), &vectors[10 * whole * WIDTH..])
+                .unwrap();
             let album = Album::open(album.close(), None).unwrap();
-            assert_eq!(check(&album, &keys(0..30), &vectors, &vectors[..WIDTH], 5), 5);
+            assert_eq!(
+                check(&album, &keys(0..30), &vectors, &vectors[..WIDTH], 5),
+                5
+            );
         }
     }
 }
@@ -43,7 +53,11 @@ fn a_last_batch_with_any_byte_wrong_is_lost_and_nothing_else() {
         torn[place] ^= 0x41;
         let album = Album::open(torn, None).unwrap();
         let is_padding = place >= file.len() - padding(&file[last..]);
-        assert_eq!(album.len(), if is_padding { 30 } else { 20 }, "byte {place}");
+        assert_eq!(
+            album.len(),
+            if is_padding { 30 } else { 20 },
+            "byte {place}"
+        );
     }
     for zeros in [1, 64, 100, 5000] {
         let mut torn = file.clone();
@@ -74,14 +88,24 @@ fn damage_before_the_last_batch_is_an_error_and_changes_nothing() {
     }
     let mut damaged = file;
     damaged[ends[1] + 20] ^= 1; // in a head
-    assert!(matches!(Album::open(damaged, None), Err(Error::Integrity(_))));
+    assert!(matches!(
+        Album::open(damaged, None),
+        Err(Error::Integrity(_))
+    ));
 }
 
 #[test]
 fn another_programs_file_is_left_alone() {
-    for bytes in [&b"\x89PNG\r\n\x1a\n and so on"[..], b"x", b"obsALBM2 of the future"] {
+    for bytes in [
+        &b"\x89PNG\r\n\x1a\n and so on"[..],
+        b"x",
+        b"obsALBM2 of the future",
+    ] {
         let error = Album::open(bytes.to_vec(), None).unwrap_err();
-        assert!(matches!(&error, Error::BadInput(text) if text.contains("not an album")), "{error}");
+        assert!(
+            matches!(&error, Error::BadInput(text) if text.contains("not an album")),
+            "{error}"
+        );
     }
 }
 
@@ -114,7 +138,10 @@ fn a_file_on_disk_is_an_album_and_belongs_to_one_program_at_a_time() {
     assert!(error.to_string().contains("in use"), "{error}");
     drop(album);
     let album = Album::open(FileStore::open(&path, false).unwrap(), None).unwrap();
-    assert_eq!(check(&album, &keys(0..10), &vectors, &vectors[..WIDTH], 3), 3);
+    assert_eq!(
+        check(&album, &keys(0..10), &vectors, &vectors[..WIDTH], 3),
+        3
+    );
     assert_eq!(album.bytes().1, album_of(&vectors, WIDTH).bytes().1);
     drop(album);
     std::fs::remove_file(&path).unwrap();

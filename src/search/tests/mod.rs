@@ -77,17 +77,36 @@ fn exact(keys: &[String], stored: &[f32], query: &[f32], limit: usize) -> Vec<(S
 
 /// Checks a search against its definition; returns how many of the nearest it found.
 #[track_caller]
-fn check<S: Store>(album: &Album<S>, keys: &[String], stored: &[f32], query: &[f32], limit: usize) -> usize {
-    let (found, expected) = (album.search(query, limit).unwrap(), exact(keys, stored, query, limit));
+fn check<S: Store>(
+    album: &Album<S>,
+    keys: &[String],
+    stored: &[f32],
+    query: &[f32],
+    limit: usize,
+) -> usize {
+    let (found, expected) = (
+        album.search(query, limit).unwrap(),
+        exact(keys, stored, query, limit),
+    );
     assert_eq!(found.len(), expected.len());
     assert!(found.is_sorted_by(|a, b| a.similarity >= b.similarity));
     let known = exact(keys, stored, query, keys.len());
     for found in &found {
-        let (_, cosine) = known.iter().find(|(key, _)| *key == found.key).expect("a key of the album");
+        let (_, cosine) = known
+            .iter()
+            .find(|(key, _)| *key == found.key)
+            .expect("a key of the album");
         let difference = (found.similarity - cosine).abs();
-        assert!(difference < HALF_PRECISION, "{} for {cosine}", found.similarity);
+        assert!(
+            difference < HALF_PRECISION,
+            "{} for {cosine}",
+            found.similarity
+        );
     }
     // Half precision may swap two that are as good as equal.
     let worst = expected.last().map_or(0.0, |(_, cosine)| *cosine);
-    found.iter().filter(|found| found.similarity >= worst - HALF_PRECISION).count()
+    found
+        .iter()
+        .filter(|found| found.similarity >= worst - HALF_PRECISION)
+        .count()
 }

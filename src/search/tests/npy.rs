@@ -19,17 +19,27 @@ fn what_is_written_is_what_numpy_writes() {
     assert_eq!(header(3, 512), numpy("<f4", "False", "(3, 512)"));
     assert_eq!(header(1_000_000, 512).len(), 128);
     let read = Header::parse(&header(1_000_000, 512)).unwrap();
-    assert_eq!((read.rows, read.width, read.offset, read.row_bytes()), (1_000_000, 512, 128, 2048));
+    assert_eq!(
+        (read.rows, read.width, read.offset, read.row_bytes()),
+        (1_000_000, 512, 128, 2048)
+    );
 }
 
 #[test]
 fn halves_singles_and_doubles_are_read() {
     let values = [1.5_f32, -2.0, 0.25, 3.0];
-    let halves = values.iter().flat_map(|value| half::f16::from_f32(*value).to_le_bytes());
-    let doubles = values.iter().flat_map(|value| f64::from(*value).to_le_bytes());
+    let halves = values
+        .iter()
+        .flat_map(|value| half::f16::from_f32(*value).to_le_bytes());
+    let doubles = values
+        .iter()
+        .flat_map(|value| f64::from(*value).to_le_bytes());
     let singles = values.iter().flat_map(|value| value.to_le_bytes());
-    let cases: [(&str, Vec<u8>); 3] =
-        [("<f2", halves.collect()), ("<f4", singles.collect()), ("<f8", doubles.collect())];
+    let cases: [(&str, Vec<u8>); 3] = [
+        ("<f2", halves.collect()),
+        ("<f4", singles.collect()),
+        ("<f8", doubles.collect()),
+    ];
     for (descr, bytes) in cases {
         let header = Header::parse(&numpy(descr, "False", "(2, 2)")).unwrap();
         assert_eq!(header.decode(&bytes), values, "{descr}");
@@ -52,6 +62,9 @@ fn other_files_are_refused_with_what_to_do() {
     ];
     for (bytes, word) in cases {
         let error = Header::parse(bytes).unwrap_err();
-        assert!(matches!(&error, Error::BadInput(text) if text.contains(word)), "{error}");
+        assert!(
+            matches!(&error, Error::BadInput(text) if text.contains(word)),
+            "{error}"
+        );
     }
 }
