@@ -113,7 +113,7 @@ impl Index {
             )));
         }
         let first_row = self.total();
-        if self.runs.last().is_some_and(|run| run.blocks.len() == 0) {
+        if self.runs.last().is_some_and(|run| run.blocks.is_empty()) {
             self.runs.pop();
         }
         self.runs.push(Run {
@@ -191,12 +191,10 @@ impl Index {
         Ok(())
     }
 
-    /// Makes room for so many more vectors.
+    /// Makes room for the keys of so many more vectors.
     pub fn reserve(&mut self, more: usize) {
         self.keys.reserve_exact(more);
         self.rows.reserve(more);
-        let last = self.runs.len() - 1;
-        self.runs[last].blocks.reserve(more);
     }
 
     /// Forgets a vector; false if there is none of that key.

@@ -20,11 +20,21 @@ pub struct Blocks {
     /// Nibbles of a code, an even number.
     runs: usize,
     count: usize,
+    segments: Vec<Segment>,
+}
+
+/// Blocks in one piece of memory. Growing by doubling would take twice the memory, or three times
+/// while it happens.
+#[derive(Debug, Clone, Default)]
+struct Segment {
     /// `[blocks, runs, 16]` bytes.
     codes: Vec<u8>,
     /// `[blocks, BLOCK]`; NaN where there is no vector, or not any more.
     factors: Vec<f32>,
 }
+
+/// Vectors in a segment.
+const SEGMENT: usize = 256 * BLOCK;
 
 impl Blocks {
     /// No vectors yet.
@@ -33,8 +43,7 @@ impl Blocks {
         Self {
             runs,
             count: 0,
-            codes: Vec::new(),
-            factors: Vec::new(),
+            segments: Vec::new(),
         }
     }
 
@@ -43,52 +52,57 @@ impl Blocks {
         self.count
     }
 
-    /// What codes and factors take in memory.
-    pub fn bytes(&self) -> usize {
-        self.codes.len() + 4 * self.factors.len()
+    /// Whether none was.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
     }
 
-    /// Makes room, so that memory does not grow by doubling.
-    pub fn reserve(&mut self, more: usize) {
-        let blocks = (self.count + more).div_ceil(BLOCK);
-        let wanted = blocks * self.runs * POINTS;
-        self.codes
-            .reserve_exact(wanted.saturating_sub(self.codes.len()));
-        self.factors
-            .reserve_exact((blocks * BLOCK).saturating_sub(self.factors.len()));
+    /// What codes and factors take in memory.
+    pub fn bytes(&self) -> usize {
+        let bytes = |segment: &Segment| segment.codes.len() + 4 * segment.factors.len();
+        self.segments.iter().map(bytes).sum()
     }
 
     /// Adds a vector by its code and its factor.
     pub fn push(&mut self, code: &[u8], factor: f32) {
         debug_assert_eq!(code.len(), self.runs / 2);
+        if self.count.is_multiple_of(SEGMENT) {
+            self.segments.push(Segment::default());
+        }
+        let last = self.segments.len() - 1;
+        let segment = &mut self.segments[last];
         let lane = self.count % BLOCK;
         if lane == 0 {
-            self.codes.resize(self.codes.len() + self.runs * POINTS, 0);
-            self.factors.resize(self.factors.len() + BLOCK, f32::NAN);
+            let codes = segment.codes.len() + self.runs * POINTS;
+            segment.codes.resize(codes, 0);
+            segment
+                .factors
+                .resize(segment.factors.len() + BLOCK, f32::NAN);
         }
-        let start = self.codes.len() - self.runs * POINTS;
+        let start = segment.codes.len() - self.runs * POINTS;
         let (byte, shift) = place_of(lane);
         for (index, pair) in code.iter().enumerate() {
             let at = start + 2 * index * POINTS + byte;
-            self.codes[at] |= (pair & 15) << shift;
-            self.codes[at + POINTS] |= (pair >> 4) << shift;
+            segment.codes[at] |= (pair & 15) << shift;
+            segment.codes[at + POINTS] |= (pair >> 4) << shift;
         }
-        self.factors[self.count] = factor;
+        segment.factors[self.count % SEGMENT] = factor;
         self.count += 1;
     }
 
     /// The code and the factor of a vector; the factor is NaN if it was removed.
     pub fn get(&self, place: usize) -> (Vec<u8>, f32) {
+        let (segment, place) = (&self.segments[place / SEGMENT], place % SEGMENT);
         let start = place / BLOCK * self.runs * POINTS;
         let (byte, shift) = place_of(place % BLOCK);
-        let nibble = |run: usize| (self.codes[start + run * POINTS + byte] >> shift) & 15;
+        let nibble = |run: usize| (segment.codes[start + run * POINTS + byte] >> shift) & 15;
         let pairs = (0..self.runs / 2).map(|pair| nibble(2 * pair) | nibble(2 * pair + 1) << 4);
-        (pairs.collect(), self.factors[place])
+        (pairs.collect(), segment.factors[place])
     }
 
     /// Takes a vector out of all further scans.
     pub fn remove(&mut self, place: usize) {
-        self.factors[place] = f32::NAN;
+        self.segments[place / SEGMENT].factors[place % SEGMENT] = f32::NAN;
     }
 
     /// Calls `found(place, estimate)` for every vector whose estimate is above `threshold`, which
@@ -100,30 +114,42 @@ impl Blocks {
         mut threshold: f32,
         mut found: impl FnMut(usize, f32) -> f32,
     ) {
-        let Tables {
-            entries,
-            bias,
-            step,
-        } = tables;
         let sums_of = fast::choose();
-        let blocks = self.codes.chunks_exact(self.runs * POINTS);
-        for (block, (codes, factors)) in blocks.zip(self.factors.chunks_exact(BLOCK)).enumerate() {
-            let sums = sums_of(codes, entries);
-            let mut estimates = [0.0; BLOCK];
-            let mut any = false;
-            for lane in 0..BLOCK {
-                estimates[lane] = base + factors[lane] * (bias + step * f32::from(sums[lane]));
-                any |= estimates[lane] > threshold;
-            }
-            if any {
+        for (segment, blocks) in self.segments.iter().enumerate() {
+            let codes = blocks.codes.chunks_exact(self.runs * POINTS);
+            let factors = blocks.factors.as_chunks::<BLOCK>().0;
+            for (block, (codes, factors)) in codes.zip(factors).enumerate() {
+                let sums = sums_of(codes, &tables.entries);
+                let (estimates, any) = estimates(&sums, factors, tables, base, threshold);
+                if !any {
+                    continue;
+                }
                 for (lane, estimate) in estimates.into_iter().enumerate() {
                     if estimate > threshold {
-                        threshold = found(block * BLOCK + lane, estimate);
+                        threshold = found(segment * SEGMENT + block * BLOCK + lane, estimate);
                     }
                 }
             }
         }
     }
+}
+
+/// The estimates of a block, and whether any is above the threshold.
+fn estimates(
+    sums: &Sums,
+    factors: &[f32; BLOCK],
+    tables: &Tables,
+    base: f32,
+    threshold: f32,
+) -> ([f32; BLOCK], bool) {
+    let mut estimates = [0.0; BLOCK];
+    let mut any = false;
+    for lane in 0..BLOCK {
+        let product = tables.bias + tables.step * f32::from(sums[lane]);
+        estimates[lane] = base + factors[lane] * product;
+        any |= estimates[lane] > threshold;
+    }
+    (estimates, any)
 }
 
 /// The byte within each 16 that holds a vector's nibble, and how far the nibble is shifted.

@@ -131,7 +131,7 @@ fn blocks_give_back_codes_and_scan_all_that_was_not_removed() {
     const RUNS: usize = 12;
     let (coder, mut random) = (Coder::new(32), Random::new(12));
     assert_eq!(coder.runs(), RUNS);
-    for count in [1, 31, 32, 33, 70] {
+    for count in [1, 31, 32, 33, 70, 8192, 8200, 20_000] {
         let mut blocks = Blocks::new(RUNS);
         let codes: Vec<Vec<u8>> = (0..count)
             .map(|_| (0..RUNS / 2).map(|_| random.below(256) as u8).collect())
