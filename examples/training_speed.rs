@@ -77,6 +77,7 @@ fn recipe(batch: usize, shards: usize, all_four: bool) -> Recipe {
         queue: if all_four { 1024 } else { 0 },
         momentum: 0.995,
         longest: 35,
+        picture_size: None,
         seed: 1,
     }
 }

@@ -57,7 +57,7 @@ async function measure(name, options) {
   hub.forget();
   const page = await context.newPage();
   page.on("worker", (worker) => worker.evaluate(countGpuBytes)); // long before the weights come
-  await page.goto(server.url);
+  await page.goto(`${server.url}?model=none`);
   const found = await page.evaluate(async (options) => {
     const { cache, load } = await import("./obscura.js");
     const started = performance.now();
@@ -87,7 +87,7 @@ function countGpuBytes() {
 /** What the engine takes before it has loaded anything. */
 async function measureEngine() {
   const page = await context.newPage();
-  await page.goto(server.url);
+  await page.goto(`${server.url}?model=none`);
   const bytes = await page.evaluate(memoryOfEngine, `${server.url}pkg/obscura_wasm.js`);
   await page.close();
   return bytes;

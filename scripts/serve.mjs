@@ -1,5 +1,5 @@
-// A static file server for www/, on this machine only: the right MIME types, byte ranges, extra
-// folders mounted under a prefix, and nothing outside those folders.
+// A static file server for www/, on this machine only: the right MIME types, byte ranges, compressed
+// texts, extra folders mounted under a prefix, and nothing outside those folders.
 //
 //   node scripts/serve.mjs [--port N] [--isolate] [--mount /prefix=folder]... [folder]
 //
@@ -10,6 +10,7 @@ import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, resolve, sep } from "node:path";
 import { pipeline } from "node:stream";
+import { createGzip } from "node:zlib";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 
@@ -29,6 +30,7 @@ const MIME_TYPES = {
   ".gif": "image/gif",
   ".bmp": "image/bmp",
   ".txt": "text/plain; charset=utf-8",
+  ".webmanifest": "application/manifest+json; charset=utf-8",
 };
 
 /**
@@ -92,6 +94,11 @@ async function answer(request, response, folders, isolate) {
     const message = `The file has ${file.size} bytes.`;
     return refuse(response, 416, message, { "Content-Range": `bytes */${file.size}` });
   }
+  if (isCompressed(request, file, headers)) {
+    response.writeHead(200, { ...headers, "Content-Encoding": "gzip", Vary: "Accept-Encoding" });
+    if (request.method === "HEAD") return response.end();
+    return pipeline(createReadStream(file.path), createGzip(), response, () => {});
+  }
   const { start, end } = range ?? { start: 0, end: file.size - 1 };
   headers["Content-Length"] = end - start + 1;
   if (range) headers["Content-Range"] = `bytes ${start}-${end}/${file.size}`;
@@ -99,6 +106,12 @@ async function answer(request, response, folders, isolate) {
   if (request.method === "HEAD" || file.size === 0) return response.end();
   // A reader that goes away is no error of ours.
   pipeline(createReadStream(file.path, { start, end }), response, () => {});
+}
+
+/** Texts are, as static hosts do: not models, whose parts are asked for, and not parts of files. */
+function isCompressed(request, { size }, { "Content-Type": type }) {
+  const accepted = /\bgzip\b/.test(request.headers["accept-encoding"] ?? "");
+  return accepted && !request.headers.range && size > 1024 && /^text\/|json|svg/.test(type);
 }
 
 /** The file that a request path names, or null; only ever below one of the folders. */

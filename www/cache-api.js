@@ -139,4 +139,4 @@ async function readFile(id, name) {
 }
 
 /** The Cache API knows files by addresses; nothing is ever fetched from these. */
-const addressOf = (id, name) => new URL(`./kept/${id}/${name}`, import.meta.url);
+const addressOf = (id, name) => new URL(`/kept/${id}/${name}`, location.origin);

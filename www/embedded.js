@@ -2,6 +2,7 @@
 // the npm package's own form of this file, in which the model's address is plain to a bundler.
 
 import { ObscuraError } from "./error.js";
+import { platform } from "./platform.js";
 
 const LIST = new URL("./models/models.json", import.meta.url);
 
@@ -11,7 +12,7 @@ const LIST = new URL("./models/models.json", import.meta.url);
  */
 export async function embeddedModel(signal) {
   try {
-    const response = await fetch(LIST, { signal });
+    const response = await platform.fetch(LIST, { signal });
     if (response.status !== 404 && !response.ok) throw new Error(`the server answered ${response.status}`);
     const { default: id, models } = response.ok ? await response.json() : {};
     const entry = models?.find((model) => model.id === id);

@@ -10,6 +10,7 @@ const HUB = { host: "https://huggingface.co", template: "{host}/{id}/resolve/{re
 const HUB_ID = /^[\w-][\w.-]*\/[\w-][\w.-]*$/;
 const MODEL_FILE = /\.(gguf|safetensors|bin|pth|pt)$/i;
 const TEXT_FILE = /\.(json|txt)$/i; // asked for whole, so that servers may compress them
+const SITE = /^(https?|[a-z-]+-extension):/; // sites, and browser extensions, whose files have addresses, too
 const COMMIT = /^[0-9a-f]{40}$/;
 
 // --- on the page -----------------------------------------------------------------------------
@@ -57,15 +58,15 @@ function describeAddress(address, { revision, hub, base }) {
   } catch (error) {
     throw new ObscuraError("bad_input", `'${address}' is neither an address nor a hub id such as 'owner/name'.`, { cause: error });
   }
-  if (!/^(https?|blob|data):$/.test(url.protocol)) {
+  const isHeldHere = /^(blob|data):$/.test(url.protocol);
+  if (!isHeldHere && !SITE.test(url.href)) {
     throw new ObscuraError("bad_input", `'${address}' cannot be fetched: an address begins with https:// or http://.`);
   }
   url.hash = "";
   const file = MODEL_FILE.test(url.pathname) ? decodeURIComponent(url.pathname.split("/").pop()) : undefined;
-  if (!file && /^https?:$/.test(url.protocol) && !url.pathname.endsWith("/")) url.pathname += "/";
+  if (!file && !isHeldHere && !url.pathname.endsWith("/")) url.pathname += "/";
   const isOnHub = url.origin === new URL(settings.host).origin;
   const immutable = isOnHub && /\/resolve\/[0-9a-f]{40}\//.test(url.pathname);
-  const isHeldHere = /^(blob|data):$/.test(url.protocol);
   return {
     kind: "remote",
     name: address,
@@ -367,7 +368,7 @@ class RemoteSource {
   /** What is held in the browser, blob: and data:, has no neighbours. */
   #canAddress(file) {
     const { address } = this.#description;
-    return file === this.file || address === undefined || /^https?:/.test(address);
+    return file === this.file || address === undefined || SITE.test(address);
   }
 
   #addressOf(file) {

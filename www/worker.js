@@ -10,6 +10,7 @@ import { Entry } from "./cache.js";
 import { ERROR_CODES, ObscuraError } from "./error.js";
 import { loadModel } from "./loading.js";
 import * as engine from "./pkg/obscura_wasm.js";
+import { port } from "./port.js";
 
 const NEARLY_ALL_MEMORY = 0xf000_0000; // of the 4 GiB that 32-bit wasm can address
 
@@ -20,7 +21,7 @@ let current = null; // {id, aborted, ended}
 
 const methods = { load, caption, classify, embed, match, rank, identity, answer };
 
-self.onmessage = async ({ data }) => {
+port.onmessage = async ({ data }) => {
   if (data.type === "abort") {
     if (current?.id === data.id) current.aborted = true;
   } else if (data.type === "dispose") {
@@ -28,7 +29,7 @@ self.onmessage = async ({ data }) => {
     await current?.ended;
     model?.free();
     model = null;
-    self.postMessage({ type: "disposed" });
+    port.postMessage({ type: "disposed" });
   } else {
     const ended = run(data);
     if (current) current.ended = ended;
@@ -54,9 +55,9 @@ async function run({ id, method, parameters }) {
   const call = current;
   try {
     const value = await Promise.race([methods[method](call, ...parameters), crashed]);
-    self.postMessage({ type: "result", id, value }, buffersOf(value));
+    port.postMessage({ type: "result", id, value }, buffersOf(value));
   } catch (error) {
-    self.postMessage({ type: "error", id, ...explain(error) });
+    port.postMessage({ type: "error", id, ...explain(error) });
   } finally {
     current = null;
   }
@@ -78,7 +79,7 @@ function explain(error) {
 
 async function load(call, { source, device, dtype, tasks, sha256, cache }) {
   await startEngine();
-  const notify = (event) => self.postMessage({ type: "progress", id: call.id, event });
+  const notify = (event) => port.postMessage({ type: "progress", id: call.id, event });
   const options = { device, dtype, tasks, sha256, keep: cache };
   model = await loadModel(wasm, source, options, { openEntry: Entry.open, transport: { allowsIfRange }, notify });
   return model.info();
@@ -86,7 +87,7 @@ async function load(call, { source, device, dtype, tasks, sha256, cache }) {
 
 /** On other sites If-Range costs a preflight, which many refuse: there the answer itself has to tell. */
 function allowsIfRange(url) {
-  return new URL(url).origin === self.location.origin;
+  return new URL(url).origin === self.location?.origin;
 }
 
 async function startEngine() {
@@ -171,7 +172,7 @@ async function readEncoded(encoded) {
  */
 function streamTo(call) {
   return async (text, token) => {
-    if (token !== undefined) self.postMessage({ type: "token", id: call.id, text, token });
+    if (token !== undefined) port.postMessage({ type: "token", id: call.id, text, token });
     await nextTurn();
     stopIfAborted(call);
   };

@@ -1,6 +1,6 @@
 //! `obscura scenes`: the drawings that training scenes are composed of, and held-out scenes.
 
-use super::training_arguments::ScenesArguments;
+use super::training_arguments::{ScenesArguments, mix_of};
 use obscura::scenes::shapes::{Part, Shapes};
 use obscura::scenes::{CaptionLine, Options, Scenes, Split, build, write, write_scenes};
 use obscura::{Error, Result};
@@ -18,7 +18,7 @@ pub fn scenes(command: &ScenesArguments) -> Result<()> {
     let options = Options {
         objects: command.objects,
         image_size: command.image_size,
-        ..Options::default()
+        mix: mix_of(&command.mix)?,
     };
     let scenes = Scenes::open(&command.output, options)?;
     for split in Split::ALL {

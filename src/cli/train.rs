@@ -3,11 +3,11 @@
 
 use super::arguments::Common;
 use super::model;
-use super::training_arguments::Train;
+use super::training_arguments::{Train, mix_of};
 use obscura::load::Source;
 use obscura::metrics::data::read_folder;
 use obscura::scenes::shapes::{Part, Shapes};
-use obscura::scenes::{Mix, Options, Scenes};
+use obscura::scenes::{Options, Scenes};
 use obscura::train::log::{Log, Record};
 use obscura::train::plot::write_loss_plot;
 use obscura::train::{
@@ -69,16 +69,9 @@ pub fn train(command: &Train, common: &Common) -> Result<()> {
 }
 
 fn open_scenes(path: &Path, command: &Train) -> Result<Scenes> {
-    let share = |place: usize| command.mix[place]; // `check` has counted them
     let options = Options {
-        image_size: command.image_size as u32,
-        mix: Mix {
-            single: share(0),
-            group: share(1),
-            pair: share(2),
-            groups: share(3),
-            several: share(4),
-        },
+        image_size: command.picture_size.unwrap_or(command.image_size) as u32,
+        mix: mix_of(&command.mix)?,
         ..Options::default()
     };
     Scenes::open(path, options)
@@ -155,6 +148,7 @@ fn recipe(command: &Train) -> Recipe {
         queue: command.queue,
         momentum: command.momentum,
         longest: 35,
+        picture_size: command.picture_size,
         seed: command.seed,
     }
 }

@@ -1,6 +1,7 @@
 //! What can be asked of the commands around training; the comments are the help texts.
 
 use clap::{ArgGroup, Args, ValueEnum};
+use obscura::scenes::Mix;
 use obscura::{Error, Result};
 use std::path::PathBuf;
 
@@ -36,6 +37,27 @@ pub struct Filter {
     pub seed: u64,
 }
 
+/// Shares of scenes, in the order in which `--mix` names them.
+const MIX: [f32; 5] = [0.15, 0.15, 0.4, 0.1, 0.2];
+
+/// What `--mix` says.
+pub fn mix_of(shares: &[f32]) -> Result<Mix> {
+    let [single, group, pair, groups, several] = *shares else {
+        return Err(Error::BadInput(format!(
+            "--mix has {} shares, expected {}",
+            shares.len(),
+            MIX.len()
+        )));
+    };
+    Ok(Mix {
+        single,
+        group,
+        pair,
+        groups,
+        several,
+    })
+}
+
 #[derive(Debug, Args)]
 pub struct ScenesArguments {
     /// The folder that `scripts/fetch-pictograms` filled
@@ -51,6 +73,9 @@ pub struct ScenesArguments {
     /// Side of the pictures, in pixels
     #[arg(long, default_value_t = 96)]
     pub image_size: u32,
+    /// Shares of scenes with one thing, several of a kind, a pair, groups, and more kinds
+    #[arg(long, value_delimiter = ',', default_values_t = MIX)]
+    pub mix: Vec<f32>,
     /// Give this share of the training scenes another scene's captions, as noisy web texts do
     #[arg(long, default_value_t = 0.0)]
     pub noise: f64,
@@ -119,11 +144,14 @@ pub struct Train {
     #[arg(long, default_value_t = 64)]
     pub objects: usize,
     /// Shares of scenes with one thing, several of a kind, a pair, groups, and more kinds
-    #[arg(long, value_delimiter = ',', default_values_t = [0.15, 0.15, 0.4, 0.1, 0.2])]
+    #[arg(long, value_delimiter = ',', default_values_t = MIX)]
     pub mix: Vec<f32>,
     /// Side of a new model's pictures, in pixels
     #[arg(long, default_value_t = 96)]
     pub image_size: usize,
+    /// Side of the pictures in this run, in pixels, where it is not the model's: smaller ones cost less
+    #[arg(long)]
+    pub picture_size: Option<usize>,
     /// Side of a new model's patches, in pixels
     #[arg(long, default_value_t = 16)]
     pub patch_size: usize,
@@ -197,9 +225,7 @@ impl Train {
         if !(0.0..=1.0).contains(&self.momentum) || !(0.0..=1.0).contains(&self.alpha) {
             return refuse("--momentum and --alpha are shares, expected 0 to 1".to_string());
         }
-        if self.mix.len() != 5 {
-            return refuse(format!("--mix has {} shares, expected 5", self.mix.len()));
-        }
+        mix_of(&self.mix)?;
         Ok(())
     }
 

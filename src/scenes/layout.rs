@@ -7,6 +7,8 @@ use super::facts::Bounds;
 
 /// No thing is smaller: 23 pixels of 96.
 pub const SMALLEST: f32 = 0.24;
+/// The side of the pictures, in pixels, that these shares were chosen for.
+const SIDE: f32 = 96.0;
 const LARGEST: f32 = 0.92;
 /// Between things that do not touch lie at least two of these.
 const INSET: f32 = 0.02;
@@ -17,10 +19,10 @@ pub type Shape = (f32, f32);
 /// The things of a scene by kind: one shape for each thing of each kind.
 pub type Kinds = [Vec<Shape>];
 
-/// A place for every thing, in the order of `kinds`.
-pub fn arrange(kinds: &Kinds, rng: &mut impl Rng) -> Vec<Bounds> {
+/// A place for every thing, in the order of `kinds`, in a picture of `side` pixels.
+pub fn arrange(kinds: &Kinds, side: u32, rng: &mut impl Rng) -> Vec<Bounds> {
     match kinds {
-        [only] if only.len() == 1 => vec![fit_single(only[0], rng)],
+        [only] if only.len() == 1 => vec![fit_single(only[0], side, rng)],
         [only] => spread(only, whole(), rng),
         [first, second] if first.len() == 1 && second.len() == 1 => pair(first[0], second[0], rng),
         [first, second] => beside(first, second, rng),
@@ -38,14 +40,16 @@ fn whole() -> Bounds {
     }
 }
 
-/// A thing alone is small, middling or large equally often.
-fn fit_single(shape: Shape, rng: &mut impl Rng) -> Bounds {
+/// A thing alone is small, middling or large equally often, but in a small picture no smaller in
+/// pixels than in others.
+fn fit_single(shape: Shape, side: u32, rng: &mut impl Rng) -> Bounds {
+    let smallest = (SMALLEST * SIDE / side as f32).min(LARGEST);
     let extent = match rng.random_range(0..3) {
         0 => rng.random_range(SMALLEST..0.31),
         1 => rng.random_range(0.31..0.44),
         _ => rng.random_range(0.44..LARGEST),
     };
-    place(shape, extent, inset(&whole()), rng)
+    place(shape, extent.max(smallest), inset(&whole()), rng)
 }
 
 /// Two things: side by side, one above the other, or one on the other.

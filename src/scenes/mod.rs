@@ -237,7 +237,7 @@ impl Scenes {
             .iter()
             .map(|kind| kind.iter().map(|sprite| sprite.shape()).collect())
             .collect();
-        let bounds = layout::arrange(&shapes, rng);
+        let bounds = layout::arrange(&shapes, side, rng);
         let drawings: Vec<&Sprite> = drawings.iter().flatten().copied().collect();
         let background = Background::behind(&drawings, rng);
         let varied = split == Split::Train;

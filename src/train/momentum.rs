@@ -8,6 +8,7 @@ use crate::models::{Blip, BlipConfig, normalize};
 use burn::tensor::{Device, Tensor};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 
 /// Encoders that follow the trained ones, and what they saw lately.
 #[derive(Debug, Clone)]
@@ -45,10 +46,11 @@ impl Momentum {
     /// Moves towards the trained parameters: `momentum` parts stay.
     pub fn follow(&mut self, trained: &Weights, momentum: f64) {
         let sources = trained.all.iter().filter(|one| is_followed(&one.name));
-        for (own, trained) in self.weights.all.iter_mut().zip(sources) {
+        let pairs: Vec<_> = self.weights.all.iter_mut().zip(sources).collect();
+        pairs.into_par_iter().for_each(|(own, trained)| {
             let kept = own.values.clone().mul_scalar(momentum);
             own.values = kept + trained.values.clone().mul_scalar(1.0 - momentum);
-        }
+        });
     }
 
     /// A BLIP over these parameters, for its encoders.

@@ -2,9 +2,11 @@
 //! gradient clipped by its global norm and the usual learning-rate schedule.
 
 use super::weights::{Weights, values_of};
+use crate::nn::Trainable;
 use crate::{Error, Result};
 use burn::optim::{AdamW, AdamWConfig, AdamWState, AdaptiveMomentumState, Optimizer};
 use burn::tensor::Tensor;
+use rayon::prelude::*;
 
 /// Linear warm-up from nothing, then a cosine's fall to `last`.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Serialize, serde::Deserialize)]
@@ -113,46 +115,39 @@ impl Optimization {
             )));
         }
         let scale = (self.largest_norm / (norm + 1e-6)).min(1.0);
-        for (place, gradient) in gradients.into_iter().enumerate() {
-            if let Some(gradient) = gradient {
-                self.move_one(
-                    place,
-                    &mut weights.all[place],
-                    gradient.mul_scalar(scale),
-                    rate,
-                );
-            }
-        }
+        let (decaying, plain) = (&self.decaying, &self.plain);
+        let parameters = weights.all.par_iter_mut().zip(&mut self.moments);
+        parameters
+            .zip(gradients)
+            .filter_map(|(known, gradient)| Some((known, gradient?)))
+            .for_each(|((parameter, moments), gradient)| {
+                let is_matrix = parameter.shape.iter().filter(|size| **size > 1).count() >= 2;
+                let adam_w = if is_matrix { decaying } else { plain };
+                move_one(adam_w, parameter, moments, gradient.mul_scalar(scale), rate);
+            });
         Ok(norm)
     }
+}
 
-    fn move_one(
-        &mut self,
-        place: usize,
-        parameter: &mut crate::nn::Trainable,
-        gradient: Tensor<1>,
-        rate: f64,
-    ) {
-        let is_matrix = parameter.shape.iter().filter(|size| **size > 1).count() >= 2;
-        let adam_w = if is_matrix {
-            &self.decaying
-        } else {
-            &self.plain
-        };
-        let state = self.moments[place].take().map(|moments| {
-            let mut state =
-                AdaptiveMomentumState::new(moments.steps, moments.first, moments.second);
-            state.max_moment_2 = None;
-            AdamWState::new(state)
-        });
-        let (moved, state) = adam_w.step(rate, parameter.values.clone(), gradient, state);
-        parameter.values = moved;
-        self.moments[place] = state.map(|AdamWState { momentum }| Moments {
-            steps: momentum.time,
-            first: momentum.moment_1,
-            second: momentum.moment_2,
-        });
-    }
+fn move_one(
+    adam_w: &AdamW,
+    parameter: &mut Trainable,
+    moments: &mut Option<Moments>,
+    gradient: Tensor<1>,
+    rate: f64,
+) {
+    let state = moments.take().map(|moments| {
+        let mut state = AdaptiveMomentumState::new(moments.steps, moments.first, moments.second);
+        state.max_moment_2 = None;
+        AdamWState::new(state)
+    });
+    let (moved, state) = adam_w.step(rate, parameter.values.clone(), gradient, state);
+    parameter.values = moved;
+    *moments = state.map(|AdamWState { momentum }| Moments {
+        steps: momentum.time,
+        first: momentum.moment_1,
+        second: momentum.moment_2,
+    });
 }
 
 /// The length of all gradients as one vector.

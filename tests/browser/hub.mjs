@@ -106,12 +106,11 @@ describe("every kind of source gives the command line's caption", WHOLE_TEST, ()
 
   test("files and bytes", async () => {
     await withPage(async (page) => {
-      await page.goto(`${server.url}?device=cpu&dtype=f32`);
+      await page.goto(`${server.url}?model=none&device=cpu&dtype=f32`);
       await page.setInputFiles("#model-file", (await readdir(MODEL)).map((name) => join(MODEL, name)));
       await page.waitForSelector("[data-model=ready]", { state: "attached", ...PATIENCE });
       await page.setInputFiles("#picture-file", DRAWING);
       await page.waitForFunction((text) => document.querySelector("#caption-text").textContent === text, expected.blip.text, PATIENCE);
-      await page.evaluate(() => document.querySelector("#model-details").open = true);
       assert.match(await page.textContent("#kept-list"), /chosen files/);
       const tokens = await page.evaluate(loadBytes, [[...(await readFile(join(folder, "blip-all.gguf")))], [...(await readFile(DRAWING))]]);
       assert.deepEqual(tokens, expected.blip.tokens);
@@ -170,6 +169,7 @@ describe("what is kept", WHOLE_TEST, () => {
       assert.equal(size, list.reduce((sum, { bytes }) => sum + bytes, 0));
       assert.ok(list.every(({ bytes }) => bytes > 100_000));
       await page.evaluate(async (id) => (await import("./obscura.js")).cache.clear(id), list[0].id);
+      await page.goto(`${server.url}?model=none#models`);
       await page.reload();
       await page.waitForSelector("#kept-list li");
       assert.equal(await page.locator("#kept-list li").count(), 1);
@@ -269,7 +269,7 @@ describe("what breaks", WHOLE_TEST, () => {
     await withPage(async (page) => {
       hub.behave({ drip: { bytes: 32 << 10, ms: 20 } });
       const second = await page.context().newPage();
-      await second.goto(server.url);
+      await second.goto(page.url());
       const both = await Promise.all([load(page, "tests/blip"), load(second, "tests/blip")]);
       for (const { tokens } of both) assert.deepEqual(tokens, expected.blip.tokens);
       assert.equal(hub.requests.filter(({ origin, method }) => origin === "store" && method === "GET").length, 1);
@@ -307,7 +307,7 @@ describe("what breaks", WHOLE_TEST, () => {
 
   test("the page explains a failure and shows progress", async () => {
     await withPage(async (page) => {
-      await page.goto(`${server.url}?hub=${encodeURIComponent(hub.host)}&device=cpu`);
+      await page.goto(`${server.url}?model=none&hub=${encodeURIComponent(hub.host)}&device=cpu#models`);
       await page.fill("#model-url", "tests/nowhere");
       await page.click("#model-form [type=submit]");
       await page.waitForSelector("#model-error:not([hidden])", PATIENCE);
@@ -317,7 +317,6 @@ describe("what breaks", WHOLE_TEST, () => {
       await page.keyboard.press("Enter");
       await page.waitForFunction(() => /MB of \S+ MB, .*\/s, \d+ (s|min) left/.test(document.querySelector("#model-bytes").textContent), null, PATIENCE);
       await page.waitForSelector("[data-model=ready]", { state: "attached", ...PATIENCE });
-      await page.evaluate(() => document.querySelector("#model-details").open = true);
       await page.waitForSelector("#kept-list li");
     });
   });
@@ -327,12 +326,12 @@ describe("what breaks", WHOLE_TEST, () => {
 
 /** A page of its own, with its own storage, that may speak with its own server and the hub only. */
 async function withPage(act) {
-  const context = await browser.newContext();
+  const context = await browser.newContext({ serviceWorkers: "block" }); // so that every request is seen here
   const requests = [];
   context.on("request", (request) => requests.push(request.url()));
   try {
     const page = await context.newPage();
-    await page.goto(server.url);
+    await page.goto(`${server.url}?model=none`);
     await act(page);
     const known = (url) => [server.url, hub.host, hub.store].some((origin) => url.startsWith(origin)) || /^(blob|data):/.test(url);
     assert.deepEqual(requests.filter((url) => !known(url)), [], "requests to strangers");

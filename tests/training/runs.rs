@@ -50,6 +50,7 @@ fn recipe(steps: u64) -> Recipe {
         queue: 12,
         momentum: 0.9,
         longest: 16,
+        picture_size: None,
         seed: 3,
     }
 }
@@ -137,6 +138,41 @@ fn a_clip_learns_too() {
     let losses = learn(&mut trainer, 50);
     assert_eq!(losses[0].0, "clip");
     assert!(losses[0].2 < 0.7 * losses[0].1, "{losses:?}");
+}
+
+#[test]
+fn small_pictures_teach_the_same_model() {
+    let small = Recipe {
+        picture_size: Some(8),
+        ..recipe(4)
+    };
+    let mut trainer = trainer(small);
+    let positions = "vision_model.embeddings.position_embedding";
+    let of = |trainer: &Trainer| trainer.weights.get(positions).unwrap().clone();
+    let before = of(&trainer);
+    let shards = trainer
+        .prepare(&Colours.batch(0, trainer.recipe.batch).unwrap())
+        .unwrap();
+    assert_eq!(shards[0].pixels.dims()[2..], [8, 8]);
+    learn(&mut trainer, 4);
+    let after = of(&trainer);
+    assert_eq!(after.shape, before.shape); // the model's own grid, of 16 pixels
+    let moved = (after.values - before.values).abs().into_data();
+    let moved: Vec<f32> = moved.try_to_vec().unwrap();
+    assert!(moved.iter().all(|by| *by > 0.0), "{moved:?}");
+}
+
+#[test]
+fn pictures_that_are_no_whole_patches_are_refused() {
+    let odd = Recipe {
+        picture_size: Some(10),
+        ..recipe(4)
+    };
+    let description = BLUEPRINT.blip(corpus()).unwrap();
+    let Err(error) = Trainer::new(odd, description, None, Device::flex()) else {
+        panic!("10 pixels were taken for patches of 8");
+    };
+    assert!(error.to_string().contains("10 pixels"), "{error}");
 }
 
 #[test]

@@ -1,0 +1,58 @@
+// What somebody writes in TypeScript; compiled under --strict, never run. A line marked as an error
+// has to be one.
+
+import { cache, load, ObscuraError, type Generated, type LoadOptions, type Model, type TextMatch } from "obscura";
+import { fillAlt } from "obscura/alt";
+import { ObscuraCaption } from "obscura/element";
+import { load as loadInNode } from "obscura/node";
+
+const options: LoadOptions = {
+  device: "auto",
+  dtype: "q8",
+  tasks: ["caption", "embed-text"],
+  progress: (event) => {
+    if (event.status === "progress_total") console.log(event.loaded / event.total, Object.keys(event.files));
+    else if (event.status === "warning") console.warn(event.message);
+  },
+};
+
+export async function everyCall(file: File, image: HTMLImageElement): Promise<void> {
+  const model: Model = await load("Salesforce/blip-image-captioning-base", options);
+  const family: "clip" | "blip" = model.info.family;
+  const caption: Generated = await model.caption(file, { prompt: "a", numBeams: 3, onToken: (text: string, id: number) => console.log(text, id) });
+  const labels = await model.classify(image, ["a cat", "a dog"], { template: "a photo of a {}" });
+  const vector: Float32Array = await model.embed("a cat");
+  const vectors: Float32Array[] = await model.embed([file, "a cat"], { normalize: false });
+  const matches: TextMatch[] = await model.match(file, ["a cat"]);
+  const written = await model.answer([file, file], "is it night?");
+  const ranked = await model.answer(file, "is it night?", { answers: ["yes", "no"] });
+  const probability: number | null = matches[0]!.probability;
+  console.log(family, caption.tokens[0], labels[0]?.score, vector.length, vectors.length, written.text, ranked[0]?.text, probability);
+
+  // @ts-expect-error an unknown option
+  await model.caption(file, { numBeam: 3 });
+  // @ts-expect-error not a device
+  await load(undefined, { device: "gpu" });
+  // @ts-expect-error a number is no picture
+  await model.caption(1);
+  await model.dispose();
+}
+
+export async function elements(): Promise<void> {
+  const element = document.querySelector("obscura-caption");
+  element?.addEventListener("captioned", (event) => console.log(event.detail.text));
+  element?.addEventListener("captionfailed", ({ detail }) => console.log(detail instanceof ObscuraError && detail.code));
+  await element?.describe();
+  console.log(element instanceof ObscuraCaption && element.caption?.text);
+  const { stop } = fillAlt({ images: "main img", minimumSize: 64, ask: ({ name, bytes }) => confirm(`${name} ${bytes}?`), write: (text, image) => `${text} ${image.src}` });
+  stop();
+  // @ts-expect-error only these two
+  fillAlt({ consent: "maybe" });
+}
+
+export async function inNode(): Promise<string> {
+  const model = await loadInNode("models/blip.gguf", { device: "cpu" });
+  const kept = await cache.list();
+  console.log(kept.map(({ id, bytes }) => `${id} ${bytes}`));
+  return (await model.caption("photo.jpg")).text;
+}

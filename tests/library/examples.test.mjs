@@ -1,0 +1,144 @@
+// Every page of www/examples/, opened and used as people use it, with a small model as the embedded
+// one: it shows what the command line says.
+//
+// Needs target/release/obscura and www/pkg (scripts/test builds both). CHROMIUM names the browser.
+
+import assert from "node:assert/strict";
+import { readdir, readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { basename, join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { serve } from "../../scripts/serve.mjs";
+import { commandLineOf, embedSmallModel, launchBrowser, PATIENCE, PHOTO, PICTURE, WHOLE_TEST, withPage, WWW } from "./surroundings.mjs";
+
+const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+const EXAMPLES = join(WWW, "examples");
+
+let embedded, server, browser;
+
+before(async () => {
+  embedded = await embedSmallModel();
+  server = await serve({ root: WWW, mounts: { "/models": embedded.models } });
+  browser = await launchBrowser();
+});
+
+after(async () => {
+  await browser?.close();
+  await server?.close();
+  await embedded?.remove();
+});
+
+/** How each example is used, and what it then has to show. */
+const uses = {
+  "index.html": async (page) => {
+    const pages = (await readdir(EXAMPLES)).filter((name) => name !== "index.html").sort();
+    const links = await page.locator("a").evaluateAll((links) => links.map((link) => link.getAttribute("href")));
+    assert.deepEqual(links.sort(), pages, "every example is in the list");
+  },
+
+  "caption.html": async (page) => {
+    await page.setInputFiles("#file", PICTURE);
+    await shows(page, "#result", (await expected("caption", PICTURE)).text);
+    assert.equal(await page.getAttribute("#picture", "alt"), await page.textContent("#result"));
+  },
+
+  "classify.html": async (page) => {
+    await page.fill("#labels", "a cat, two dogs, the sea");
+    await page.setInputFiles("#file", PHOTO);
+    const { labels } = await expected("classify", PHOTO, "--labels", "a cat,two dogs,the sea", "--template", "a photo of {}");
+    await shows(page, "#status", `The best label is “${labels[0].label}”.`);
+    assert.deepEqual(await page.locator("#result li").allTextContents(), labels.map(({ label, score }) => `${label}: ${(100 * score).toFixed(1)} %`));
+  },
+
+  "embed.html": async (page) => {
+    await page.setInputFiles("#files", [PICTURE, PHOTO]);
+    const text = (await expected("embed", "--text", "a red house")).embedding;
+    const pictures = await expected("embed", PICTURE, PHOTO);
+    const cosine = ({ embedding }) => embedding.reduce((sum, value, place) => sum + value * text[place], 0);
+    const wanted = [PICTURE, PHOTO].map((path, place) => [basename(path), cosine(pictures[place])]).sort(([, one], [, other]) => other - one);
+    await shows(page, "#status", `${text.length} numbers a vector. Most like the text: ${wanted[0][0]}.`);
+    await shows(page, "#result", wanted.map(([name, similarity]) => `${name}: ${similarity.toFixed(3)}`).join(""));
+  },
+
+  "match.html": async (page) => {
+    await page.fill("#texts", "a red house\ntwo dogs");
+    await page.setInputFiles("#file", PHOTO);
+    const { matches } = await expected("match", PHOTO, "a red house", "two dogs");
+    const lines = matches.map(({ text, probability, similarity }) => `${text}: ${(100 * probability).toFixed(1)} %, similarity ${similarity.toFixed(3)}`);
+    await shows(page, "#result", lines.join(""));
+  },
+
+  "answer.html": async (page) => {
+    await page.setInputFiles("#file", PHOTO);
+    await page.click("button");
+    const { text, score } = await expected("answer", PHOTO, "--question", "what is in the picture?");
+    await shows(page, "#result", `${text} (${score.toFixed(2)})`);
+    await page.fill("#answers", "yes, no");
+    await page.click("button");
+    const { answers } = await expected("answer", PHOTO, "--question", "what is in the picture?", "--answers", "yes,no");
+    await shows(page, "#result", answers.map(({ text, score }) => `${text} (${score.toFixed(2)})`).join(", "));
+  },
+
+  "element.html": async (page) => {
+    await page.getByRole("button", { name: "Describe this picture" }).click();
+    await page.waitForSelector("obscura-caption[state=done]", PATIENCE);
+    await isDescribed(page, await page.locator("obscura-caption").evaluate((host) => host.caption.text));
+  },
+
+  "alt.html": async (page) => {
+    await page.getByRole("button", { name: "Describe pictures" }).click();
+    await page.waitForSelector("#missing[is-captioned=done]", PATIENCE);
+    const alt = await page.getAttribute("#missing", "alt");
+    await isDescribed(page, alt);
+    assert.equal(await page.textContent("#result"), alt);
+    assert.equal(await page.getAttribute("#given", "alt"), "A red house under a yellow sun");
+    assert.equal(await page.getAttribute("#decoration", "alt"), "");
+  },
+};
+
+describe("an example", WHOLE_TEST, () => {
+  for (const [name, use] of Object.entries(uses)) {
+    test(name, async () => {
+      await withPage(browser, `${server.url}examples/${name}`, async (page) => {
+        page.setDefaultTimeout(PATIENCE.timeout);
+        await use(page);
+        await checkWithAxe(page);
+      });
+    });
+  }
+
+  test("is never without a test", async () => {
+    assert.deepEqual(Object.keys(uses).sort(), (await readdir(EXAMPLES)).sort());
+  });
+});
+
+/** What the command line says, with the number format that a page chooses for itself. */
+function expected(task, ...parameters) {
+  return commandLineOf(join(embedded.models, "small.gguf"), "auto", task, ...parameters);
+}
+
+async function shows(page, selector, text) {
+  const wanted = [selector, text];
+  const isShown = ([selector, text]) => document.querySelector(selector).textContent.replace(/\s+/g, " ").trim() === text;
+  await page.waitForFunction(isShown, wanted, PATIENCE).catch(async () => assert.equal(await page.textContent(selector), text));
+}
+
+/** The drawing in the page has the browser's own pixels: it is described as the module describes it. */
+async function isDescribed(page, text) {
+  const again = await page.evaluate(async () => {
+    const { load } = await import("../obscura.js");
+    const model = await load();
+    const image = document.querySelector("obscura-caption")?.shadowRoot.querySelector("img") ?? document.querySelector("#missing");
+    const caption = await model.caption(image);
+    await model.dispose();
+    return caption.text;
+  });
+  assert.ok(text.length > 0);
+  assert.equal(text, again);
+}
+
+async function checkWithAxe(page) {
+  await page.evaluate(await readFile(AXE, "utf8"));
+  const { violations } = await page.evaluate(() => globalThis.axe.run());
+  assert.deepEqual(violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(" ")}`), []);
+}

@@ -1,0 +1,97 @@
+// The library in Node.js: the very wasm of the page, in a thread, without a browser.
+//
+// Needs target/release/obscura and www/pkg (scripts/test builds both).
+
+import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { join } from "node:path";
+import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
+import { promisify } from "node:util";
+import { load } from "../../www/node.js";
+import { commandLine, embedSmallModel, MODEL, PHOTO, PICTURE, ROOT, WHOLE_TEST } from "./surroundings.mjs";
+
+const EXAMPLE = join(ROOT, "examples/node/caption.mjs");
+const LABELS = ["a cat", "two dogs", "a red house", "the sea"];
+const run = promisify(execFile);
+
+let embedded, expected;
+
+before(async () => {
+  embedded = await embedSmallModel();
+  expected = {
+    caption: await commandLine("caption", PICTURE),
+    photo: await commandLine("caption", PHOTO),
+    labels: await commandLine("classify", PICTURE, "--labels", LABELS.join(",")),
+    answer: await commandLine("answer", PICTURE, "--question", "what is it?"),
+  };
+});
+after(() => embedded?.remove());
+
+describe("the example", WHOLE_TEST, () => {
+  test("prints a caption for each picture, and then ends", async () => {
+    const { stdout } = await run(process.execPath, [EXAMPLE, join(embedded.models, "small.gguf"), PICTURE, PHOTO]);
+    assert.deepEqual(stdout.trim().split("\n"), [`landscape.png: ${expected.caption.text}`, `photo.jpg: ${expected.photo.text}`]);
+  });
+
+  test("says what is wrong, and with which exit code", async () => {
+    const failing = async (...parameters) => run(process.execPath, [EXAMPLE, ...parameters]).then(() => assert.fail("no error"), (error) => error);
+    assert.equal((await failing()).code, 2);
+    const noModel = await failing("./no-such.gguf", PICTURE);
+    assert.equal(noModel.code, 1);
+    assert.match(noModel.stderr, /bad_input: There is no file or folder .*no-such\.gguf/);
+    const noPicture = await failing(join(embedded.models, "small.gguf"), "no-such.png");
+    assert.match(noPicture.stderr, /network: The picture .*no-such\.png could not be fetched/);
+  });
+});
+
+describe("a model in Node.js", WHOLE_TEST, () => {
+  test("gives the command line's results, from a folder and for pictures in every form", async () => {
+    const model = await load(MODEL, { dtype: "f32" });
+    try {
+      assert.equal(model.info.device, "cpu");
+      const bytes = await readFile(PICTURE);
+      for (const picture of [PICTURE, pathToFileURL(PICTURE), bytes, new Blob([bytes])]) {
+        assert.deepEqual((await model.caption(picture)).tokens, expected.caption.tokens);
+      }
+      const labels = await model.classify(PICTURE, LABELS);
+      assert.deepEqual(labels.map(({ label }) => label), expected.labels.labels.map(({ label }) => label));
+      for (const [place, { score }] of labels.entries()) assert.ok(Math.abs(score - expected.labels.labels[place].score) < 1e-4);
+      assert.deepEqual((await model.answer(PICTURE, "what is it?")).tokens, expected.answer.tokens);
+    } finally {
+      await model.dispose();
+    }
+  });
+
+  test("is read from a server, too", async () => {
+    const file = await readFile(join(embedded.models, "small.gguf"));
+    const server = createServer((request, response) => {
+      const isThere = request.url === "/small.gguf";
+      response.writeHead(isThere ? 200 : 404, { "Content-Length": isThere ? file.length : 0 }).end(isThere && request.method === "GET" ? file : "");
+    });
+    await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+    try {
+      const model = await load(`http://127.0.0.1:${server.address().port}/small.gguf`, { dtype: "f32" });
+      assert.deepEqual((await model.caption(PICTURE)).tokens, expected.caption.tokens);
+      await model.dispose();
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
+  test("stops when it is told to, and refuses what Node.js has not", async () => {
+    const codeOf = (promise) => promise.then(() => "no error", (error) => error.code);
+    const model = await load(MODEL, { dtype: "f32" });
+    const stop = new AbortController();
+    assert.equal(await codeOf(model.caption(PICTURE, { signal: stop.signal, onToken: () => stop.abort() })), "aborted");
+    assert.equal(await codeOf(model.caption(new Uint8Array([1, 2, 3]))), "bad_image");
+    assert.deepEqual((await model.caption(PICTURE)).tokens, expected.caption.tokens, "it goes on working");
+    await model.dispose();
+    assert.equal(await codeOf(model.caption(PICTURE)), "aborted");
+    assert.equal(await codeOf(load(MODEL, { device: "webgpu" })), "no_device");
+    assert.equal(await codeOf(load(join(ROOT, "README.md"))), "bad_weights");
+  });
+});

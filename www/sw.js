@@ -1,0 +1,91 @@
+// The service worker: keeps the page, so that it opens without a network; says aloud which requests go
+// to the network; and gives the models' worker a policy with the hosts that the page allows it. The
+// policy has to come from here, for static hosts send no headers and a worker does not inherit its page's.
+//
+// In:  {type: "claim"} | {type: "allow", hosts} | {type: "keep", urls}, each with a port that hears of the end
+// Out: {type: "request", url} to every page of this site
+
+const CACHE = "obscura-page";
+const PAGE_FILE = /(\/|\.(html|css|js|json|webmanifest|svg|png|webp|wasm|txt|bin))$/;
+const SCOPE = self.registration.scope;
+
+const allowed = new Map(); // a page's id -> the hosts that its next worker may contact
+
+self.addEventListener("install", () => self.skipWaiting());
+self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
+
+self.addEventListener("message", (event) => {
+  event.waitUntil(heed(event.data, event.source?.id).finally(() => event.ports[0]?.postMessage("done")));
+});
+
+async function heed({ type, hosts, urls }, page) {
+  if (type === "claim") await self.clients.claim();
+  if (type === "allow") allowed.set(page, hosts);
+  if (type === "keep") await keepMissing(urls);
+}
+
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (!/^https?:$/.test(url.protocol)) return;
+  if (request.method !== "GET" || !isPageFile(url) || request.headers.has("Range")) {
+    return tellPages(request.url); // a model, or something of another site: none of our business but to say so
+  }
+  event.respondWith(answer(event, url));
+});
+
+function isPageFile({ href, pathname }) {
+  return href.startsWith(SCOPE) && PAGE_FILE.test(pathname) && !pathname.endsWith("/pytorch_model.bin");
+}
+
+/** From the network, as it is now; what was kept where there is none. */
+async function answer(event, url) {
+  const { request } = event;
+  const kept = await caches.open(CACHE);
+  let response;
+  try {
+    response = await fetch(request);
+    if (response.ok && response.status === 200) event.waitUntil(keep(kept, url, response.clone()));
+    tellPages(request.url);
+  } catch (error) {
+    response = await kept.match(keyOf(url));
+    if (!response) throw error;
+  }
+  const hosts = allowed.get(event.clientId);
+  if (!hosts || !/worker\.js$/.test(url.pathname)) return response;
+  return withPolicy(response, url.pathname.endsWith("/worker.js") ? hosts : []); // models' worker, and others
+}
+
+/** The query chooses a model; the file is the same. */
+function keyOf(url) {
+  return url.origin + url.pathname;
+}
+
+/** Writes a file only where it has changed: the engine has megabytes. */
+async function keep(kept, url, response) {
+  const before = await kept.match(keyOf(url));
+  const version = (answer) => answer.headers.get("ETag") ?? answer.headers.get("Last-Modified");
+  if (before && version(before) !== null && version(before) === version(response)) return response.body?.cancel();
+  await kept.put(keyOf(url), response).catch(() => {}); // no room: then it is not kept
+}
+
+async function keepMissing(urls) {
+  const kept = await caches.open(CACHE);
+  for (const address of new Set(urls)) {
+    const url = new URL(address);
+    if (!isPageFile(url) || (await kept.match(keyOf(url)))) continue;
+    const response = await fetch(url).catch(() => null);
+    if (response?.status === 200) await keep(kept, url, response);
+  }
+}
+
+function withPolicy(response, hosts) {
+  const headers = new Headers(response.headers);
+  const connect = ["'self'", ...hosts].join(" ");
+  headers.set("Content-Security-Policy", `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src ${connect}`);
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
+async function tellPages(url) {
+  for (const page of await self.clients.matchAll({ type: "window" })) page.postMessage({ type: "request", url });
+}
