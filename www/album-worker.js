@@ -6,17 +6,18 @@
 
 import { AlbumFolder, canPersist, MemoryFile } from "./album-file.js";
 import { ERROR_CODES, ObscuraError } from "./error.js";
+import * as engine from "./pkg/obscura_wasm.js";
 
 const ROWS = 4096; // vectors that are imported or exported together
 const HEADER_BYTES = 1 << 16;
 
-let wasm = null;
+let wasm = null; // the engine, once it is started
 let album = null;
 let folder = null; // null in memory
 let file = null;
 let adding = []; // what add() was asked for and has not written yet: {id, key, vector}
 
-const methods = { open, delete: remove, search, keys, size, export: exportAll, import: importAll, clear, close };
+const methods = { find, open, delete: remove, search, keys, size, export: exportAll, import: importAll, clear, close };
 
 // Calls run one after the other: a long import lets no search in between.
 let last = Promise.resolve();
@@ -57,24 +58,29 @@ function explain(error) {
 
 // --- opening ---------------------------------------------------------------------------------
 
-/** {size, persistent}. Without a name, or where nothing can be kept, the album is in memory. */
-async function open(name, model) {
-  await startEngine();
+/** {isEmpty, persistent}. Without a name, or where nothing can be kept, the album is in memory. */
+async function find(name) {
   if (name !== null && canPersist()) {
     folder = await AlbumFolder.open(name);
     file = await folder.current();
   } else {
     file = new MemoryFile();
   }
+  return { isEmpty: file.size() === 0, persistent: folder !== null };
+}
+
+/** How many vectors there are. */
+async function open(model) {
+  await startEngine();
   album = wasm.Album.open(file, model);
   await compactIfUseful();
-  return { size: album.size(), persistent: folder !== null };
+  return album.size();
 }
 
 async function startEngine() {
   try {
-    wasm = await import("./pkg/obscura_wasm.js");
-    await wasm.default();
+    await engine.default();
+    wasm = engine;
   } catch (error) {
     const message = `The engine in pkg/ could not be loaded: ${error.message}. Is pkg/ built and served as application/wasm?`;
     throw new ObscuraError("network", message, { cause: error });

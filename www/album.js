@@ -13,19 +13,7 @@ const RERANK = 16;
 /** Opens an album, a new one if there is none of that name; see obscura.d.ts. */
 export async function openAlbum(name, model = null, options = {}) {
   checkName(name);
-  checkOptions("openAlbum", options, OPTIONS);
-  const { picture, text, persistent = true } = options ?? {};
-  const release = persistent ? await lock(name) : () => {};
-  const worker = new AlbumWorker();
-  try {
-    const identity = model ? await model.identity() : undefined;
-    const state = await worker.call("open", [persistent ? name : null, identity]);
-    return new Album({ name, model, picture, text, worker, release, state });
-  } catch (error) {
-    worker.terminate(error);
-    release();
-    throw error;
-  }
+  return Album.open(name, model, checkOptions("openAlbum", options, OPTIONS));
 }
 
 /** Deletes the album of that name, with the vectors in it; one that is open is refused. */
@@ -46,17 +34,44 @@ class Album {
   #text;
   #worker;
   #release;
-  #size;
+  #size = 0;
+  #opened = null; // settled when the engine has the album
 
-  constructor({ name, model, picture, text, worker, release, state }) {
-    this.name = name;
-    this.persistent = state.persistent;
-    this.#model = model;
-    this.#picture = picture;
-    this.#text = text;
-    this.#worker = worker;
-    this.#release = release;
-    this.#size = state.size;
+  static async open(name, model, { picture, text, persistent = true }) {
+    const album = new Album();
+    album.#model = model;
+    album.#picture = picture;
+    album.#text = text;
+    album.#release = persistent ? await lock(name) : () => {};
+    try {
+      album.#worker = new AlbumWorker();
+      const found = await album.#worker.call("find", [persistent ? name : null]);
+      album.name = name;
+      album.persistent = found.persistent;
+      if (!found.isEmpty) await album.#open(); // else the engine, and the model, are not bothered yet
+      return album;
+    } catch (error) {
+      album.#worker?.terminate(error);
+      album.#release();
+      throw error;
+    }
+  }
+
+  #open() {
+    const open = async () => {
+      const identity = this.#model ? await this.#model.identity() : undefined;
+      this.#size = await this.#worker.call("open", [identity]);
+    };
+    this.#opened ??= open().catch((error) => {
+      this.#opened = null; // the next call tries again
+      throw error;
+    });
+    return this.#opened;
+  }
+
+  async #call(method, parameters, options) {
+    await this.#open();
+    return this.#worker.call(method, parameters, options);
   }
 
   /** How many vectors there are, as of the last call that has ended. */
@@ -84,20 +99,22 @@ class Album {
     const second = this.#secondLook(query);
     const vector = await this.#vectorOf(query, signal);
     const count = second ? Math.max(limit, rerank) : limit;
-    const found = await this.#worker.call("search", [vector, count], { signal });
+    const found = await this.#call("search", [vector, count], { signal });
     if (second) await reorder(found, rerank, (keys) => second(keys, signal));
     return found.slice(0, limit);
   }
 
   async keys() {
-    return this.#worker.call("keys", []);
+    return this.#call("keys", []);
   }
 
-  async export({ progress, signal } = {}) {
-    return this.#worker.call("export", [], { progress, signal });
+  async export(options = {}) {
+    const { progress, signal } = checkOptions("export", options, ["progress", "signal"]);
+    return this.#call("export", [], { progress, signal });
   }
 
-  async import(files, { progress, signal } = {}) {
+  async import(files, options = {}) {
+    const { progress, signal } = checkOptions("import", options, ["progress", "signal"]);
     const { vectors, keys } = files ?? {};
     if (!(vectors instanceof Blob && keys instanceof Blob)) {
       throw new ObscuraError("bad_input", "import() takes {vectors, keys}: an .npy file and a JSON file, as Files or Blobs.");
@@ -116,7 +133,7 @@ class Album {
 
   async #change(method, parameters, options) {
     try {
-      return await this.#worker.call(method, parameters, options);
+      return await this.#call(method, parameters, options);
     } finally {
       this.#size = await this.#worker.call("size", []).catch(() => this.#size);
     }
@@ -184,6 +201,9 @@ class AlbumWorker {
   #dead = null;
 
   constructor() {
+    if (!globalThis.Worker) {
+      throw new ObscuraError("bad_input", "Albums need a browser's workers. Outside of browsers, `obscura album` does the same.");
+    }
     // Bundlers look for exactly this form, and bundle the worker with what it imports.
     this.#worker = new Worker(new URL("./album-worker.js", import.meta.url), { type: "module", name: "obscura album" });
     this.#worker.onmessage = ({ data }) => this.#receive(data);
@@ -270,6 +290,7 @@ function checkCount(name, count) {
 
 function checkOptions(method, options, known) {
   const given = options ?? {};
+  if (typeof given !== "object") throw new ObscuraError("bad_input", `The options of ${method}() are an object, not ${describe(given)}.`);
   const unknown = Object.keys(given).find((name) => !known.includes(name));
   if (unknown === undefined) return given;
   throw new ObscuraError("bad_input", `${method}() has no option '${unknown}'. It has ${known.join(", ")}.`);
