@@ -3,6 +3,7 @@
 
 import { cache } from "./cache.js";
 import { embeddedModel } from "./embedded.js";
+import { ObscuraError } from "./error.js";
 
 const AGREED = "obscura-agreed"; // in localStorage: {name of the model: true}
 const told = new EventTarget(); // an event named after each model that was just agreed to
@@ -11,7 +12,8 @@ const told = new EventTarget(); // an event named after each model that was just
 export async function describeModel(model) {
   if (model) return { name: String(model) };
   const embedded = await embeddedModel();
-  return { name: embedded?.id ?? "", bytes: embedded?.bytes };
+  if (!embedded) throw new ObscuraError("bad_input", "No model is embedded here: name one in `model`.");
+  return { name: embedded.id, bytes: embedded.bytes };
 }
 
 /** Whether nothing has to be asked: agreed before, or kept here already. */
