@@ -142,11 +142,25 @@ function addTogether(batch) {
   album.add(batch.map(({ key }) => key), vectors);
 }
 
-const remove = (keys) => album.delete(keys);
-const search = (vector, limit) => album.search(vector, limit);
-const keys = () => album.keys();
-const size = () => album.size();
-const clear = () => album.clear();
+function remove(keys) {
+  return album.delete(keys);
+}
+
+function search(vector, limit) {
+  return album.search(vector, limit);
+}
+
+function keys() {
+  return album.keys();
+}
+
+function size() {
+  return album.size();
+}
+
+function clear() {
+  album.clear();
+}
 
 // --- export and import -----------------------------------------------------------------------
 

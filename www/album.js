@@ -23,7 +23,7 @@ export async function deleteAlbum(name) {
   try {
     await removeAlbum(name);
   } finally {
-    release();
+    await release();
   }
 }
 
@@ -42,7 +42,7 @@ class Album {
     album.#model = model;
     album.#picture = picture;
     album.#text = text;
-    album.#release = persistent ? await lock(name) : () => {};
+    album.#release = persistent ? await lock(name) : async () => {};
     try {
       album.#worker = new AlbumWorker();
       const found = await album.#worker.call("find", [persistent ? name : null]);
@@ -52,7 +52,7 @@ class Album {
       return album;
     } catch (error) {
       album.#worker?.terminate(error);
-      album.#release();
+      await album.#release();
       throw error;
     }
   }
@@ -128,7 +128,7 @@ class Album {
 
   async close() {
     await this.#worker.close();
-    this.#release();
+    await this.#release();
   }
 
   async #change(method, parameters, options) {
@@ -261,16 +261,24 @@ class AlbumWorker {
   }
 }
 
-/** One tab at a time has an album open. Resolves with what lets go of it. */
-function lock(name) {
+/** One tab at a time has an album open. Resolves with what lets go of it, which resolves when others can have it. */
+async function lock(name) {
   const locks = globalThis.navigator?.locks;
-  if (!locks) return () => {};
+  if (!locks) return async () => {};
+  let letGo;
+  const done = new Promise((resolve) => (letGo = resolve));
   return new Promise((locked, failed) => {
     const hold = (held) => {
-      if (held) return new Promise((release) => locked(release));
-      failed(new ObscuraError("bad_input", `The album '${name}' is open already, here or in another tab: close it there first.`));
+      if (!held) throw new ObscuraError("bad_input", `The album '${name}' is open already, here or in another tab: close it there first.`);
+      locked(release);
+      return done;
     };
-    locks.request(`obscura-album:${name}`, { ifAvailable: true }, hold).catch(failed);
+    const request = locks.request(`obscura-album:${name}`, { ifAvailable: true }, hold);
+    const release = async () => {
+      letGo();
+      await request;
+    };
+    request.catch(failed);
   });
 }
 

@@ -1,6 +1,6 @@
 //! What `obscura album` and `obscura search` can be asked; the comments are the help texts.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use std::path::PathBuf;
 
 /// What to do with an album: a file that holds pictures' vectors, for `obscura search`.
@@ -73,13 +73,14 @@ pub struct ImportToAlbum {
 }
 
 #[derive(Debug, Args)]
+#[command(group(ArgGroup::new("query").required(true).args(["text", "image"])))]
 pub struct Search {
     /// The model that made the album
     pub model: PathBuf,
     /// The album's file
     pub album: PathBuf,
     /// Find pictures that a text describes
-    #[arg(long, required_unless_present = "image", conflicts_with = "image")]
+    #[arg(long)]
     pub text: Option<String>,
     /// Find pictures that resemble a picture
     #[arg(long)]
