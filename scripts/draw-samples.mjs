@@ -17,12 +17,12 @@ const SIZE = 384;
 
 // name, background, [package, icon, left, top, the longer side] in shares of the picture
 const SCENES = [
-  ["three-dogs", "#ffe05c", ["noto", "dog", 0.05, 0.36, 0.28], ["noto", "dog", 0.37, 0.34, 0.28], ["noto", "dog", 0.68, 0.37, 0.28]],
-  ["duck-hat", "#7db4f5", ["fluent-emoji-flat", "duck", 0.06, 0.34, 0.4], ["fluent-emoji-flat", "top-hat", 0.56, 0.36, 0.36]],
-  ["elephant-house", "#8fd08a", ["noto", "elephant", 0.05, 0.3, 0.42], ["noto", "house", 0.54, 0.3, 0.4]],
-  ["butterfly-rose", "#fafafa", ["noto", "butterfly", 0.3, 0.07, 0.4], ["noto", "rose", 0.29, 0.53, 0.42]],
-  ["snowman-tree", "#9a63c4", ["fluent-emoji-flat", "snowman", 0.08, 0.3, 0.4], ["fluent-emoji-flat", "deciduous-tree", 0.54, 0.28, 0.42]],
-  ["bus-dogs", "#ff9f38", ["noto", "bus", 0.3, 0.08, 0.4], ["noto", "dog", 0.1, 0.58, 0.34], ["noto", "dog", 0.56, 0.57, 0.34]],
+  ["three-dogs", "#ffe05c", ["noto", "dog", 0.04, 0.36, 0.28], ["noto", "dog", 0.36, 0.35, 0.28], ["noto", "dog", 0.68, 0.37, 0.28]],
+  ["house-bicycle", "#8fd08a", ["noto", "house", 0.06, 0.28, 0.38], ["noto", "bicycle", 0.53, 0.36, 0.42]],
+  ["airplane-tree", "#7db4f5", ["fluent-emoji-flat", "airplane", 0.3, 0.06, 0.38], ["fluent-emoji-flat", "deciduous-tree", 0.29, 0.52, 0.42]],
+  ["apple-horse", "#fafafa", ["noto", "red-apple", 0.08, 0.36, 0.34], ["noto", "horse", 0.52, 0.28, 0.42]],
+  ["sun-umbrella", "#2f9150", ["fluent-emoji-flat", "sun", 0.3, 0.06, 0.38], ["fluent-emoji-flat", "umbrella", 0.31, 0.54, 0.4]],
+  ["banana-dogs", "#4f8fe8", ["noto", "banana", 0.32, 0.06, 0.36], ["noto", "dog", 0.1, 0.58, 0.34], ["noto", "dog", 0.56, 0.57, 0.34]],
 ];
 
 const icons = {};

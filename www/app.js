@@ -14,7 +14,7 @@ import { embedded, main } from "./page/model.js";
 import { openEmbedded, openModel, startModels, wantTask } from "./page/models.js";
 import { currentPicture, events, openPictures, startPictures } from "./page/pictures.js";
 import { guard, keepPage } from "./page/privacy.js";
-import { addToAlbum, startSearch } from "./page/search.js";
+import { addToAlbum, openSearch, startSearch } from "./page/search.js";
 import { startWork, stopWork } from "./page/work.js";
 
 const CAN = {
@@ -58,6 +58,7 @@ function showSection(moveFocus) {
 
 /** What a section does by itself once it has a picture and a model. */
 function begin() {
+  if (state.section === "search") openSearch();
   if (state.work !== "idle" || !currentPicture()) return;
   if (state.section === "caption") captionNew();
   if (state.section === "classify") classify();

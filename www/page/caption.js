@@ -12,7 +12,7 @@ const SAMPLING = { doSample: true, topP: 0.9, temperature: 1 };
 /** Captions those that have none yet, the current picture first. */
 export async function captionNew() {
   if (!main.can("caption")) return;
-  const waiting = pictures.filter(({ caption }) => !caption);
+  const waiting = pictures.filter(({ caption, isBroken }) => !caption && !isBroken);
   const first = waiting.indexOf(currentPicture());
   if (first > 0) waiting.unshift(...waiting.splice(first, 1));
   if (waiting.length > 0) await run(waiting);
@@ -20,13 +20,21 @@ export async function captionNew() {
 
 async function run(chosen) {
   const settings = readSettings();
+  let broken = null;
   await perform("caption", { place: "picture", doing: "Looking at the picture…" }, async (signal, say) => {
     for (const [place, picture] of chosen.entries()) {
       if (chosen.length > 1) say(`Picture ${place + 1} of ${chosen.length}…`);
-      picture.caption = await captionOne(picture, settings, signal);
+      try {
+        picture.caption = await captionOne(picture, settings, signal);
+      } catch (error) {
+        if (error.code !== "bad_image") throw error;
+        picture.isBroken = true; // the others go on
+        broken ??= new Error(`${picture.name}: ${error.message}`, { cause: error });
+      }
       showAll();
       if (picture === currentPicture()) showCaption();
     }
+    if (broken) throw broken;
     const [{ text }] = (currentPicture()?.caption ?? chosen[0].caption).alternatives;
     return chosen.length > 1 ? `${chosen.length} captions are ready.` : `Caption: ${text}`;
   });
@@ -166,7 +174,10 @@ export function startCaption() {
     const done = pictures.filter(({ caption }) => caption);
     copy(done.map(({ name, caption }) => `${name}\t${caption.alternatives[0].text}`).join("\n"), target);
   });
-  const adapt = () => (element("caption-count").disabled = element("caption-way").value === "greedy");
+  const adapt = () => {
+    element("caption-count").disabled = element("caption-way").value === "greedy";
+    element("caption-count-label").textContent = element("caption-way").value === "beams" ? "Beams" : "Alternatives";
+  };
   element("caption-way").addEventListener("change", adapt);
   adapt();
   main.addEventListener("change", () => {

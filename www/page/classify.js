@@ -1,5 +1,6 @@
 // Labels with bars that follow what is typed, and whole sentences matched with the picture.
 
+import * as obscura from "../obscura.js";
 import { showBars } from "./bars.js";
 import { button, element, onSubmit } from "./elements.js";
 import { hideHeat, placeOf, showHeat } from "./heat.js";
@@ -14,14 +15,22 @@ const TEMPLATES = { drawings: "a drawing of a {}", photos: "a photo of a {}" }; 
 
 let timer = null;
 
-/** Ready sets of labels: those that fit the loaded model are offered. `read` gives {labels, options}. */
+/**
+ * Ready sets of labels: those that fit the loaded model are offered. `read` gives {labels, templates}, or
+ * without templates where the page's own one is taken.
+ */
 const SETS = [
   { id: "pictograms", title: "What the embedded model knows", fits: () => Boolean(main.entry), read: once(() => readSet("pictograms")) },
+  {
+    id: "imagenet",
+    title: "ImageNet's 1,000 names",
+    fits: () => obscura.labelSet && main.model?.info.family === "clip",
+    read: once(async () => ({ labels: (await obscura.labelSet("imagenet")).labels })),
+  },
 ];
 
 async function readSet(name) {
-  const { labels, templates } = await (await fetch(new URL(`../labels/${name}.json`, import.meta.url))).json();
-  return { labels, options: { templates } };
+  return (await fetch(new URL(`../labels/${name}.json`, import.meta.url))).json();
 }
 
 /** The same promise for all; one that failed is made again. */
@@ -30,12 +39,15 @@ function once(act) {
   return () => (made ??= act().catch((error) => ((made = null), Promise.reject(error))));
 }
 
-/** Where the labels come from: what is typed, or a ready set. */
+const chosenSet = () => SETS.find(({ id }) => id === element("label-set").value);
+
+/** {labels, templates}: what is typed, or a ready set. */
 async function chosenLabels() {
-  const set = SETS.find(({ id }) => id === element("label-set").value);
-  if (set) return set.read();
-  const template = element("template").value.trim();
-  return { labels: splitTexts(element("labels").value, /[,\n]/), options: template ? { template } : {} };
+  const typed = element("template").value.trim();
+  const own = typed ? [typed] : undefined;
+  const set = await chosenSet()?.read();
+  const { labels, templates = own } = set ?? { labels: splitTexts(element("labels").value, /[,\n]/) };
+  return { labels: [...labels], templates };
 }
 
 /** Runs at once if it can; otherwise nothing happens. */
@@ -43,10 +55,11 @@ export async function classify() {
   clearTimeout(timer);
   const picture = currentPicture();
   if (!picture || !main.can("classify")) return;
-  await perform("classify", { place: "picture", doing: "Comparing the labels…" }, async (signal) => {
-    const { labels, options } = await chosenLabels();
+  await perform("classify", { place: "picture", doing: "Comparing the labels…" }, async (signal, say) => {
+    const { labels, templates } = await chosenLabels();
     if (labels.length === 0) return showBars("classify-result", []);
-    const scores = await main.model.classify(picture.file, labels, { ...options, signal });
+    const progress = ({ loaded, total }) => say(`${loaded} of ${total} labels are read…`); // the first time only
+    const scores = await main.model.classify(picture.file, labels, { templates, signal, ...(obscura.labelSet && { progress }) });
     const bars = scores.slice(0, SHOWN).map(({ label, score }) => ({ text: label, share: score, number: percent(score) }));
     showBars("classify-result", bars);
     element("classify-more").textContent = scores.length > SHOWN ? `The best ${SHOWN} of ${scores.length} labels.` : "";
@@ -101,9 +114,8 @@ function showSets() {
 }
 
 function showOwn() {
-  const isOwn = element("label-set").value === "";
-  element("labels-field").hidden = !isOwn;
-  element("template-field").hidden = !isOwn;
+  element("labels-field").hidden = element("label-set").value !== "";
+  element("template-field").hidden = element("label-set").value === "pictograms"; // which has sentences of its own
 }
 
 /** Drawings and photographs are spoken of in different sentences; one that was typed stays. */

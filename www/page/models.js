@@ -8,8 +8,7 @@ import { describeModel, embedded, main } from "./model.js";
 import { gigabytes, megabytes } from "./words.js";
 
 const TASK_WORDS = { caption: "captions", answer: "questions", classify: "labels", match: "matching", embed: "search" };
-const EMBEDDED_NOTE =
-  "It knows drawings of some forty things, such as a dog, a car or a tree, on plain backgrounds, and is useless for photographs.";
+const EMBEDDED_NOTE = "It knows drawings of a few things, such as a dog, a car or a tree, on plain backgrounds, and is useless for photographs.";
 
 /** Another model, by its address, its files, or (undefined) the embedded one. */
 export async function openModel(source, { title, entry } = {}) {

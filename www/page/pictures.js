@@ -8,11 +8,11 @@ import { counted } from "./words.js";
 
 const SAMPLES = [
   ["three-dogs.webp", "three dogs"],
-  ["duck-hat.webp", "a duck and a hat"],
-  ["elephant-house.webp", "an elephant and a house"],
-  ["butterfly-rose.webp", "a butterfly and a rose"],
-  ["snowman-tree.webp", "a snowman and a tree"],
-  ["bus-dogs.webp", "a bus and two dogs"],
+  ["house-bicycle.webp", "a house and a bicycle"],
+  ["airplane-tree.webp", "an airplane and a tree"],
+  ["apple-horse.webp", "an apple and a horse"],
+  ["sun-umbrella.webp", "a sun and an umbrella"],
+  ["banana-dogs.webp", "a banana and two dogs"],
 ];
 
 /** {file, name, url, frames?: Blob[], caption?}; `file` is what models get: of a video, its middle frame. */

@@ -15,25 +15,36 @@ const RERANKED = 16;
 
 let album = null; // of the loaded model
 let name = "";
+let turn = Promise.resolve(); // opening and closing wait for one another
 const originals = new Map(); // key -> File, of this visit
 
-/** Opens the loaded model's index; what was open is closed. */
-async function followModel() {
-  const before = album;
-  album = null;
-  element("search-result").replaceChildren();
-  element("search-words-found").textContent = "";
-  await before?.close();
-  if (obscura.openAlbum && main.can("embed")) {
-    try {
-      name = `page-${main.title}-${main.model.info.dtype}`.replace(/[^\w.-]+/g, "_");
-      album = await obscura.openAlbum(name, main.model, { picture: pictureOf });
-      hideError("search-error");
-    } catch (error) {
-      showError("search-error", error);
-    }
+/** The index is opened when this section is first shown: another tab may have it open meanwhile. */
+export function openSearch() {
+  turn = turn.then(() => (album || !main.can("embed") ? null : openIndex()));
+  return turn;
+}
+
+async function openIndex() {
+  try {
+    name = `page-${main.title}-${main.model.info.dtype}`.replace(/[^\w.-]+/g, "_");
+    album = await obscura.openAlbum(name, main.model, { picture: pictureOf });
+    hideError("search-error");
+  } catch (error) {
+    showError("search-error", error);
   }
   showSize();
+}
+
+/** The loaded model has gone, and its index with it. */
+function closeIndex() {
+  turn = turn.then(async () => {
+    const before = album;
+    album = null;
+    element("search-result").replaceChildren();
+    element("search-words-found").textContent = "";
+    await before?.close();
+    showSize();
+  });
 }
 
 /** What is looked at again for the order of the best: the file itself, else its small copy. */
@@ -50,6 +61,7 @@ function showSize() {
 
 export async function addToAlbum(files) {
   const chosen = files.filter(isPicture);
+  await turn;
   if (!album || chosen.length === 0) return;
   const bar = element("search-progress");
   let failed = 0;
@@ -159,5 +171,8 @@ export function startSearch() {
   element("search-like").addEventListener("click", () => search(currentPicture().file, `pictures like ${currentPicture().name}`));
   element("search-export").addEventListener("click", explained(exportAlbum));
   element("search-clear").addEventListener("click", explained(clear));
-  main.addEventListener("change", followModel);
+  main.addEventListener("change", () => {
+    closeIndex();
+    if (document.documentElement.dataset.section === "search") openSearch();
+  });
 }

@@ -5,9 +5,8 @@ import assert from "node:assert/strict";
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { SAMPLE, OTHER, WHOLE_TEST, goTo, openPictures, press, setUp, withPage } from "./setting.mjs";
-
-const STARTS = { ask: ["#answer-button"], classify: ["#classify-button", "#match-button"] };
+import { WHOLE_TEST, setUp, withPage } from "./setting.mjs";
+import { tour } from "./tour.mjs";
 
 let site;
 before(async () => (site = await setUp()), WHOLE_TEST);
@@ -18,15 +17,11 @@ for (const colorScheme of ["light", "dark"]) {
     test(`every section fits, ${colorScheme}, ${width} pixels wide`, WHOLE_TEST, async () => {
       const options = { colorScheme, viewport: { width, height: 850 }, isMobile: width < 600, hasTouch: width < 600 };
       await withPage(site, { query: { device: "cpu" }, ...options }, async (page) => {
-        await openPictures(page, SAMPLE, OTHER);
-        for (const link of await page.locator("nav a:visible").all()) {
-          const section = (await link.getAttribute("href")).slice(1);
-          await goTo(page, section);
-          for (const start of STARTS[section] ?? []) await press(page, start);
+        await tour(page, async (section) => {
           const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
           assert.ok(overflow <= 0, `${section} is ${overflow} pixels too wide`);
           await keep(page, `${section}-${width}-${colorScheme}`);
-        }
+        });
       });
     });
   }

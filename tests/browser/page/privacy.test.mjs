@@ -74,12 +74,23 @@ test("after one visit the page works without its server", WHOLE_TEST, async () =
     await server.close();
     await page.reload();
     await page.waitForSelector("[data-model=ready]", { state: "attached", ...PATIENCE });
-    await page.click("[aria-label='Sample: an elephant and a house']");
+    await page.click("[aria-label='Sample: a house and a bicycle']");
     await page.waitForFunction((text) => document.querySelector("#caption-text").textContent === text, expected.text, PATIENCE);
     for (const section of ["ask", "classify", "models"]) await goTo(page, section);
     await press(page, "nav a[href='#classify']");
     assert.ok((await barsOf(page, "classify-result")).length > 0);
     complaints.length = 0; // the browser notes every request that finds no server
+  });
+});
+
+test("the page works from a path of its host, and asks for nothing beside it", WHOLE_TEST, async () => {
+  const server = await site.serveAgain("/some/where");
+  const before = own().length;
+  await withPage({ ...site, server }, { query: { device: "cpu" } }, async (page) => {
+    await openPictures(page, SAMPLE);
+    assert.equal(await page.textContent("#caption-text"), expected.text);
+    const beside = own().slice(before).filter((line) => !line.includes("/some/where/"));
+    assert.deepEqual(beside, []);
   });
 });
 

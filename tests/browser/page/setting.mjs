@@ -17,7 +17,7 @@ import { serve } from "../../../scripts/serve.mjs";
 import { startProxy } from "./proxy.mjs";
 
 export const ROOT = fileURLToPath(new URL("../../../", import.meta.url));
-export const SAMPLE = join(ROOT, "www/samples/elephant-house.webp");
+export const SAMPLE = join(ROOT, "www/samples/house-bicycle.webp");
 export const OTHER = join(ROOT, "www/samples/three-dogs.webp");
 export const DEVICES = ["cpu", "webgpu"];
 export const SHADES = { cpu: 2e-3, webgpu: 1e-2 }; // how far a probability may lie from the command line's
@@ -49,9 +49,12 @@ export async function setUp() {
   const clip = join(folder, "clip.gguf");
   await obscura("convert", join(GOLDEN, "clip-quick/model"), clip, "--dtype", "f32");
   const servers = [];
-  const serveAgain = async () => {
-    servers.push(await serve({ root: join(ROOT, "www"), mounts: { ...(models && { "/models": models }), "/test-models": folder } }));
-    return servers.at(-1);
+  /** `path`, such as "/some/where": the site lies there, and beside it is nothing. */
+  const serveAgain = async (path = "") => {
+    const mounts = { [path]: join(ROOT, "www"), ...(models && { [`${path}/models`]: models }), [`${path}/test-models`]: folder };
+    const { url, close } = await serve({ root: path ? join(ROOT, "tests/pictures") : join(ROOT, "www"), mounts });
+    servers.push({ url, close });
+    return { url: url.replace(/\/$/, `${path}/`), close };
   };
   const server = await serveAgain();
   const proxy = await startProxy();
