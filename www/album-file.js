@@ -9,7 +9,7 @@ const LONGEST_NAME = 200; // of an encoded name: file systems end at 255
 const HANDLE_ATTEMPTS = 20; // a worker that was just ended lets go of its files a moment later
 const HANDLE_PAUSE_MS = 100;
 
-/** Browsers offer it on pages of https and of localhost only, and not in every private window. */
+/** For workers. Browsers offer it on pages of https and of localhost only, and not in every private window. */
 export function canPersist() {
   const handle = globalThis.FileSystemFileHandle?.prototype;
   return Boolean(globalThis.navigator?.storage?.getDirectory && handle?.createSyncAccessHandle);
@@ -77,9 +77,9 @@ export class AlbumFolder {
   }
 }
 
-/** Deletes an album; one that is not there is as good as deleted. */
+/** Deletes an album, from a worker or a page; one that is not there is as good as deleted. */
 export async function removeAlbum(name) {
-  if (!canPersist()) return;
+  if (!globalThis.navigator?.storage?.getDirectory) return;
   try {
     const albums = await (await navigator.storage.getDirectory()).getDirectoryHandle(FOLDER);
     await albums.removeEntry(encodeName(name), { recursive: true });

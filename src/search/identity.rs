@@ -60,7 +60,7 @@ impl Identity {
             .zip(&other.probe)
             .map(|(a, b)| a * b)
             .sum();
-        if !(cosine >= SAME) {
+        if cosine.is_nan() || cosine < SAME {
             return refuse(format!(
                 "the album's vectors come from another {} than this one: the same {} has other numbers in it (cosine {cosine:.3})",
                 self.describe(),

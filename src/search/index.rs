@@ -70,6 +70,11 @@ impl Index {
         self.rows.len()
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// How many there ever were.
     pub fn total(&self) -> usize {
         self.keys.len()

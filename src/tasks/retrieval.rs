@@ -18,6 +18,9 @@ const BATCH: usize = 32;
 /// Side of the picture that tells models without a text encoder apart, in pixels.
 const PROBE_SIDE: u32 = 16;
 
+/// Texts of equal length: (place among all, ids).
+type Batch = Vec<(usize, Vec<u32>)>;
+
 /// A text beside a picture, or the other way round.
 #[derive(Debug, Clone, Serialize, PartialEq)]
 pub struct Ranked {
@@ -83,9 +86,9 @@ impl Model {
             .collect())
     }
 
-    /// Texts of equal length together: (place, ids).
-    fn batches(&self, texts: &[String]) -> Result<Vec<Vec<(usize, Vec<u32>)>>> {
-        let mut by_length: BTreeMap<usize, Vec<(usize, Vec<u32>)>> = BTreeMap::new();
+    /// Texts of equal length together.
+    fn batches(&self, texts: &[String]) -> Result<Vec<Batch>> {
+        let mut by_length: BTreeMap<usize, Batch> = BTreeMap::new();
         for (place, text) in texts.iter().enumerate() {
             let ids = self.text_ids(text)?;
             by_length.entry(ids.len()).or_default().push((place, ids));

@@ -115,7 +115,7 @@ test("an album is refused to another dtype of its model, and to no other reason 
   await inPages(async (open) => {
     const found = await (await open()).evaluate(openWithAnother, PICTURES[1]);
     assert.equal(found.refused.code, "bad_input");
-    assert.match(found.refused.message, /Q8|q8/);
+    assert.match(found.refused.message, /f32.*f16/); // its widths are not whole blocks of q8
     assert.equal(found.size, 1);
     assert.equal(found.afterDeletion, 0);
   });
