@@ -11,7 +11,7 @@ own classes on the test pictures, and records what they compute at every stage. 
     VENV/bin/python scripts/reference.py NAME...          # only these parts (see --list)
     VENV/bin/python scripts/reference.py --full OUT [NAME...]   # real sizes, two pictures, into OUT
 
-The parts are `pictures`, `tokenizers`, `gguf`, `training` and the checkpoints' names. What is drawn at random
+The parts are `pictures`, `tokenizers`, `gguf`, `training`, `zero-shot` and the checkpoints' names. What is drawn at random
 comes from fixed seeds, so a second run gives the same files with the same versions on the same kind of processor;
 another processor may differ in the last bits of the recorded floats.
 """
@@ -31,7 +31,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from reference import (  # noqa: E402
-    blip, checkpoints, clip, configurations, generation, pictures, quantized, record, texts, training,
+    blip, checkpoints, clip, configurations, generation, pictures, quantized, record, texts, training, zero_shot,
 )
 
 FULL_PICTURES = ["landscape.png", "alpha.png"]
@@ -92,6 +92,7 @@ def parts(full, out: Path):
         "gguf": lambda: quantized.record(blocks),
         **made,
         "training": lambda: training.record(out / "training"),
+        "zero-shot": lambda: zero_shot.record(out, {c.name: c for c in configurations.small()}),
     }
 
 

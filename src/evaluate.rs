@@ -2,17 +2,40 @@
 //! metrics themselves are in [`crate::metrics`] and [`crate::scenes`].
 
 mod retrieval;
+pub mod zero_shot;
 
 use crate::generate::GenerationOptions;
 use crate::image::{RgbImage, decode};
 use crate::metrics::data::{CaptionedImage, Folder, Question};
 use crate::metrics::{Candidate, bleu, cider, vqa};
 use crate::scenes::{Facts, Objects, counts_exact, objects_exact, relation_correct};
-use crate::tasks::Model;
+use crate::tasks::{CANDIDATES, Model};
 use crate::{Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
+use zero_shot::Classification;
+
+/// How questions are answered.
+#[derive(Debug, Clone)]
+pub struct Answering {
+    /// Rank these instead of writing answers, if there are any: the paper's protocol.
+    pub answers: Vec<String>,
+    /// So many of them by full likelihood, see [`Model::rank_answers`].
+    pub candidates: usize,
+    /// Beams of written answers.
+    pub beams: usize,
+}
+
+impl Default for Answering {
+    fn default() -> Self {
+        Self {
+            answers: Vec::new(),
+            candidates: CANDIDATES,
+            beams: 1,
+        }
+    }
+}
 
 /// Data with the facts of drawn scenes, where known.
 #[derive(Debug)]
@@ -21,10 +44,12 @@ pub struct Data {
     pub folder: Folder,
     /// What is true of a picture, for scenes.
     pub facts: HashMap<PathBuf, Facts>,
-    /// The kind of each question, in their order; empty for others' data.
+    /// The kind of each question, in their order: scenes' kinds, or VQA v2's; may be empty.
     pub kinds: Vec<String>,
     /// How many candidates of ITC are looked at again by ITM; 0 for none.
     pub rerank: usize,
+    /// How its questions are answered.
+    pub answering: Answering,
 }
 
 /// Everything that a data set and a model allow to measure. Shares are of 1.
@@ -40,6 +65,8 @@ pub struct Evaluation {
     pub matching: Option<f64>,
     /// Answers: the share that is right, and by kind of question.
     pub answers: Option<AnswerScores>,
+    /// Zero-shot classification, of a folder of pictures for each class.
+    pub classification: Option<Classification>,
 }
 
 /// Captions against captions.
@@ -99,7 +126,7 @@ pub struct AnswerScores {
     pub count: usize,
     /// The share that is right, by the VQA challenge's rules.
     pub accuracy: f64,
-    /// The same by kind of question, for scenes.
+    /// The same by kind of question, where known.
     pub by_kind: BTreeMap<String, f64>,
 }
 
@@ -215,7 +242,7 @@ async fn score_answers(
     let questions = &data.folder.questions;
     let mut scores = Vec::new();
     for question in questions {
-        scores.push(answer(model, question).await?);
+        scores.push(answer(model, question, &data.answering).await?);
         progress();
     }
     let mut by_kind: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -233,14 +260,20 @@ async fn score_answers(
     })
 }
 
-async fn answer(model: &Model, question: &Question) -> Result<f64> {
-    let image = read(&question.image)?;
-    let options = GenerationOptions {
-        max_new_tokens: 10,
-        ..Default::default()
+async fn answer(model: &Model, question: &Question, how: &Answering) -> Result<f64> {
+    let image = [read(&question.image)?];
+    let asked = &question.question;
+    let text = if how.answers.is_empty() {
+        let options = GenerationOptions {
+            max_new_tokens: 10,
+            num_beams: how.beams,
+            ..Default::default()
+        };
+        let silently = async |_: &str, _| Ok(());
+        model.answer(&image, asked, &options, silently).await?.text
+    } else {
+        let ranked = model.rank_answers(&image, asked, &how.answers, how.candidates);
+        ranked.await?.swap_remove(0).text
     };
-    let answer = model
-        .answer(&[image], &question.question, &options, async |_, _| Ok(()))
-        .await?;
-    Ok(vqa::accuracy(&answer.text, &question.answers))
+    Ok(vqa::accuracy(&text, &question.answers))
 }

@@ -2,6 +2,8 @@
 //! these; `www/obscura.js` is what users call.
 
 mod album;
+mod classification;
+mod filter;
 mod loading;
 
 use crate::device::{DevicePreference, Placement, no_gpu};
@@ -9,7 +11,7 @@ use crate::generate::{EarlyStopping, GenerationOptions};
 use crate::image::{self, RgbImage};
 use crate::{Error, Result, tasks};
 use burn::tensor::Device;
-use js_sys::{Float32Array, Function, JSON, Promise, Reflect};
+use js_sys::{Float32Array, Function, JSON, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use std::cell::RefCell;
 use wasm_bindgen::{JsCast, prelude::*};
@@ -49,6 +51,29 @@ impl Picture {
     pub fn from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<Picture> {
         image::from_rgba(width, height, rgba).map(Picture)
     }
+
+    /// Takes the pixels of a picture that was decoded before: three bytes each.
+    #[wasm_bindgen(js_name = fromRgb)]
+    pub fn from_rgb(rgb: Vec<u8>, width: u32, height: u32) -> Result<Picture> {
+        image::from_rgb(width, height, rgb).map(Picture)
+    }
+
+    /// In pixels.
+    #[wasm_bindgen(getter)]
+    pub fn width(&self) -> u32 {
+        self.0.width()
+    }
+
+    /// In pixels.
+    #[wasm_bindgen(getter)]
+    pub fn height(&self) -> u32 {
+        self.0.height()
+    }
+
+    /// The pixels, row by row, three bytes each.
+    pub fn rgb(&self) -> Uint8Array {
+        Uint8Array::from(&self.0.as_raw()[..])
+    }
 }
 
 /// A loaded model.
@@ -77,24 +102,6 @@ impl Model {
             .caption(&picture.0, &prompt, &options.generation(), on_token)
             .await;
         to_object(&caption?)
-    }
-
-    /// `[{label, score}]`, best first.
-    pub async fn classify(
-        &self,
-        picture: &Picture,
-        labels: Vec<String>,
-        options: JsValue,
-    ) -> Result<JsValue> {
-        let options: LabelOptions = from_object(&options)?;
-        let templates: Vec<String> = options
-            .templates
-            .unwrap_or_default()
-            .into_iter()
-            .chain(options.template)
-            .collect();
-        let scores = self.0.classify(&picture.0, &labels, &templates).await?;
-        to_object(&scores)
     }
 
     /// A picture's vector, of length one unless `normalize` is false.
@@ -143,7 +150,10 @@ impl Model {
         let options: TextOptions = from_object(&options)?;
         let images: Vec<RgbImage> = pictures.into_iter().map(|picture| picture.0).collect();
         if let Some(answers) = &options.answers {
-            let ranked = self.0.rank_answers(&images, &question, answers).await?;
+            let ranked = self
+                .0
+                .rank_answers(&images, &question, answers, options.candidates)
+                .await?;
             return to_object(&ranked);
         }
         let on_token = async |text: &str, id: Option<u32>| tell(on_token.as_ref(), text, id).await;
@@ -161,6 +171,7 @@ impl Model {
 struct TextOptions {
     prompt: Option<String>,
     answers: Option<Vec<String>>,
+    candidates: usize,
     max_new_tokens: usize,
     min_length: usize,
     num_beams: usize,
@@ -180,6 +191,7 @@ impl Default for TextOptions {
         Self {
             prompt: None,
             answers: None,
+            candidates: tasks::CANDIDATES,
             max_new_tokens: default.max_new_tokens,
             min_length: default.min_length,
             num_beams: default.num_beams,
@@ -216,14 +228,6 @@ impl TextOptions {
     }
 }
 
-/// Options of `classify`.
-#[derive(Deserialize, Default)]
-#[serde(default, deny_unknown_fields)]
-struct LabelOptions {
-    template: Option<String>,
-    templates: Option<Vec<String>>,
-}
-
 /// Options of `embed`.
 #[derive(Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -240,12 +244,17 @@ impl Default for VectorOptions {
 /// Hands a piece of text to JavaScript and waits for its answer; a rejection is a wish to stop. The
 /// id is undefined where there is no token to show yet.
 async fn tell(on_token: Option<&Function>, text: &str, id: Option<u32>) -> Result<()> {
-    let Some(function) = on_token else {
+    report(on_token, &text.into(), &id.into()).await
+}
+
+/// Calls a function of JavaScript and waits for its answer; a rejection is a wish to stop.
+async fn report(function: Option<&Function>, first: &JsValue, second: &JsValue) -> Result<()> {
+    let Some(function) = function else {
         return Ok(());
     };
     let stopped = |_| Error::Aborted("the call was aborted".to_string());
     let answer = function
-        .call2(&JsValue::NULL, &text.into(), &id.into())
+        .call2(&JsValue::NULL, first, second)
         .map_err(stopped)?;
     if let Some(promise) = answer.dyn_ref::<Promise>() {
         JsFuture::from(promise.clone()).await.map_err(stopped)?;

@@ -75,6 +75,15 @@ async fn every_model_on_the_cpu_equals_the_reference() {
 }
 
 #[wasm_bindgen_test]
+async fn zero_shot_classification_equals_the_reference_on_both_devices() {
+    for placement in [Placement::cpu(), gpu().await] {
+        parity::zero_shot::check(&placement)
+            .await
+            .expect("no error");
+    }
+}
+
+#[wasm_bindgen_test]
 async fn every_model_on_webgpu_equals_the_reference() {
     let gpu = gpu().await;
     check_models(&gpu).await;

@@ -9,6 +9,9 @@ mod album;
 mod failures;
 #[path = "cli/files.rs"]
 mod files;
+#[cfg(feature = "train")]
+#[path = "cli/filter.rs"]
+mod filter;
 #[path = "cli/hub.rs"]
 mod hub;
 #[allow(dead_code)] // its other user needs more of it
@@ -19,6 +22,12 @@ mod tasks;
 #[cfg(feature = "train")]
 #[path = "cli/training.rs"]
 mod training;
+#[cfg(feature = "train")]
+#[path = "cli/vqa.rs"]
+mod vqa;
+#[cfg(feature = "train")]
+#[path = "cli/zero_shot.rs"]
+mod zero_shot;
 
 use serde_json::Value;
 use std::ffi::OsStr;

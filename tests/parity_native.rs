@@ -10,7 +10,7 @@ use obscura::nn::Dtype;
 use obscura::tasks::{Model, Network};
 use parity::golden::{decode_picture, to_vec};
 use parity::tolerance::relative_error;
-use parity::{MODELS, QUANTIZED_MODELS, check, check_quantized};
+use parity::{MODELS, QUANTIZED_MODELS, check, check_quantized, zero_shot};
 use pollster::block_on;
 use std::path::Path;
 
@@ -47,6 +47,21 @@ fn quantized_models_stay_within_their_bounds() {
 }
 
 #[test]
+fn zero_shot_classification_by_the_papers_protocol_equals_the_reference() {
+    block_on(zero_shot::check(&Placement::cpu())).expect("no error");
+}
+
+#[test]
+fn label_files_are_for_the_model_that_made_them() {
+    block_on(zero_shot::check_files(&Placement::cpu())).expect("no error");
+}
+
+#[test]
+fn encoding_labels_can_be_stopped_and_goes_on() {
+    block_on(zero_shot::check_abort(&Placement::cpu())).expect("no error");
+}
+
+#[test]
 fn every_model_on_the_gpu_equals_the_reference() {
     let placement = match device::open(DevicePreference::Gpu) {
         Ok(placement) => placement,
@@ -58,6 +73,7 @@ fn every_model_on_the_gpu_equals_the_reference() {
     for name in QUANTIZED_MODELS {
         block_on(check_quantized(name, &placement)).expect("no error");
     }
+    block_on(zero_shot::check(&placement)).expect("no error");
 }
 
 /// A converted file holds position embeddings in half precision; a folder's are not rounded.

@@ -55,7 +55,37 @@ export type PictureSource =
   | HTMLCanvasElement
   | OffscreenCanvas
   | HTMLVideoElement
-  | VideoFrame;
+  | VideoFrame
+  | DecodedPicture; // what decode() gave
+
+/**
+ * A picture as pixels, upright and without transparency, as every model sees it. It is decoded no more,
+ * whatever it is given to; each call's worker gets a copy of the pixels.
+ */
+export class DecodedPicture {
+  private constructor();
+  readonly width: number;
+  readonly height: number;
+  /** Something to draw. */
+  toImageData(): ImageData;
+}
+
+/**
+ * Labels with the sentences that they are put into, and, if `isEncoded`, their vectors in the space of
+ * one model, so that to classify a picture takes one encoding of it and one product.
+ */
+export class LabelSet {
+  constructor(set: { name?: string; labels: string[]; templates?: string[]; ids?: string[] });
+  readonly name: string;
+  readonly labels: readonly string[];
+  /** Sentences with `{}` for the label. None: the default one. */
+  readonly templates: readonly string[];
+  /** What data sets call the labels, in their order; may be empty. */
+  readonly ids: readonly string[];
+  readonly isEncoded: boolean;
+  /** The vectors as a file for `openLabels`, in safetensors format. Only for a set that is encoded. */
+  toBlob(): Blob;
+}
 
 /**
  * A model:
@@ -214,11 +244,65 @@ export interface Generated {
   score: number;
 }
 
-export interface ClassifyOptions extends CallOptions {
+/** How far the labels of a set are encoded. */
+export interface LabelProgress {
+  loaded: number;
+  total: number;
+}
+
+export interface TemplateOptions extends CallOptions {
   /** A sentence with `{}` for the label, such as `a photo of a {}`. */
   template?: string;
-  /** Several of them, whose embeddings are averaged. */
+  /** Several of them, whose embeddings are averaged. Templates given here replace a label set's own. */
   templates?: string[];
+  /**
+   * Called while labels are encoded that were not before. Aborted, the work goes on from there at the
+   * next call with the same labels and templates.
+   */
+  progress?(event: LabelProgress): void;
+}
+
+export interface ClassifyOptions extends TemplateOptions {
+  /**
+   * What a label's score is. `"probability"`, the default: its share of all labels, calibrated by the
+   * model's logit scale. `"cosine"`: how near label and picture are, whatever the other labels.
+   */
+  scores?: "probability" | "cosine";
+  /** Only so many of the best labels; their probabilities are those among all. */
+  topK?: number;
+}
+
+export interface FilterOptions extends CallOptions {
+  /** Texts of at least this matching probability are kept. Default 0.5, the paper's. */
+  threshold?: number;
+  /** Decides, with the picture's place, what is written. Default 1. */
+  seed?: number;
+  /** Called after each picture with its place in the list. */
+  onResult?(place: number, result: FilterResult): void;
+}
+
+/** A text about a picture, and what became of it. */
+export interface FilteredText {
+  text: string;
+  /** Whether the model wrote it. */
+  generated: boolean;
+  /** That it describes the picture, by the matching head. */
+  probability: number;
+  kept: boolean;
+  /**
+   * `best`: kept, and the likeliest of those; `matches`: kept, but another is better; `unlikely`: below
+   * the threshold; `duplicate`: the same words as an earlier text.
+   */
+  reason: "best" | "matches" | "unlikely" | "duplicate";
+}
+
+export interface FilterResult {
+  /** The given texts in their order, then the written one. */
+  texts: FilteredText[];
+  /** The text to use, or `null` where none was kept. */
+  best: string | null;
+  /** Why the picture could not be read; the others are done nevertheless. */
+  error?: ObscuraError;
 }
 
 export interface EmbedOptions extends CallOptions {
@@ -229,11 +313,16 @@ export interface EmbedOptions extends CallOptions {
 export interface AnswerOptions extends GenerationOptions {
   /** Rank these answers instead of writing one. */
   answers?: string[];
+  /**
+   * With `answers`: how many of them are ranked by the likelihood of the whole answer, those whose first
+   * token is likeliest. The others are left out. Default 128, as in the paper.
+   */
+  candidates?: number;
 }
 
 export interface LabelScore {
   label: string;
-  /** 0 to 1; they sum to 1. */
+  /** A probability, 0 to 1, of which all labels' sum to 1; or a cosine, -1 to 1: see `scores`. */
   score: number;
 }
 
@@ -288,8 +377,32 @@ export interface Model {
 
   caption(image: PictureSource, options?: CaptionOptions): Promise<Generated>;
 
-  /** Best label first. */
-  classify(image: PictureSource, labels: string[], options?: ClassifyOptions): Promise<LabelScore[]>;
+  /**
+   * Best label first. The vectors of labels are remembered: the first call encodes them, later ones only
+   * the picture. For many labels, give `labelSet("imagenet")`, or vectors from `embedLabels` or `openLabels`.
+   */
+  classify(
+    image: PictureSource,
+    labels: string[] | LabelSet | Promise<LabelSet>,
+    options?: ClassifyOptions,
+  ): Promise<LabelScore[]>;
+
+  /** Encodes labels once; the result is for this model, and can be kept as a file. */
+  embedLabels(labels: string[] | LabelSet | Promise<LabelSet>, options?: TemplateOptions): Promise<LabelSet>;
+
+  /**
+   * BLIP's CapFilt for pictures of one's own: writes a caption for each by nucleus sampling, judges it and
+   * the given texts by the matching head, and says which to keep. `texts` has an entry for each picture.
+   * One after another; a picture that cannot be read has an `error` in its result.
+   */
+  filter(
+    images: PictureSource[],
+    texts?: (string | string[] | null | undefined)[] | null,
+    options?: FilterOptions,
+  ): Promise<FilterResult[]>;
+
+  /** Decodes a picture in this model's worker; see the function `decode`. */
+  decode(image: PictureSource, options?: CallOptions): Promise<DecodedPicture>;
 
   /** A string is a text here: a picture's address is given as a `URL` object. */
   embed(input: Exclude<PictureSource, string> | string, options?: EmbedOptions): Promise<Float32Array>;
@@ -332,6 +445,39 @@ export interface Model {
  * ```
  */
 export function load(source?: ModelSource | null, options?: LoadOptions): Promise<Model>;
+
+/**
+ * Decodes a picture once, so that it can be given to several calls and models. It needs no model: the
+ * decoder runs in a worker of its own, which ends when it has had nothing to do for a while.
+ */
+export function decode(image: PictureSource, options?: CallOptions): Promise<DecodedPicture>;
+
+/**
+ * One of obscura's own label sets, fetched when it is first asked for: `"imagenet"` has the 1,000 class
+ * names and the 80 templates of CLIP's paper.
+ */
+export function labelSet(name: "imagenet", options?: CallOptions): Promise<LabelSet>;
+
+/** Opens a label set's file: JSON, a label in each line, or vectors that `obscura labels` or `toBlob` wrote. */
+export function openLabels(
+  source: string | URL | Blob | ArrayBuffer | ArrayBufferView,
+  options?: CallOptions,
+): Promise<LabelSet>;
+
+export interface CompareOptions extends ClassifyOptions, Omit<CaptionOptions, "topK"> {
+  /** What CLIP chooses among. */
+  labels: string[] | LabelSet | Promise<LabelSet>;
+}
+
+/**
+ * Two models on the same picture, at the same time, with one decoding of it: CLIP says which label fits,
+ * BLIP what it sees. `topK` is the number of labels here. Where one fails, the other is stopped.
+ */
+export function compare(
+  models: { clip: Model; blip: Model },
+  image: PictureSource,
+  options: CompareOptions,
+): Promise<{ labels: LabelScore[]; caption: Generated }>;
 
 /**
  * The files of a drop or a paste, those of dropped folders among them. Call it inside the event

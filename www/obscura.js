@@ -3,13 +3,17 @@
 
 import { deleteAlbum, openAlbum } from "./album.js";
 import { cache as kept, isAvailable } from "./cache.js";
+import { compareModels } from "./compare.js";
+import { createDecoder, DecodedPicture, toDecoded } from "./decoded.js";
 import { embeddedModel } from "./embedded.js";
 import { ObscuraError } from "./error.js";
+import { filterPictures } from "./filter.js";
+import { LabelSet, labelSet, openLabels } from "./labels.js";
 import { describe, readPicture, transferables } from "./picture.js";
 import { platform } from "./platform.js";
 import { describeSource, droppedFiles } from "./source.js";
 
-export { kept as cache, deleteAlbum, droppedFiles, ObscuraError, openAlbum };
+export { kept as cache, DecodedPicture, deleteAlbum, droppedFiles, LabelSet, labelSet, ObscuraError, openAlbum, openLabels };
 
 const DEVICES = ["auto", "webgpu", "cpu"];
 const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
@@ -27,18 +31,26 @@ const KINDS = {
   earlyStopping: "boolean",
   doSample: "boolean",
   onToken: "function",
+  onResult: "function",
   progress: "function",
   cache: "boolean",
   revision: "string",
 };
+const NUMBERS = ["threshold", "candidates"];
+const SCORES = ["probability", "cosine"];
+const TEMPLATES = ["template", "templates"];
+const CAPTION_OPTIONS = ["prompt", ...LENGTHS, ...SAMPLING, "onToken", "signal"];
 const CALL_OPTIONS = {
-  caption: ["prompt", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
-  classify: ["template", "templates", "signal"],
+  caption: CAPTION_OPTIONS,
+  classify: [...TEMPLATES, "scores", "topK", "progress", "signal"],
+  embedLabels: [...TEMPLATES, "progress", "signal"],
+  filter: ["threshold", "seed", "onResult", "signal"],
+  decode: ["signal"],
   embed: ["normalize", "signal"],
   match: ["signal"],
   rank: ["signal"],
   identity: ["signal"],
-  answer: ["answers", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
+  answer: ["answers", "candidates", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
 };
 
 /** Loads a model; see obscura.d.ts. */
@@ -63,6 +75,22 @@ export async function load(source, options) {
   }
 }
 
+const COMPARE_OPTIONS = ["labels", ...TEMPLATES, "scores", "progress", ...CAPTION_OPTIONS]; // topK among the last
+
+/** Two models, one call; see obscura.d.ts. */
+export async function compare(models, image, options) {
+  return compareModels(models, image, checkOptions("compare", options, COMPARE_OPTIONS));
+}
+
+const decodeAlone = createDecoder(() => new Engine());
+
+/** Decodes a picture once for many calls; see obscura.d.ts. */
+export async function decode(image, options) {
+  const { signal } = checkOptions("decode", options, CALL_OPTIONS.decode);
+  if (image instanceof DecodedPicture) return image;
+  return decodeAlone(async () => [await readPicture(image, signal)], signal);
+}
+
 /** A loaded model. Calls may overlap: they run one after the other, in the order they were made. */
 class Model {
   #engine;
@@ -77,8 +105,27 @@ class Model {
   }
 
   async classify(image, labels, options) {
-    checkTexts("labels", labels);
-    return this.#call("classify", options, async (plain, signal) => [await readPicture(image, signal), labels, plain]);
+    return this.#call("classify", options, async ({ template, templates, ...plain }, signal) => {
+      const described = LabelSet.forWorker(await labels, { template, templates });
+      return [await readPicture(image, signal), described, plain];
+    });
+  }
+
+  async embedLabels(labels, options) {
+    const encode = async (plain) => [LabelSet.forWorker(await labels, plain)];
+    return openLabels(await this.#call("embedLabels", options, encode));
+  }
+
+  async filter(images, texts, options) {
+    const checked = checkOptions("filter", options, CALL_OPTIONS.filter);
+    const judge = (picture, given, settings) =>
+      this.#engine.call("filter", async () => [picture, given, settings], { signal: checked.signal });
+    return filterPictures(judge, images, texts, checked);
+  }
+
+  async decode(image, options) {
+    if (image instanceof DecodedPicture) return image;
+    return toDecoded(await this.#call("decode", options, async (plain, signal) => [await readPicture(image, signal)]));
   }
 
   async embed(input, options) {
@@ -123,8 +170,8 @@ class Model {
   }
 
   #call(method, options, prepare) {
-    const { signal, onToken, ...plain } = checkOptions(method, options, CALL_OPTIONS[method]);
-    return this.#engine.call(method, () => prepare(plain, signal), { signal, onToken });
+    const { signal, onToken, progress, ...plain } = checkOptions(method, options, CALL_OPTIONS[method]);
+    return this.#engine.call(method, () => prepare(plain, signal), { signal, onToken, onProgress: progress });
   }
 }
 
@@ -150,6 +197,11 @@ class Engine {
       const detail = event.message || "worker.js or a file that it imports is missing";
       this.terminate(new ObscuraError("network", `The worker broke: ${detail}. Load the model again.`));
     };
+  }
+
+  /** Whether no call can be made any more. */
+  get isDead() {
+    return this.#dead !== null;
   }
 
   /**
@@ -319,7 +371,8 @@ function checkKind(name, value) {
   };
   if (name === "hub" && typeof value !== "object") refuse("an object {host, template, token}");
   if (name === "signal" && !(value instanceof AbortSignal)) refuse("an AbortController's signal");
-  if (LENGTHS.concat(SAMPLING).includes(name) && !(name in KINDS) && !Number.isFinite(value)) refuse("a finite number");
+  if (name === "scores") return checkOneOf(name, value, SCORES);
+  if (LENGTHS.concat(SAMPLING, NUMBERS).includes(name) && !(name in KINDS) && !Number.isFinite(value)) refuse("a finite number");
   if (name in KINDS && typeof value !== KINDS[name]) refuse(`a ${KINDS[name]}`);
 }
 

@@ -2,8 +2,10 @@
 // they can be had, because then the pixels are those of obscura's own decoder and the same in every
 // browser, else RGBA. Runs on the caller's side, since only that side has elements and canvases.
 //
-// Result: {encoded: Blob | ArrayBuffer} or {rgba: ArrayBuffer, width, height}.
+// Result: {encoded: Blob | ArrayBuffer}, {rgba: ArrayBuffer, width, height}, or {rgb, width, height} of
+// a picture that was decoded before: its pixels stay with the caller, and the worker gets a copy.
 
+import { DecodedPicture } from "./decoded.js";
 import { ObscuraError } from "./error.js";
 import { platform } from "./platform.js";
 
@@ -12,6 +14,7 @@ import { platform } from "./platform.js";
  * @param {AbortSignal} [signal] stops a download
  */
 export async function readPicture(source, signal) {
+  if (source instanceof DecodedPicture) return DecodedPicture.read(source);
   if (typeof source === "string" || source instanceof URL) return fromUrl(source, signal);
   if (is(source, "Blob")) return fromBlob(source);
   // The caller keeps its buffer: this is the one copy, and it is then handed over, not copied again.
@@ -24,7 +27,7 @@ export async function readPicture(source, signal) {
   throw new ObscuraError(
     "bad_image",
     `${describe(source)} is not a picture. Give a File, Blob, ArrayBuffer, typed array, URL, ImageData, ` +
-      "ImageBitmap, VideoFrame, <img>, <canvas>, OffscreenCanvas or <video>.",
+      "ImageBitmap, VideoFrame, <img>, <canvas>, OffscreenCanvas, <video> or what decode() gave.",
   );
 }
 

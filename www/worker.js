@@ -19,7 +19,7 @@ let memory = null;
 let model = null;
 let current = null; // {id, aborted, ended}
 
-const methods = { load, caption, classify, embed, match, rank, identity, answer };
+const methods = { load, caption, classify, embed, embedLabels, match, rank, identity, answer, filter, decode };
 
 port.onmessage = async ({ data }) => {
   if (data.type === "abort") {
@@ -91,6 +91,7 @@ function allowsIfRange(url) {
 }
 
 async function startEngine() {
+  if (memory) return;
   try {
     ({ memory } = await engine.default());
     wasm = engine;
@@ -107,7 +108,58 @@ async function caption(call, image, options) {
 }
 
 async function classify(call, image, labels, options) {
-  return withPictures([image], ([picture]) => model.classify(picture, labels, options));
+  return withPictures([image], ([picture]) =>
+    withLabels(call, labels, (vectors) => model.classify(picture, vectors, options)),
+  );
+}
+
+async function embedLabels(call, labels) {
+  return withLabels(call, labels, async (vectors) => (await model.labelFile(vectors)).buffer);
+}
+
+/** Opened files of label vectors, by the numbers of their label sets. The oldest goes first. */
+const labelFiles = new Map();
+const LABEL_FILES = 8;
+
+/** Files are opened once and kept; the vectors of other sets the model remembers by itself. */
+async function withLabels(call, { set, file }, work) {
+  if (file) return work(await openLabelFile(file));
+  const progress = async (loaded, total) => {
+    self.postMessage({ type: "progress", id: call.id, event: { loaded, total } });
+    await nextTurn();
+    stopIfAborted(call);
+  };
+  const vectors = await model.labelVectors(set, progress);
+  try {
+    return await work(vectors);
+  } finally {
+    vectors.free();
+  }
+}
+
+async function openLabelFile({ id, bytes }) {
+  if (!labelFiles.has(id)) {
+    const opened = await model.openLabels(new Uint8Array(bytes));
+    if (labelFiles.size === LABEL_FILES) {
+      const [[oldest, vectors]] = labelFiles;
+      labelFiles.delete(oldest);
+      vectors.free();
+    }
+    labelFiles.set(id, opened);
+  }
+  return labelFiles.get(id);
+}
+
+async function filter(call, image, texts, options) {
+  return withPictures([image], ([picture]) => model.filter(picture, texts, options, pauseOf(call)));
+}
+
+async function decode(call, image) {
+  await startEngine(); // for decoding alone there is no model
+  return withPictures([image], ([picture]) => {
+    const { width, height } = picture;
+    return { rgb: picture.rgb().buffer, width, height };
+  });
 }
 
 async function match(call, image, texts) {
@@ -141,8 +193,9 @@ async function embed(call, items, options) {
 async function withPictures(images, work) {
   const pictures = [];
   try {
-    for (const { encoded, rgba, width, height } of images) {
-      if (rgba) pictures.push(wasm.Picture.fromRgba(new Uint8Array(rgba), width, height));
+    for (const { encoded, rgb, rgba, width, height } of images) {
+      if (rgb) pictures.push(wasm.Picture.fromRgb(new Uint8Array(rgb), width, height));
+      else if (rgba) pictures.push(wasm.Picture.fromRgba(new Uint8Array(rgba), width, height));
       else pictures.push(wasm.Picture.decode(await readEncoded(encoded)));
     }
     return await work([...pictures]);
@@ -178,6 +231,14 @@ function streamTo(call) {
   };
 }
 
+/** The same for work without tokens to show. */
+function pauseOf(call) {
+  return async () => {
+    await nextTurn();
+    stopIfAborted(call);
+  };
+}
+
 function stopIfAborted(call) {
   if (call.aborted) throw new ObscuraError("aborted", "The call was aborted.");
 }
@@ -195,5 +256,7 @@ function nextTurn() {
 }
 
 function buffersOf(value) {
+  if (value instanceof ArrayBuffer) return [value];
+  if (value?.rgb instanceof ArrayBuffer) return [value.rgb];
   return Array.isArray(value) ? value.filter((item) => item instanceof Float32Array).map((item) => item.buffer) : [];
 }

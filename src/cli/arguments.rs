@@ -8,6 +8,7 @@ use obscura::Result;
 use obscura::device::DevicePreference;
 use obscura::generate::GenerationOptions;
 use obscura::nn::Dtype;
+use obscura::tasks::{CANDIDATES, Ranking, Scores};
 use std::path::PathBuf;
 
 /// CLIP and BLIP on your own machine: caption, classify, compare and ask about pictures.
@@ -112,6 +113,8 @@ pub enum Command {
     Album(AlbumCommand),
     /// Find pictures of an album by a text or a picture (CLIP, BLIP)
     Search(Search),
+    /// Turn a set of labels into a file of vectors, so that classifying takes one encoding (CLIP, BLIP)
+    Labels(Labels),
     /// Write a model as one .gguf file, quantized if asked
     Convert(Convert),
     /// Show what a model file holds
@@ -119,7 +122,7 @@ pub enum Command {
     /// Train a model, or go on training one
     #[cfg(feature = "train")]
     Train(Train),
-    /// Measure a model on pictures with known captions and answers
+    /// Measure a model on pictures with known captions, answers or classes
     #[cfg(feature = "train")]
     Eval(Eval),
     /// Caption pictures and keep the better of given and written texts (BLIP's CapFilt)
@@ -226,9 +229,52 @@ pub struct Classify {
     #[arg(required = true)]
     pub images: Vec<PathBuf>,
     /// The labels, separated by commas
-    #[arg(long, required = true, value_delimiter = ',')]
+    #[arg(long, required_unless_present = "label_set", value_delimiter = ',')]
     pub labels: Vec<String>,
+    /// Many labels: imagenet (its 1,000 classes and CLIP's 80 templates), a file of labels (JSON, or
+    /// one in each line), or the vectors that `obscura labels` wrote
+    #[arg(long, value_name = "LABELS", conflicts_with = "labels")]
+    pub label_set: Option<PathBuf>,
     /// A sentence with {} for the label; several are averaged [default: "a photo of a {}"]
+    #[arg(long = "template")]
+    pub templates: Vec<String>,
+    /// What the scores are: shares of all labels, or cosines
+    #[arg(long, value_enum, default_value = "probability")]
+    scores: ScoresArgument,
+    /// Only so many of the best labels
+    #[arg(long, value_name = "N")]
+    top_k: Option<usize>,
+}
+
+impl Classify {
+    pub fn ranking(&self) -> Ranking {
+        Ranking {
+            scores: match self.scores {
+                ScoresArgument::Probability => Scores::Probability,
+                ScoresArgument::Cosine => Scores::Cosine,
+            },
+            top_k: self.top_k,
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum ScoresArgument {
+    Probability,
+    Cosine,
+}
+
+/// Turns a set of labels into vectors, once, for `classify --label-set` and the page.
+#[derive(Debug, Args)]
+pub struct Labels {
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    pub model: PathBuf,
+    /// imagenet (its 1,000 classes and CLIP's 80 templates), or a file of labels: JSON, or one in
+    /// each line
+    pub labels: PathBuf,
+    /// The file to write, in safetensors format
+    pub output: PathBuf,
+    /// A sentence with {} for the label, instead of the label set's own; several are averaged
     #[arg(long = "template")]
     pub templates: Vec<String>,
 }
@@ -269,6 +315,9 @@ pub struct Answer {
     /// Rank these answers, separated by commas, instead of writing one
     #[arg(long, value_delimiter = ',')]
     pub answers: Vec<String>,
+    /// With --answers: score those in full whose first token is among the N likeliest
+    #[arg(long, value_name = "N", default_value_t = CANDIDATES, requires = "answers")]
+    pub candidates: usize,
     #[command(flatten)]
     pub generation: Generation,
 }

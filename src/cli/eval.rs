@@ -2,11 +2,13 @@
 
 use super::arguments::Common;
 use super::training_arguments::Eval;
-use super::{progress, report, tasks};
-use obscura::Result;
-use obscura::evaluate::{Data, Evaluation, evaluate, work};
-use obscura::metrics::data::{Folder, read_captions, read_captions_of, read_folder};
+use super::{progress, report, tasks, zero_shot};
+use obscura::evaluate::{Answering, Data, Evaluation, evaluate, work};
+use obscura::metrics::data::{
+    Folder, VqaQuestions, is_vqa, read_captions_of, read_folder, read_vqa,
+};
 use obscura::scenes::{CaptionLine, Objects, QuestionLine};
+use obscura::{Error, Result};
 use pollster::block_on;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -14,18 +16,29 @@ use std::path::Path;
 
 /// Reads the data, runs the model over it, prints the metrics.
 pub fn eval(command: &Eval, common: &Common) -> Result<()> {
+    let evaluation = match zero_shot::classes(command)? {
+        Some(classes) => Evaluation {
+            classification: Some(zero_shot::measure(command, &classes, common)?),
+            ..Default::default()
+        },
+        None => run(command, common)?,
+    };
+    report::print(common.json, &json!(evaluation), &text(&evaluation))
+}
+
+fn run(command: &Eval, common: &Common) -> Result<Evaluation> {
     let data = read_data(command)?;
     let model = tasks::open(&command.model, common)?;
     let bar = progress::pictures(work(&model, &data));
-    let evaluation = block_on(evaluate(&model, &data, &Objects::built_in()?, || {
-        bar.inc(1)
-    }))?;
+    let objects = Objects::built_in()?;
+    let evaluation = block_on(evaluate(&model, &data, &objects, || bar.inc(1)));
     bar.finish_and_clear();
-    report::print(common.json, &json!(evaluation), &text(&evaluation))
+    evaluation
 }
 
 fn read_data(command: &Eval) -> Result<Data> {
     let path = &command.data;
+    let answering = answering(command)?;
     if path.is_dir() {
         let known = lines::<CaptionLine>(&path.join("captions.jsonl"));
         let facts = known
@@ -40,21 +53,64 @@ fn read_data(command: &Eval) -> Result<Data> {
                 .map(|line| format!("{:?}", line.kind).to_lowercase())
                 .collect(),
             rerank: command.rerank,
+            answering,
         });
     }
-    let captions = match &command.images {
-        Some(images) => read_captions_of(path, images)?,
-        None => read_captions(path)?,
-    };
-    Ok(Data {
-        folder: Folder {
-            captions,
-            questions: Vec::new(),
-        },
+    let beside = path.parent().unwrap_or(Path::new(""));
+    let images = command.images.as_deref().unwrap_or(beside);
+    let mut data = Data {
+        folder: Folder::default(),
         facts: Default::default(),
         kinds: Vec::new(),
         rerank: command.rerank,
+        answering,
+    };
+    match &command.annotations {
+        Some(annotations) => {
+            let VqaQuestions { questions, kinds } = read_vqa(path, annotations, images)?;
+            (data.folder.questions, data.kinds) = (questions, kinds);
+        }
+        None if is_vqa(path) => {
+            return Err(Error::BadInput(format!(
+                "{} has VQA v2's questions: name the file of their answers with --annotations",
+                path.display()
+            )));
+        }
+        None => data.folder.captions = read_captions_of(path, images)?,
+    }
+    Ok(data)
+}
+
+fn answering(command: &Eval) -> Result<Answering> {
+    let answers = match &command.answers {
+        Some(file) => read_answers(file)?,
+        None => Vec::new(),
+    };
+    Ok(Answering {
+        answers,
+        candidates: command.candidates,
+        beams: command.beams,
     })
+}
+
+/// A JSON list of answers, as BLIP's `answer_list.json`, or one in each line.
+fn read_answers(file: &Path) -> Result<Vec<String>> {
+    let refuse = |what: String| Error::BadInput(format!("{}: {what}", file.display()));
+    let text = std::fs::read_to_string(file)
+        .map_err(|error| refuse(format!("the file cannot be read: {error}")))?;
+    let answers: Vec<String> = match text.trim_start().starts_with('[') {
+        true => serde_json::from_str(&text)
+            .map_err(|error| refuse(format!("not a JSON list of texts: {error}")))?,
+        false => text.lines().map(|line| line.trim().to_string()).collect(),
+    };
+    let answers: Vec<String> = answers
+        .into_iter()
+        .filter(|answer| !answer.is_empty())
+        .collect();
+    match answers.is_empty() {
+        true => Err(refuse("the file holds no answers".to_string())),
+        false => Ok(answers),
+    }
 }
 
 /// The lines that are scenes'. Other people's files have no facts, and are read elsewhere.
@@ -108,6 +164,17 @@ fn text(evaluation: &Evaluation) -> String {
         if let Some(again) = &recall.reranked {
             let suffix = format!("  (best {} by matching)", again.candidates);
             rows(&suffix, again.image_to_text, again.text_to_image);
+        }
+    }
+    if let Some(scores) = &evaluation.classification {
+        let (count, labels) = (scores.count, scores.labels);
+        lines.push(format!(
+            "classification {count} pictures among {labels} labels"
+        ));
+        lines.push(format!("  top 1        {}", percent(scores.top_1)));
+        lines.push(format!("  top 5        {}", percent(scores.top_5)));
+        if scores.unreadable > 0 {
+            lines.push(format!("  unreadable   {} more", scores.unreadable));
         }
     }
     if lines.is_empty() {

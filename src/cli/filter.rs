@@ -1,94 +1,81 @@
-//! `obscura filter`: CapFilt over a folder of pictures with captions.
+//! `obscura filter`: CapFilt over any number of pictures, one after another. Each becomes a line of
+//! the output, in the order of the input, so that a stopped run can go on from its last whole line.
 
 use super::arguments::Common;
-use super::training_arguments::Filter;
+use super::filtered_lines::{Counts, Line, Output};
+use super::training_arguments::{Filter, Shard};
 use super::{progress, tasks};
-use obscura::image::decode;
-use obscura::metrics::data::{CaptionedImage, read_folder};
-use obscura::tasks::{Filtered, Model, captioner_options};
+use obscura::metrics::data::{Item, Items, stream, stream_lines};
+use obscura::tasks::{Model, captioner_options};
 use obscura::{Error, Result};
 use pollster::block_on;
-use serde_json::json;
-use std::io::Write;
+use std::io::BufReader;
 use std::path::Path;
 
-/// Writes a line for each picture: the texts that were kept, and what became of each.
+/// Writes a line for each picture. One that cannot be read does not keep the others from being done.
 pub fn filter(command: &Filter, common: &Common) -> Result<()> {
-    let pictures = read_folder(&command.data)?.captions;
+    let shard = command.shard.unwrap_or(Shard::WHOLE);
+    let items = open(command)?;
+    let mut output = Output::open(&command.output, command.resume, shard)?;
     let model = tasks::open(&command.model, common)?;
-    let failed = |error: std::io::Error| {
-        let path = command.output.display();
-        Error::BadInput(format!("{path} cannot be written: {error}"))
-    };
-    let mut output =
-        std::io::BufWriter::new(std::fs::File::create(&command.output).map_err(failed)?);
-    let bar = progress::pictures(pictures.len());
-    let mut counts = Counts::default();
-    for (place, picture) in pictures.iter().enumerate() {
-        let judged = judge(&model, picture, command, place as u64)?;
-        counts.add(&judged);
-        let kept: Vec<&str> = judged
-            .iter()
-            .filter(|text| text.kept)
-            .map(|text| text.text.as_str())
-            .collect();
-        if !kept.is_empty() {
-            let image = absolute(&picture.image);
-            let line = json!({ "image": image, "captions": kept, "judged": judged });
-            writeln!(output, "{line}").map_err(failed)?;
+    let bar = progress::uncounted_pictures();
+    let next = output.next_place();
+    for (place, item) in (0..).zip(items) {
+        if place < next || !shard.holds(place) {
+            continue;
         }
+        let line = judge(&model, item, command, place)?;
+        if let Some(error) = &line.error {
+            bar.suspend(|| eprintln!("error: {error}"));
+        }
+        output.write(&line)?;
+        bar.set_message(output.counts().to_string());
         bar.inc(1);
     }
     bar.finish_and_clear();
-    output.flush().map_err(failed)?;
-    eprintln!("{}", counts.text());
-    Ok(())
-}
-
-fn judge(
-    model: &Model,
-    picture: &CaptionedImage,
-    command: &Filter,
-    place: u64,
-) -> Result<Vec<Filtered>> {
-    let path = &picture.image;
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::BadInput(format!("{} cannot be read: {error}", path.display())))?;
-    let image =
-        decode(&bytes).map_err(|error| Error::BadImage(format!("{}: {error}", path.display())))?;
-    let options = captioner_options(command.seed.wrapping_add(place));
-    block_on(model.filter(&image, &picture.captions, &options, command.threshold))
-}
-
-fn absolute(path: &Path) -> std::path::PathBuf {
-    path.canonicalize().unwrap_or_else(|_| path.to_path_buf())
-}
-
-/// How many texts of either origin there were, and were kept.
-#[derive(Default)]
-struct Counts {
-    given: [usize; 2],
-    written: [usize; 2],
-}
-
-impl Counts {
-    fn add(&mut self, judged: &[Filtered]) {
-        for text in judged {
-            let counts = if text.generated {
-                &mut self.written
-            } else {
-                &mut self.given
-            };
-            counts[0] += 1;
-            counts[1] += usize::from(text.kept);
-        }
+    eprintln!("{}", output.counts());
+    match output.counts() {
+        Counts { pictures: 0, .. } => Err(Error::BadInput(format!(
+            "{} has no pictures for this run",
+            command.data.display()
+        ))),
+        counts if counts.unreadable == counts.pictures => Err(Error::BadImage(
+            "none of the pictures could be read".to_string(),
+        )),
+        _ => Ok(()),
     }
+}
 
-    fn text(&self) -> String {
-        let [given, written] = [self.given, self.written];
-        format!(
-            "kept {} of {} given and {} of {} written texts",
-            given[1], given[0], written[1], written[0]
-        )
+fn open(command: &Filter) -> Result<Items> {
+    if command.data == Path::new("-") {
+        let images = command.images.as_deref().unwrap_or(Path::new(""));
+        let input = BufReader::new(std::io::stdin());
+        return Ok(stream_lines(Path::new("standard input"), input, images));
     }
+    stream(&command.data, command.images.as_deref())
+}
+
+/// What becomes of an item. Only what says that the model or the options are unusable is an error.
+fn judge(model: &Model, item: Result<Item>, command: &Filter, place: u64) -> Result<Line> {
+    let item = match item {
+        Ok(item) => item,
+        Err(error) => return Ok(Line::unreadable(place, None, &error)),
+    };
+    let path = item.image.canonicalize().unwrap_or(item.image.clone());
+    let image = match tasks::read_image(&item.image) {
+        Ok(image) => image,
+        Err(error) => return Ok(Line::unreadable(place, Some(path), &error)),
+    };
+    // By the name, not the place: neither order nor parts have an influence on what is written.
+    let seed = command.seed ^ (u64::from(crc32fast::hash(item.name.as_bytes())) << 32);
+    let options = captioner_options(seed);
+    let silently = async || Ok(());
+    let judged = model.filter(
+        &image,
+        &item.captions,
+        &options,
+        command.threshold,
+        silently,
+    );
+    Ok(Line::judged(place, path, block_on(judged)?))
 }

@@ -8,7 +8,10 @@ mod convert;
 mod eval;
 #[cfg(feature = "train")]
 mod filter;
+#[cfg(feature = "train")]
+mod filtered_lines;
 mod inspect;
+mod labels;
 mod model;
 mod progress;
 mod report;
@@ -19,6 +22,8 @@ mod tasks;
 mod train;
 #[cfg(feature = "train")]
 mod training_arguments;
+#[cfg(feature = "train")]
+mod zero_shot;
 
 use arguments::{Arguments, Command};
 use clap::Parser;
@@ -40,6 +45,7 @@ pub fn run() -> ExitCode {
         Command::Answer(command) => tasks::answer(command, common),
         Command::Album(command) => album::album(command, common),
         Command::Search(command) => album::search(command, common),
+        Command::Labels(command) => labels::labels(command, common),
         Command::Convert(command) => convert::convert(command, common),
         Command::Inspect(command) => inspect::inspect(command, common),
         #[cfg(feature = "train")]
@@ -62,7 +68,7 @@ pub fn run() -> ExitCode {
 
 /// The library names options as JavaScript does. At the head of a message that becomes the flag.
 fn with_flag(message: &str) -> String {
-    const FLAGS: [(&str, &str); 7] = [
+    const FLAGS: [(&str, &str); 10] = [
         ("maxNewTokens", "--max-new-tokens"),
         ("minLength", "--min-length"),
         ("numBeams", "--beams"),
@@ -70,6 +76,9 @@ fn with_flag(message: &str) -> String {
         ("temperature", "--temperature"),
         ("topP", "--top-p"),
         ("repetitionPenalty", "--repetition-penalty"),
+        ("topK", "--top-k"),
+        ("candidates", "--candidates"),
+        ("threshold", "--threshold"),
     ];
     let replaced = FLAGS.iter().find_map(|(name, flag)| {
         let rest = message.strip_prefix(name)?;

@@ -24,6 +24,22 @@ pub fn pictures(total: usize) -> ProgressBar {
     )
 }
 
+/// A bar over labels, each of which takes as many texts as there are templates.
+pub fn labels(total: usize, templates: usize) -> ProgressBar {
+    bar(
+        total as u64,
+        total * templates > 200,
+        "labels {bar:30} {pos}/{len} {eta}",
+    )
+}
+
+/// A count of pictures whose number nobody knows yet.
+pub fn uncounted_pictures() -> ProgressBar {
+    let bar = bar(0, true, "{spinner} {pos} pictures, {per_sec}, {msg}");
+    bar.unset_length();
+    bar
+}
+
 fn bar(total: u64, worth: bool, template: &str) -> ProgressBar {
     if !worth || !std::io::stderr().is_terminal() {
         return ProgressBar::hidden();

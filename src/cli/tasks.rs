@@ -1,11 +1,12 @@
 //! The commands that run a model on pictures and texts.
 
 use super::arguments::{Answer, Caption, Classify, Common, Embed, Match};
+use super::labels::Source;
 use super::{model, progress, report};
 use indicatif::ProgressBar;
 use obscura::device;
 use obscura::image::{RgbImage, decode};
-use obscura::tasks::Model;
+use obscura::tasks::{LabelScore, LabelSet, Model, Scores};
 use obscura::{Error, Result, load};
 use pollster::block_on;
 use serde_json::json;
@@ -35,31 +36,28 @@ pub fn caption(command: &Caption, common: &Common) -> Result<()> {
 
 /// Scores the labels for each picture.
 pub fn classify(command: &Classify, common: &Common) -> Result<()> {
-    let labels: Vec<String> = command
-        .labels
-        .iter()
-        .map(|label| label.trim().to_string())
-        .collect();
-    each_image(
-        &command.model,
-        &command.images,
-        common,
-        |model, path, image| {
-            let scored = block_on(model.classify(&image, &labels, &command.templates))?;
-            let lines: Vec<String> = scored
-                .iter()
-                .map(|label| format!("{:6.2}% {}", 100.0 * label.score, label.label))
-                .collect();
-            let text = [vec![path.display().to_string()], lines]
-                .concat()
-                .join("\n");
-            report::print(
-                common.json,
-                &json!({ "image": path, "labels": scored }),
-                &text,
-            )
-        },
-    )
+    let given = command.labels.iter().map(|label| label.trim().to_string());
+    let source = match &command.label_set {
+        Some(path) => Source::read(path, &command.templates)?,
+        None => {
+            let labels: Vec<String> = given.collect();
+            Source::Set(LabelSet::new(&labels, &command.templates))
+        }
+    };
+    let ranking = command.ranking();
+    let model = open(&command.model, common)?;
+    let labels = source.vectors(&model)?;
+    each_image_of(&model, &command.images, |model, path, image| {
+        let scored = block_on(model.classify_among(&image, &labels, ranking))?;
+        let line = |label: &LabelScore| match ranking.scores {
+            Scores::Probability => format!("{:6.2}% {}", 100.0 * label.score, label.label),
+            Scores::Cosine => format!("{:7.4} {}", label.score, label.label),
+        };
+        let lines: Vec<String> = scored.iter().map(line).collect();
+        let name = vec![path.display().to_string()];
+        let value = json!({ "image": path, "labels": scored });
+        report::print(common.json, &value, &[name, lines].concat().join("\n"))
+    })
 }
 
 /// Embeds pictures, or texts.
@@ -139,7 +137,8 @@ pub fn answer(command: &Answer, common: &Common) -> Result<()> {
         .iter()
         .map(|answer| answer.trim().to_string())
         .collect();
-    let ranked = block_on(model.rank_answers(&images, &command.question, &given))?;
+    let ranking = model.rank_answers(&images, &command.question, &given, command.candidates);
+    let ranked = block_on(ranking)?;
     let lines: Vec<String> = ranked
         .iter()
         .map(|answer| format!("{:8.3} {}", answer.score, answer.text))
@@ -157,13 +156,21 @@ fn each_image(
     model: &Path,
     images: &[PathBuf],
     common: &Common,
+    work: impl FnMut(&Model, &Path, RgbImage) -> Result<()>,
+) -> Result<()> {
+    each_image_of(&open(model, common)?, images, work)
+}
+
+/// [`each_image`] with a model that is open.
+fn each_image_of(
+    model: &Model,
+    images: &[PathBuf],
     mut work: impl FnMut(&Model, &Path, RgbImage) -> Result<()>,
 ) -> Result<()> {
-    let model = open(model, common)?;
     let bar = progress::pictures(images.len());
     let mut failures = 0;
     for path in images {
-        let result = read_image(path).and_then(|image| bar.suspend(|| work(&model, path, image)));
+        let result = read_image(path).and_then(|image| bar.suspend(|| work(model, path, image)));
         match result {
             Err(Error::BadImage(message)) => {
                 failures += 1;

@@ -9,32 +9,98 @@ use std::path::PathBuf;
 pub struct Eval {
     /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
-    /// A folder with captions.jsonl, captions.csv or questions.jsonl beside its pictures, or a file
-    /// of captions in COCO's format
+    /// A folder with captions.jsonl, captions.csv or questions.jsonl beside its pictures; a folder
+    /// with a folder of pictures for each class; a file of captions in COCO's format; or VQA v2's file
+    /// of questions
     pub data: PathBuf,
-    /// The pictures of a file in COCO's format [default: the file's own folder]
+    /// The pictures of a file in COCO's or VQA v2's format [default: the file's own folder]
     #[arg(long)]
     pub images: Option<PathBuf>,
     /// Retrieval: look again at so many of the best by the matching head, as BLIP's paper does with
     /// 128 or 256 (0: none)
     #[arg(long, default_value_t = 16)]
     pub rerank: usize,
+    /// VQA v2's file of annotations, which belongs to its file of questions
+    #[arg(long, value_name = "FILE")]
+    pub annotations: Option<PathBuf>,
+    /// Rank the answers in this file (a JSON list, or one in each line) instead of writing answers:
+    /// the protocol of BLIP's paper
+    #[arg(long, value_name = "FILE")]
+    pub answers: Option<PathBuf>,
+    /// With --answers: score those in full whose first token is among the N likeliest
+    #[arg(long, value_name = "N", default_value_t = obscura::tasks::CANDIDATES, requires = "answers")]
+    pub candidates: usize,
+    /// Beams of written answers
+    #[arg(long, default_value_t = 1, conflicts_with = "answers")]
+    pub beams: usize,
+    /// The labels of the classes: imagenet, a file of labels, or the vectors that `obscura labels`
+    /// wrote. Folders are named by label or by id [default: the folders' names]
+    #[arg(long, value_name = "LABELS")]
+    pub label_set: Option<PathBuf>,
+    /// A sentence with {} for the label; several are averaged [default: the label set's own, or
+    /// "a photo of a {}"]
+    #[arg(long = "template")]
+    pub templates: Vec<String>,
 }
 
 #[derive(Debug, Args)]
 pub struct Filter {
     /// A BLIP that can caption and match: a .gguf file, a folder, the URL of either, or a hub id
     pub model: PathBuf,
-    /// A folder with captions.jsonl or captions.csv beside its pictures
+    /// A .jsonl file with a line for each picture, {"image": "a.jpg", "captions": ["a dog"]}, the
+    /// captions being optional; a captions.csv; a folder with one of the two, or with nothing but
+    /// pictures; or - for lines on standard input. It is read as it is needed, whatever its size
     pub data: PathBuf,
-    /// The .jsonl file to write: pictures with the texts that were kept, and what became of each
+    /// The .jsonl file to write, or - for standard output: a line for each picture, with the texts
+    /// that were kept, what became of each, or why the picture could not be read
     pub output: PathBuf,
+    /// The folder of the pictures [default: that of DATA]
+    #[arg(long)]
+    pub images: Option<PathBuf>,
     /// Keep texts of at least this matching probability
     #[arg(long, default_value_t = obscura::tasks::THRESHOLD)]
     pub threshold: f32,
-    /// Makes the written captions reproducible
+    /// Makes the written captions reproducible: with it, a picture's name decides what is drawn
     #[arg(long, default_value_t = 1)]
     pub seed: u64,
+    /// Go on with OUTPUT where it ends. A line that was cut off is done again
+    #[arg(long)]
+    pub resume: bool,
+    /// Only the I-th of N parts, counted from 1: every N-th picture. Each part has an OUTPUT of its own
+    #[arg(long, value_name = "I/N", value_parser = parse_shard)]
+    pub shard: Option<Shard>,
+}
+
+/// One of several parts of the pictures.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Shard {
+    /// From 0.
+    pub index: u64,
+    pub count: u64,
+}
+
+impl Shard {
+    /// All of them.
+    pub const WHOLE: Self = Self { index: 0, count: 1 };
+
+    /// Whether the picture at this place is one of the part's.
+    pub fn holds(self, place: u64) -> bool {
+        place % self.count == self.index
+    }
+}
+
+fn parse_shard(text: &str) -> std::result::Result<Shard, String> {
+    let numbers = text.split_once('/').and_then(|(index, count)| {
+        let numbers: (u64, u64) = (index.parse().ok()?, count.parse().ok()?);
+        (1..=numbers.1).contains(&numbers.0).then_some(numbers)
+    });
+    match numbers {
+        Some((index, count)) => Ok(Shard {
+            index: index - 1,
+            count,
+        }),
+        None => Err("expected I/N, I from 1 to N, as in 2/4".to_string()),
+    }
 }
 
 /// Shares of scenes, in the order in which `--mix` names them.

@@ -18,7 +18,7 @@ pub use ::image::RgbImage;
 pub use decode::{MAX_DECODED_BYTES, MAX_SIDE, decode};
 pub use prepare::Preprocessor;
 pub use resize::{Filter, Window, resize, resize_window};
-pub use rgb::from_rgba;
+pub use rgb::{from_rgb, from_rgba};
 
 #[cfg(test)]
 mod tests;

@@ -28,6 +28,22 @@ pub fn from_rgba(width: u32, height: u32, rgba: &[u8]) -> Result<RgbImage> {
     image_from(width, height, rgb)
 }
 
+/// Takes RGB pixels as they are, row by row, three bytes each.
+///
+/// # Errors
+/// [`Error::BadImage`] for an empty or too large picture, or where `rgb` has the wrong length.
+pub fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Result<RgbImage> {
+    check_size(width, height, 3)?;
+    let expected = u64::from(width) * u64::from(height) * 3;
+    if rgb.len() as u64 != expected {
+        return Err(Error::BadImage(format!(
+            "a picture of {width}x{height} pixels has {expected} bytes of RGB, not {}",
+            rgb.len()
+        )));
+    }
+    image_from(width, height, rgb)
+}
+
 /// The one colour that a PNG without an alpha channel declares transparent, as Pillow compares it:
 /// the low bytes of the samples in the file, against pixels already reduced to 8 bits.
 pub(super) type ColourKey = [u8; 3];

@@ -187,6 +187,16 @@ fn canvas_pixels_of_a_wrong_length_are_an_error() {
 }
 
 #[test]
+fn decoded_pixels_are_taken_as_they_are_if_there_are_enough() {
+    let pixels = vec![1, 2, 3, 4, 5, 6];
+    let image = from_rgb(2, 1, pixels.clone()).unwrap();
+    assert_eq!(image.as_raw(), &pixels);
+    let found = message(from_rgb(1, 1, pixels));
+    assert!(found.contains("1x1") && found.contains('6'), "{found}");
+    assert!(message(from_rgb(0, 1, Vec::new())).contains("empty"));
+}
+
+#[test]
 fn the_orientation_of_xmp_is_read() {
     let attribute = br#"<x tiff:Orientation="6" y="1"/>"#;
     assert_eq!(xmp_orientation(attribute), Some(Orientation::Rotate90));

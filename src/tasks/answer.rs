@@ -9,6 +9,7 @@ use crate::models::Blip;
 use crate::{Error, Result};
 use burn::tensor::{Tensor, activation::log_softmax};
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// A freely generated answer.
 pub type Answer = Caption;
@@ -22,9 +23,12 @@ pub struct RankedAnswer {
     pub score: f32,
 }
 
-/// How many given answers are ranked by full likelihood, as in the paper's protocol: those with
-/// the most likely first token.
-const RANKED: usize = 128;
+/// How many given answers are ranked by full likelihood unless asked otherwise, as in the paper's
+/// protocol (`k_test` of the original's `vqa.yaml`): those with the most likely first token.
+pub const CANDIDATES: usize = 128;
+
+/// Tokens whose likelihood is computed at once: each takes a row of logits over the whole vocabulary.
+const TOKENS_AT_ONCE: usize = 64;
 
 impl Model {
     /// Answers freely. `images` is one picture, or a video's frames in order.
@@ -43,39 +47,38 @@ impl Model {
         self.write(&mut decoding, &start, options, on_token).await
     }
 
-    /// Ranks given answers, most likely first.
+    /// Ranks given answers, most likely first, by the paper's protocol (`rank_answer` of BLIP's own
+    /// code): of the answers, the `candidates` whose first token is most likely, ordered by the
+    /// likelihood of the whole answer. The others are not in the result.
     pub async fn rank_answers(
         &self,
         images: &[RgbImage],
         question: &str,
         answers: &[String],
+        candidates: usize,
     ) -> Result<Vec<RankedAnswer>> {
         if answers.is_empty() || answers.iter().any(|answer| answer.trim().is_empty()) {
             return Err(Error::BadInput(
                 "answers are empty: give at least one, and each at least one letter".to_string(),
             ));
         }
+        if candidates == 0 {
+            return Err(Error::BadInput(
+                "candidates is 0, expected at least 1".to_string(),
+            ));
+        }
         let (blip, states) = self.question_states(images, question)?;
-        let mut candidates = Vec::new();
+        let mut possible = Vec::new();
         for answer in answers {
             let mut ids = self.text_ids(answer)?; // [CLS] answer [SEP]
             ids[0] = blip.config().start_token;
-            candidates.push((answer, ids));
+            possible.push((answer, ids));
         }
-        let decoder = blip.text_decoder()?;
-        let mut decoding = Decoding::new(decoder, states);
-        if candidates.len() > RANKED {
-            candidates = most_likely_start(&mut decoding, candidates).await?;
+        let mut decoding = Decoding::new(blip.text_decoder()?, states);
+        if possible.len() > candidates {
+            possible = most_likely_start(&mut decoding, possible, candidates).await?;
         }
-        let mut ranked = Vec::new();
-        for (answer, ids) in candidates {
-            let logits = decoder.all_logits(&[ids[..ids.len() - 1].to_vec()], &decoding.context);
-            let score = log_likelihood(logits, &ids[1..]).await?;
-            ranked.push(RankedAnswer {
-                text: answer.clone(),
-                score,
-            });
-        }
+        let mut ranked = likelihoods(&decoding, &possible).await?;
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(ranked)
     }
@@ -101,10 +104,11 @@ impl Model {
     }
 }
 
-/// The [`RANKED`] answers whose first token is most likely.
+/// The `count` answers whose first token is most likely.
 async fn most_likely_start<'a>(
     decoding: &mut Decoding<'_>,
     answers: Vec<(&'a String, Vec<u32>)>,
+    count: usize,
 ) -> Result<Vec<(&'a String, Vec<u32>)>> {
     let start = answers[0].1[0];
     let mut cache = decoding.decoder.empty_cache();
@@ -120,15 +124,46 @@ async fn most_likely_start<'a>(
     scored.sort_by(|(_, a), (_, b)| b.total_cmp(a));
     Ok(scored
         .into_iter()
-        .take(RANKED)
+        .take(count)
         .map(|(answer, _)| answer)
         .collect())
 }
 
-/// The sum of the targets' log-probabilities under `logits`, `[1, tokens, vocabulary]`.
-async fn log_likelihood(logits: Tensor<3>, targets: &[u32]) -> Result<f32> {
-    let device = logits.device();
-    let ids = ids_tensor(targets.iter().map(|id| *id as i32), &device);
-    let chosen = log_softmax(logits, 2).gather(2, ids.reshape([1, targets.len(), 1]));
-    Ok(read(chosen).await?.iter().sum())
+/// Each answer with the sum of its tokens' log-probabilities, in batches of equal length.
+async fn likelihoods(
+    decoding: &Decoding<'_>,
+    answers: &[(&String, Vec<u32>)],
+) -> Result<Vec<RankedAnswer>> {
+    let mut by_length: BTreeMap<usize, Vec<&(&String, Vec<u32>)>> = BTreeMap::new();
+    for answer in answers {
+        by_length.entry(answer.1.len()).or_default().push(answer);
+    }
+    let mut ranked = Vec::with_capacity(answers.len());
+    let batches = by_length
+        .iter()
+        .flat_map(|(tokens, equal)| equal.chunks((TOKENS_AT_ONCE / tokens).max(1)));
+    for batch in batches {
+        let ids: Vec<&[u32]> = batch.iter().map(|(_, ids)| &ids[..]).collect();
+        let scores = log_likelihoods(decoding, &ids).await?;
+        ranked.extend(batch.iter().zip(scores).map(|((text, _), score)| {
+            let text = text.to_string();
+            RankedAnswer { text, score }
+        }));
+    }
+    Ok(ranked)
+}
+
+/// The sum of the log-probabilities of all tokens but the first, of texts of equal length.
+async fn log_likelihoods(decoding: &Decoding<'_>, ids: &[&[u32]]) -> Result<Vec<f32>> {
+    let (batch, tokens) = (ids.len(), ids[0].len() - 1);
+    let inputs: Vec<Vec<u32>> = ids.iter().map(|ids| ids[..tokens].to_vec()).collect();
+    let logits = decoding.decoder.all_logits(&inputs, &decoding.context); // [batch, tokens, vocabulary]
+    let targets = ids.iter().flat_map(|ids| &ids[1..]).map(|id| *id as i32);
+    let targets = ids_tensor(targets, &logits.device()).reshape([batch, tokens, 1]);
+    let chosen = log_softmax(logits, 2).gather(2, targets); // [batch, tokens, 1]
+    let chosen = read(chosen).await?;
+    Ok(chosen
+        .chunks_exact(tokens)
+        .map(|one| one.iter().sum())
+        .collect())
 }

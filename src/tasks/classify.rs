@@ -1,70 +1,74 @@
 //! Zero-shot classification: which of any given labels fits a picture best.
 
-use super::text::{dot, unit};
-use super::{Model, Network, read};
+use super::Model;
+use super::label_set::LabelSet;
+use super::label_vectors::LabelVectors;
 use crate::image::RgbImage;
 use crate::{Error, Result};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
-/// OpenAI's template.
-pub const DEFAULT_TEMPLATE: &str = "a photo of a {}";
-
-/// The reference's BLIP checkpoints do not carry the ITC temperature; this is what it is initialised
-/// with and, in the original code, what zero-shot classification divides similarities by.
-const BLIP_TEMPERATURE: f32 = 0.07;
-
-/// A label and its probability among the given ones.
+/// A label and what speaks for it.
 #[derive(Debug, Clone, Serialize, PartialEq)]
 pub struct LabelScore {
     /// The label as given.
     pub label: String,
-    /// The softmax over all labels.
+    /// In the measure asked for, see [`Scores`].
     pub score: f32,
+}
+
+/// What the score of a label is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Scores {
+    /// Its probability among all the labels: the softmax of the cosines times the logit scale.
+    #[default]
+    Probability,
+    /// The cosine of its vector and the picture's, which no other label has an influence on.
+    Cosine,
+}
+
+/// How labels are reported.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ranking {
+    /// What their scores are.
+    pub scores: Scores,
+    /// Only so many of the best; all if None. Probabilities are those among all.
+    pub top_k: Option<usize>,
 }
 
 impl Model {
     /// The labels, best first. Each template's `{}` is replaced by the label; the vectors of
-    /// several templates are averaged. No templates means [`DEFAULT_TEMPLATE`].
+    /// several templates are averaged. No templates means [`super::DEFAULT_TEMPLATE`].
     pub async fn classify(
         &self,
         image: &RgbImage,
         labels: &[String],
         templates: &[String],
     ) -> Result<Vec<LabelScore>> {
-        if !self.info.tasks.contains(&"classify") {
-            return Err(self.unsupported("classify"));
+        let set = LabelSet::new(labels, templates);
+        let labels = self.label_vectors(&set, async |_, _| Ok(())).await?;
+        self.classify_among(image, &labels, Ranking::default())
+            .await
+    }
+
+    /// The best of labels whose vectors are known: one encoding of the picture and one product.
+    pub async fn classify_among(
+        &self,
+        image: &RgbImage,
+        labels: &LabelVectors,
+        ranking: Ranking,
+    ) -> Result<Vec<LabelScore>> {
+        if ranking.top_k == Some(0) {
+            return Err(Error::BadInput("topK is 0, expected at least 1".into()));
         }
-        if labels.is_empty() || labels.iter().any(|label| label.trim().is_empty()) {
-            return Err(Error::BadInput(
-                "labels are empty: give at least one, and each at least one letter".to_string(),
-            ));
-        }
-        let default = [DEFAULT_TEMPLATE.to_string()];
-        let templates = if templates.is_empty() {
-            &default
-        } else {
-            templates
+        let cosines = labels.cosines(&self.embed_image(image, true).await?);
+        let scores = match ranking.scores {
+            Scores::Cosine => cosines,
+            Scores::Probability => softmax(&cosines, labels.scale()),
         };
-        if let Some(wrong) = templates.iter().find(|template| !template.contains("{}")) {
-            return Err(Error::BadInput(format!(
-                "the template '{wrong}' has no {{}} for the label to go"
-            )));
-        }
-        let label_vectors = self.label_vectors(labels, templates).await?;
-        let image_vector = self.embed_image(image, true).await?;
-        let scale = match &self.network {
-            Network::Clip(clip) => read(clip.logit_scale()).await?[0],
-            Network::Blip(blip) => match blip.temperature() {
-                Some(temperature) => 1.0 / read(temperature).await?[0],
-                None => 1.0 / BLIP_TEMPERATURE,
-            },
-        };
-        let logits: Vec<f32> = label_vectors
-            .iter()
-            .map(|vector| scale * dot(vector, &image_vector))
-            .collect();
-        let scores = softmax(&logits);
         let mut scored: Vec<LabelScore> = labels
+            .set()
+            .labels
             .iter()
             .zip(scores)
             .map(|(label, score)| LabelScore {
@@ -73,45 +77,15 @@ impl Model {
             })
             .collect();
         scored.sort_by(|a, b| b.score.total_cmp(&a.score));
+        scored.truncate(ranking.top_k.unwrap_or(usize::MAX));
         Ok(scored)
-    }
-
-    /// One unit vector a label: the mean over the templates, as in CLIP's paper.
-    async fn label_vectors(
-        &self,
-        labels: &[String],
-        templates: &[String],
-    ) -> Result<Vec<Vec<f32>>> {
-        let prompts: Vec<String> = labels
-            .iter()
-            .flat_map(|label| {
-                templates
-                    .iter()
-                    .map(move |template| template.replace("{}", label))
-            })
-            .collect();
-        let vectors = self.text_vectors(&prompts).await?;
-        Ok(vectors
-            .chunks_exact(templates.len())
-            .map(|ensemble| match ensemble {
-                [only] => only.clone(),
-                _ => {
-                    let mut sum = vec![0.0; ensemble[0].len()];
-                    for vector in ensemble {
-                        sum.iter_mut()
-                            .zip(vector)
-                            .for_each(|(sum, value)| *sum += value);
-                    }
-                    unit(sum)
-                }
-            })
-            .collect())
     }
 }
 
-fn softmax(logits: &[f32]) -> Vec<f32> {
-    let largest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+fn softmax(cosines: &[f32], scale: f32) -> Vec<f32> {
+    let logits = cosines.iter().map(|cosine| scale * cosine);
+    let largest = logits.clone().fold(f32::NEG_INFINITY, f32::max);
+    let powers: Vec<f32> = logits.map(|logit| (logit - largest).exp()).collect();
     let sum: f32 = powers.iter().sum();
     powers.into_iter().map(|power| power / sum).collect()
 }

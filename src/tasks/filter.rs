@@ -1,14 +1,17 @@
 //! CapFilt (section 3.3 of BLIP's paper): a captioner writes what a picture shows, a filter keeps
 //! of the given and the written texts those that match it.
 
-use super::Model;
-use crate::Result;
+use super::{Decoding, Model, read};
 use crate::generate::GenerationOptions;
 use crate::image::RgbImage;
-use serde::Serialize;
+use crate::models::Blip;
+use crate::models::bert::Context;
+use crate::{Error, Result};
+use burn::tensor::activation::softmax;
+use serde::{Deserialize, Serialize};
 
 /// A text about a picture, and whether it was kept.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Filtered {
     /// The text.
     pub text: String,
@@ -16,8 +19,33 @@ pub struct Filtered {
     pub generated: bool,
     /// The probability that it belongs to the picture, by ITM.
     pub probability: f32,
-    /// Whether that is at least the threshold.
+    /// Whether that is at least the threshold, and the text not there already.
     pub kept: bool,
+    /// Why it was kept, or was not.
+    pub reason: Reason,
+}
+
+/// What became of a text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reason {
+    /// Kept, and of the kept ones the most likely.
+    Best,
+    /// Kept, but another one is better.
+    Matches,
+    /// Below the threshold: it is about something else.
+    Unlikely,
+    /// The same words as a text before it.
+    Duplicate,
+}
+
+/// The verdict on all the texts of a picture.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Judgement {
+    /// The given texts in their order, then the written one.
+    pub texts: Vec<Filtered>,
+    /// The text to use, if any was kept.
+    pub best: Option<String>,
 }
 
 /// What is kept: the paper's filter takes the matching head's verdict.
@@ -35,37 +63,129 @@ pub fn captioner_options(seed: u64) -> GenerationOptions {
 }
 
 impl Model {
-    /// Writes a caption and judges it together with the given texts, in this order: the given ones,
-    /// then the written one. A model needs both heads, a captioner's and a filter's.
+    /// Writes a caption and judges it together with the given texts; blank ones are left out. A model
+    /// needs both heads, a captioner's and a filter's. `on_token` is heard between tokens and texts:
+    /// its error stops the work.
     pub async fn filter(
         &self,
         image: &RgbImage,
         given: &[String],
         options: &GenerationOptions,
         threshold: f32,
-    ) -> Result<Vec<Filtered>> {
+        mut on_token: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<Judgement> {
+        options.check()?;
+        if !(0.0..=1.0).contains(&threshold) {
+            return Err(Error::BadInput(format!(
+                "threshold is {threshold}, expected a probability, 0 to 1"
+            )));
+        }
+        let blip = self.blip("caption")?;
+        self.blip("match")?;
+        let start = [blip.config().start_token];
+        self.check_room(start.len(), options)?;
+        let states = blip.encode_image(self.pixels(image)); // once, for both
+        let grounding = blip.grounding(states.clone())?;
+        let mut decoding = Decoding::new(blip.text_decoder()?, states);
         let written = self
-            .caption(image, "", options, async |_, _| Ok(()))
+            .write(&mut decoding, &start, options, async |_, _| {
+                on_token().await
+            })
             .await?;
-        let mut texts = given.to_vec();
-        texts.retain(|text| !text.trim().is_empty());
-        let given = texts.len();
-        if !written.text.trim().is_empty() {
-            texts.push(written.text);
-        }
-        if texts.is_empty() {
-            return Ok(Vec::new());
-        }
-        let matches = self.match_texts(image, &texts).await?;
-        let judged = matches.into_iter().enumerate().map(|(place, found)| {
-            let probability = found.probability.unwrap_or(0.0);
-            Filtered {
-                text: found.text,
-                generated: place >= given,
+        let texts = given.iter().map(|text| (text.as_str(), false));
+        let texts = texts.chain([(written.text.as_str(), true)]);
+        let mut judged: Vec<Filtered> = Vec::new();
+        for (text, generated) in texts.filter(|(text, _)| !text.trim().is_empty()) {
+            let earlier = judged.iter().find(|one| same_words(&one.text, text));
+            let probability = match earlier {
+                Some(same) => same.probability,
+                None => self.matching(blip, text, &grounding).await?,
+            };
+            let reason = match (earlier, probability >= threshold) {
+                (Some(_), _) => Reason::Duplicate,
+                (None, true) => Reason::Matches,
+                (None, false) => Reason::Unlikely,
+            };
+            judged.push(Filtered {
+                text: text.to_string(),
+                generated,
                 probability,
-                kept: probability >= threshold,
-            }
+                kept: reason == Reason::Matches,
+                reason,
+            });
+            on_token().await?;
+        }
+        Ok(Judgement::of(judged))
+    }
+
+    /// The probability that a text belongs to a picture, by the matching head.
+    async fn matching(&self, blip: &Blip, text: &str, grounding: &Context) -> Result<f32> {
+        let grounded = blip.ground_text(&[self.text_ids(text)?], grounding)?;
+        Ok(read(softmax(blip.matching_logits(grounded)?, 1)).await?[1]) // [1, 2]
+    }
+}
+
+impl Judgement {
+    /// Finds the best of the kept texts; the first, where several are equally likely.
+    fn of(mut texts: Vec<Filtered>) -> Self {
+        let kept = texts.iter_mut().filter(|text| text.kept);
+        let best = kept.reduce(|best, text| match text.probability > best.probability {
+            true => text,
+            false => best,
         });
-        Ok(judged.collect())
+        let best = best.map(|text| {
+            text.reason = Reason::Best;
+            text.text.clone()
+        });
+        Self { texts, best }
+    }
+}
+
+fn same_words(left: &str, right: &str) -> bool {
+    let words = |text: &str| {
+        let words = text.split_whitespace().map(str::to_lowercase);
+        words.collect::<Vec<_>>()
+    };
+    words(left) == words(right)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(text: &str, probability: f32, reason: Reason) -> Filtered {
+        Filtered {
+            text: text.to_string(),
+            generated: false,
+            probability,
+            kept: reason == Reason::Matches,
+            reason,
+        }
+    }
+
+    #[test]
+    fn the_likeliest_of_the_kept_texts_is_the_best() {
+        let judgement = Judgement::of(vec![
+            text("far off", 0.1, Reason::Unlikely),
+            text("good", 0.7, Reason::Matches),
+            text("better", 0.9, Reason::Matches),
+            text("Better", 0.9, Reason::Duplicate),
+        ]);
+        let reasons: Vec<Reason> = judgement.texts.iter().map(|one| one.reason).collect();
+        let expected = [
+            Reason::Unlikely,
+            Reason::Matches,
+            Reason::Best,
+            Reason::Duplicate,
+        ];
+        assert_eq!(reasons, expected);
+        assert_eq!(judgement.best.as_deref(), Some("better"));
+    }
+
+    #[test]
+    fn nothing_kept_is_no_best() {
+        let judgement = Judgement::of(vec![text("far off", 0.1, Reason::Unlikely)]);
+        assert_eq!(judgement.best, None);
+        assert_eq!(Judgement::of(Vec::new()), Judgement::default());
     }
 }

@@ -6,14 +6,18 @@ mod caption;
 mod classify;
 mod embed;
 mod filter;
+mod label_set;
+mod label_vectors;
 mod matching;
 mod retrieval;
 mod text;
 
-pub use answer::{Answer, RankedAnswer};
+pub use answer::{Answer, CANDIDATES, RankedAnswer};
 pub use caption::Caption;
-pub use classify::{DEFAULT_TEMPLATE, LabelScore};
-pub use filter::{Filtered, THRESHOLD, captioner_options};
+pub use classify::{LabelScore, Ranking, Scores};
+pub use filter::{Filtered, Judgement, Reason, THRESHOLD, captioner_options};
+pub use label_set::{DEFAULT_TEMPLATE, LabelSet};
+pub use label_vectors::LabelVectors;
 pub use matching::Match;
 pub use retrieval::Ranked;
 
@@ -72,6 +76,8 @@ pub struct Model {
     info: Info,
     /// Vectors of texts that were encoded before: labels are asked for again and again.
     text_vectors: Mutex<HashMap<String, Vec<f32>>>,
+    /// Vectors of labels, which take many texts each.
+    label_memory: Mutex<label_vectors::LabelMemory>,
 }
 
 impl Model {
@@ -108,14 +114,14 @@ impl Model {
             bytes: parameters.bytes(),
             image_size: height,
         };
-        let text_vectors = Mutex::new(HashMap::new());
         Ok(Self {
             network,
             tokenizer,
             preprocessor,
             placement,
             info,
-            text_vectors,
+            text_vectors: Mutex::default(),
+            label_memory: Mutex::default(),
         })
     }
 

@@ -3,7 +3,7 @@
 use super::{Model, Network, read};
 use crate::models::normalize;
 use crate::{Error, Result};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 /// BLIP's own limit on captions and questions in retrieval and answering.
 pub const BLIP_TEXT_TOKENS: usize = 35;
@@ -36,30 +36,48 @@ impl Model {
 
     /// Encodes those that are not remembered.
     async fn encode_new(&self, texts: &[String]) -> Result<()> {
-        let mut by_length: BTreeMap<usize, Vec<(&String, Vec<u32>)>> = BTreeMap::new();
+        let mut new: Vec<String> = Vec::new();
         {
             let mut known = self.known();
             if known.len() + texts.len() > REMEMBERED {
                 known.clear();
             }
-            for text in texts.iter().filter(|text| !known.contains_key(*text)) {
-                let ids = self.text_ids(text)?;
-                by_length.entry(ids.len()).or_default().push((text, ids));
-            }
+            let mut seen = HashSet::new();
+            let unknown = texts.iter().filter(|text| !known.contains_key(*text));
+            new.extend(unknown.filter(|text| seen.insert(*text)).cloned());
         }
+        let vectors = self.encode_in_batches(&new, async || Ok(())).await?;
+        self.known().extend(new.into_iter().zip(vectors));
+        Ok(())
+    }
+
+    /// The unit vectors of texts, in their order, without remembering any. `after_batch` is called
+    /// between batches, and its error stops the work.
+    pub(super) async fn encode_in_batches(
+        &self,
+        texts: &[String],
+        mut after_batch: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<Vec<Vec<f32>>> {
+        let mut by_length: BTreeMap<usize, Vec<(usize, Vec<u32>)>> = BTreeMap::new();
+        for (place, text) in texts.iter().enumerate() {
+            let ids = self.text_ids(text)?;
+            by_length.entry(ids.len()).or_default().push((place, ids));
+        }
+        let mut vectors = vec![Vec::new(); texts.len()];
         for batch in by_length
             .values()
             .flat_map(|same_length| same_length.chunks(BATCH))
         {
             let ids: Vec<Vec<u32>> = batch.iter().map(|(_, ids)| ids.clone()).collect();
-            let vectors = normalize(self.encode_texts(&ids)?);
-            let width = vectors.dims()[1];
-            let values = read(vectors).await?;
-            let texts = batch.iter().map(|(text, _)| (*text).clone());
-            self.known()
-                .extend(texts.zip(values.chunks_exact(width).map(<[f32]>::to_vec)));
+            let encoded = normalize(self.encode_texts(&ids)?); // [batch, projection]
+            let width = encoded.dims()[1];
+            let values = read(encoded).await?;
+            for ((place, _), vector) in batch.iter().zip(values.chunks_exact(width)) {
+                vectors[*place] = vector.to_vec();
+            }
+            after_batch().await?;
         }
-        Ok(())
+        Ok(vectors)
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<String, Vec<f32>>> {

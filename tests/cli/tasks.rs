@@ -375,7 +375,7 @@ fn given_answers_are_ranked_by_likelihood() {
 fn help_and_version_are_there_for_every_command() {
     assert!(obscura(["--version"]).lines()[0].starts_with("obscura "));
     for command in [
-        "caption", "classify", "embed", "match", "answer", "convert", "inspect",
+        "caption", "classify", "embed", "match", "answer", "labels", "convert", "inspect",
     ] {
         let help = obscura([command, "--help"]);
         assert!(

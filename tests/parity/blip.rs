@@ -2,7 +2,7 @@
 
 use super::clip::compare_pixels;
 use super::comparison::Comparison;
-use super::generated::{compare_generated, compare_ranking};
+use super::generated::{compare_candidates, compare_generated, compare_ranking};
 use super::golden::{decode_picture, is_lossy, numbers, strings, to_vec};
 use burn::tensor::Tensor;
 use obscura::Result;
@@ -174,7 +174,12 @@ pub async fn compare_answers(with: &Comparison<'_>) -> Result<()> {
                     .await
             })
             .await?;
-            compare_ranking(with, &images, question, &place, &cases["ranking"]).await?;
+            let ranking = &cases["ranking"];
+            compare_ranking(with, &images, question, &place, ranking).await?;
+            if with.golden.has(&key) {
+                let logits = with.golden.values(&key); // [tokens, vocabulary]: the first row counts
+                compare_candidates(with, &images, question, &place, ranking, logits).await?;
+            }
         }
     }
     compare_frames(with).await

@@ -5,7 +5,7 @@ use super::golden::numbers;
 use obscura::Result;
 use obscura::generate::{EarlyStopping, GenerationOptions};
 use obscura::image::RgbImage;
-use obscura::tasks::Caption;
+use obscura::tasks::{CANDIDATES, Caption};
 use serde_json::Value;
 
 /// Compares every recorded text among `cases` with what `write` makes of its prompt and options.
@@ -44,13 +44,47 @@ pub async fn compare_ranking(
         .iter()
         .map(|row| row["answer"].as_str().expect("an answer").to_string())
         .collect();
-    let ranked = with.model.rank_answers(images, question, &answers).await?;
+    let ranking = with
+        .model
+        .rank_answers(images, question, &answers, CANDIDATES);
+    let ranked = ranking.await?;
     assert!(ranked.is_sorted_by(|a, b| a.score >= b.score), "best first");
     for row in expected {
         let found = ranked.iter().find(|found| found.text == row["answer"]);
         let found = found.expect("every answer");
         let place = format!("{place} {}", found.text);
         with.likelihood("ranking", &place, found.score, &row["log_likelihood"]);
+    }
+    Ok(())
+}
+
+/// The paper's protocol with fewer candidates than answers: those whose first token is most likely by
+/// the reference's `logits` after [DEC], in the order of the reference's likelihoods.
+pub async fn compare_candidates(
+    with: &Comparison<'_>,
+    images: &[RgbImage],
+    question: &str,
+    place: &str,
+    ranking: &Value,
+    logits: &[f32],
+) -> Result<()> {
+    let rows = ranking.as_array().expect("a ranking");
+    let text = |row: &Value| row["answer"].as_str().expect("an answer").to_string();
+    let first = |row: &Value| logits[row["ids"][1].as_u64().expect("an id") as usize];
+    let likelihood = |row: &Value| row["log_likelihood"].as_f64().expect("a number");
+    let answers: Vec<String> = rows.iter().map(text).collect();
+    for candidates in 1..=rows.len() {
+        let mut chosen: Vec<&Value> = rows.iter().collect();
+        chosen.sort_by(|a, b| first(b).total_cmp(&first(a)));
+        chosen.truncate(candidates);
+        chosen.sort_by(|a, b| likelihood(b).total_cmp(&likelihood(a)));
+        let expected: Vec<String> = chosen.into_iter().map(text).collect();
+        let ranking = with
+            .model
+            .rank_answers(images, question, &answers, candidates);
+        let found: Vec<String> = ranking.await?.into_iter().map(|one| one.text).collect();
+        let place = format!("{place}, {candidates} candidates");
+        with.equal("candidates", &place, found, expected);
     }
     Ok(())
 }

@@ -12,6 +12,7 @@ pub mod golden;
 pub mod quality;
 pub mod report;
 pub mod tolerance;
+pub mod zero_shot;
 
 use comparison::Comparison;
 use golden::Golden;

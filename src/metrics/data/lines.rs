@@ -3,8 +3,11 @@
 use super::{Entry, Place, cannot_be_read, without_byte_order_mark};
 use crate::Result;
 use serde_json::{Map, Value};
-use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+
+/// A longer line than this is no line of ours: memory stays bounded whatever the file is.
+const LONGEST_LINE: u64 = 64 << 20;
 
 /// A question before its picture is looked for.
 pub(super) struct QuestionLine {
@@ -17,6 +20,9 @@ pub(super) struct QuestionLine {
 pub(super) fn captions(file: &Path) -> Result<Vec<Entry>> {
     let mut entries = Vec::new();
     for_each_line(file, |object| {
+        if object.is_without_texts() {
+            return Ok(());
+        }
         let image = object.text("image")?;
         for caption in object.one_or_more("caption", "captions")? {
             entries.push(Entry {
@@ -47,27 +53,80 @@ pub(super) fn questions(file: &Path) -> Result<Vec<QuestionLine>> {
 /// Hands over every line but the blank ones.
 fn for_each_line(file: &Path, mut accept: impl FnMut(&Object) -> Result<()>) -> Result<()> {
     let open = std::fs::File::open(file).map_err(|error| cannot_be_read(file, error))?;
-    for (index, line) in BufReader::new(open).split(b'\n').enumerate() {
-        let line = line.map_err(|error| cannot_be_read(file, error))?;
-        let line = match index {
-            0 => without_byte_order_mark(&line),
-            _ => &line,
-        };
-        if !line.trim_ascii().is_empty() {
-            accept(&Object::parse(Place::line(file, index as u64 + 1), line)?)?;
-        }
+    for line in LineReader::new(file, BufReader::new(open)) {
+        let (place, line) = line?;
+        accept(&Object::parse(place, &line)?)?;
     }
     Ok(())
 }
 
+/// The lines of a file but the blank ones, each with its place. A failure to read ends them.
+pub(super) struct LineReader<R> {
+    file: PathBuf,
+    reader: R,
+    number: u64,
+    failed: bool,
+}
+
+impl<R: BufRead> LineReader<R> {
+    pub(super) fn new(file: &Path, reader: R) -> Self {
+        Self {
+            file: file.to_owned(),
+            reader,
+            number: 0,
+            failed: false,
+        }
+    }
+
+    /// The next line, blank or not; None at the end.
+    fn read(&mut self) -> Result<Option<Vec<u8>>> {
+        let mut line = Vec::new();
+        let mut bounded = (&mut self.reader).take(LONGEST_LINE);
+        let length = bounded
+            .read_until(b'\n', &mut line)
+            .map_err(|error| cannot_be_read(&self.file, error))?;
+        self.number += 1;
+        if length as u64 == LONGEST_LINE && line.last() != Some(&b'\n') {
+            let place = Place::line(&self.file, self.number);
+            return place.refuse(&format!("the line has more than {LONGEST_LINE} bytes"));
+        }
+        Ok((length > 0).then_some(line))
+    }
+}
+
+impl<R: BufRead> Iterator for LineReader<R> {
+    type Item = Result<(Place, Vec<u8>)>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while !self.failed {
+            let line = match self.read() {
+                Ok(line) => line?,
+                Err(error) => {
+                    self.failed = true;
+                    return Some(Err(error));
+                }
+            };
+            let text = match self.number {
+                1 => without_byte_order_mark(&line),
+                _ => &line,
+            };
+            if !text.trim_ascii().is_empty() {
+                let place = Place::line(&self.file, self.number);
+                return Some(Ok((place, text.trim_ascii().to_vec())));
+            }
+        }
+        None
+    }
+}
+
 /// The object in a line.
-struct Object {
+pub(super) struct Object {
     place: Place,
     fields: Map<String, Value>,
 }
 
 impl Object {
-    fn parse(place: Place, line: &[u8]) -> Result<Self> {
+    pub(super) fn parse(place: Place, line: &[u8]) -> Result<Self> {
         match serde_json::from_slice(line) {
             Ok(Value::Object(fields)) => Ok(Self { place, fields }),
             Ok(other) => place.refuse(&format!(
@@ -84,7 +143,7 @@ impl Object {
         }
     }
 
-    fn text(&self, field: &str) -> Result<String> {
+    pub(super) fn text(&self, field: &str) -> Result<String> {
         match self.fields.get(field) {
             Some(Value::String(text)) => self.place.text(field, text),
             Some(other) => self
@@ -92,6 +151,43 @@ impl Object {
                 .refuse(&format!("'{field}' is {}, expected a text", kind(other))),
             None => self.place.refuse(&format!("'{field}' is missing")),
         }
+    }
+
+    /// A line of `obscura filter` about a picture that it could not read, or kept no text of.
+    fn is_without_texts(&self) -> bool {
+        let nothing_kept = self.fields.get("captions") == Some(&Value::Array(Vec::new()));
+        self.fields.contains_key("error") || (self.fields.contains_key("judged") && nothing_kept)
+    }
+
+    /// What there is of the two fields, blank texts left out.
+    pub(super) fn any(&self, one: &str, more: &str) -> Result<Vec<String>> {
+        let given = |field: &str| self.fields.get(field).filter(|value| !value.is_null());
+        let mut texts = Vec::new();
+        if let Some(value) = given(one) {
+            texts.push((one.to_owned(), value));
+        }
+        match given(more) {
+            Some(Value::Array(list)) => {
+                let name = |index| format!("{more}[{index}]");
+                texts.extend(
+                    list.iter()
+                        .enumerate()
+                        .map(|(index, value)| (name(index), value)),
+                );
+            }
+            Some(other) => texts.push((more.to_owned(), other)),
+            None => {}
+        }
+        let mut found = Vec::new();
+        for (name, value) in texts {
+            let Value::String(text) = value else {
+                return self
+                    .place
+                    .refuse(&format!("'{name}' is {}, expected a text", kind(value)));
+            };
+            found.extend(Some(text.trim().to_owned()).filter(|text| !text.is_empty()));
+        }
+        Ok(found)
     }
 
     /// A text in the field `one`, or a list of texts in the field `more`.

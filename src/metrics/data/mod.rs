@@ -6,11 +6,23 @@
 //! | `*.csv` | the columns `image` and `caption`, by name; a picture may have several rows |
 //! | `*.json` | COCO's captions format: `images` with `id` and `file_name`, `annotations` with `image_id` and `caption` |
 //!
+//! Besides, [`read_vqa`] reads VQA v2's two files, [`read_classes`] a folder of pictures for each
+//! class, and [`stream`] collections that are larger than memory.
+//!
 //! Paths of pictures are relative to the file that names them. What else the files hold is ignored.
 
+mod classes;
 mod coco;
 mod lines;
+mod pictures;
+mod stream;
 mod table;
+mod vqa;
+
+pub use classes::{Classes, read_classes};
+pub use pictures::{is_picture, pictures_under};
+pub use stream::{Item, Items, stream, stream_lines};
+pub use vqa::{VqaQuestions, is_vqa, read_vqa};
 
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -160,17 +172,22 @@ impl<'a> Images<'a> {
     }
 
     fn path(&mut self, place: &Place, name: &str) -> Result<PathBuf> {
-        if let Some(path) = self.known.get(name) {
+        self.first_of(place, &[name.to_owned()])
+    }
+
+    /// The first of several names that the picture may have.
+    fn first_of(&mut self, place: &Place, names: &[String]) -> Result<PathBuf> {
+        if let Some(path) = self.known.get(&names[0]) {
             return Ok(path.clone());
         }
-        let path = self.folder.join(name);
-        if !path.is_file() {
-            let folder = self.folder.display();
+        let mut paths = names.iter().map(|name| self.folder.join(name));
+        let Some(path) = paths.find(|path| path.is_file()) else {
+            let (name, folder) = (names.join("' or '"), self.folder.display());
             return place.refuse(&format!(
                 "the picture '{name}' is not in the folder '{folder}'"
             ));
-        }
-        self.known.insert(name.to_owned(), path.clone());
+        };
+        self.known.insert(names[0].clone(), path.clone());
         Ok(path)
     }
 }

@@ -3,24 +3,42 @@
 use super::{Entry, Place, cannot_be_read, without_byte_order_mark};
 use crate::{Error, Result};
 use csv::{ReaderBuilder, StringRecord};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 pub(super) fn captions(file: &Path) -> Result<Vec<Entry>> {
-    let bytes = std::fs::read(file).map_err(|error| cannot_be_read(file, error))?;
-    let mut reader = ReaderBuilder::new().from_reader(without_byte_order_mark(&bytes));
+    let entry = |row: Result<Entry>| {
+        let row = row?;
+        let caption = row.place.text("caption", &row.caption)?;
+        Ok(Entry { caption, ..row })
+    };
+    rows(file)?.map(entry).collect()
+}
+
+/// One row after another; a caption may be blank here.
+pub(super) fn rows(file: &Path) -> Result<impl Iterator<Item = Result<Entry>> + use<>> {
+    let open = File::open(file).map_err(|error| cannot_be_read(file, error))?;
+    let mut text = BufReader::new(open);
+    let start = text
+        .fill_buf()
+        .map_err(|error| cannot_be_read(file, error))?;
+    let mark = start.len() - without_byte_order_mark(start).len();
+    text.consume(mark);
+    let mut reader = ReaderBuilder::new().from_reader(text);
     let names = reader.headers().map_err(|error| unreadable(file, &error))?;
     let image = column(file, names, "image")?;
     let caption = column(file, names, "caption")?;
-    let entry = |row: csv::Result<StringRecord>| {
-        let row = row.map_err(|error| unreadable(file, &error))?;
-        let place = Place::line(file, row.position().map_or(0, csv::Position::line));
+    let file = file.to_owned();
+    Ok(reader.into_records().map(move |row| {
+        let row = row.map_err(|error| unreadable(&file, &error))?;
+        let place = Place::line(&file, row.position().map_or(0, csv::Position::line));
         Ok(Entry {
             image: place.text("image", &row[image])?,
-            caption: place.text("caption", &row[caption])?,
+            caption: row[caption].trim().to_owned(),
             place,
         })
-    };
-    reader.records().map(entry).collect()
+    }))
 }
 
 fn column(file: &Path, names: &StringRecord, wanted: &str) -> Result<usize> {

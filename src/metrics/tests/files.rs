@@ -2,7 +2,8 @@
 
 use crate::Result;
 use crate::metrics::data::{
-    CaptionedImage, Question, read_captions, read_captions_of, read_folder, read_questions,
+    CaptionedImage, Question, read_captions, read_captions_of, read_classes, read_folder,
+    read_questions, stream,
 };
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -317,4 +318,105 @@ fn files_without_entries_and_unknown_files_are_errors() {
     );
     let error = read_captions(std::path::Path::new("/no/such/file.csv")).unwrap_err();
     assert!(error.to_string().contains("cannot be read"), "{error}");
+}
+
+/// What a stream gives: each picture's name with its captions, or that there was an error.
+fn streamed(scratch: &Scratch, name: &str) -> Vec<std::result::Result<(String, Vec<String>), ()>> {
+    let items = stream(&scratch.path(name), None).unwrap();
+    let plain = |item: Result<crate::metrics::data::Item>| match item {
+        Ok(item) => {
+            assert_eq!(item.image, scratch.path(&item.name));
+            Ok((item.name, item.captions))
+        }
+        Err(_) => Err(()),
+    };
+    items.map(plain).collect()
+}
+
+fn item(name: &str, captions: &[&str]) -> std::result::Result<(String, Vec<String>), ()> {
+    let captions = captions.iter().map(|text| (*text).to_owned());
+    Ok((name.to_owned(), captions.collect()))
+}
+
+#[test]
+fn unusable_lines_of_a_stream_leave_the_others_as_they_are() {
+    let scratch = Scratch::new();
+    let text = "\u{feff}{\"image\": \"a.png\", \"captions\": [\"one\", \" \"]}\n\nnot JSON\n\
+        {\"image\": \"gone.png\", \"caption\": null}\n{\"captions\": []}\n\
+        {\"image\": \"b.png\", \"captions\": [1]}\n{\"image\": \"sub/b.png\"}";
+    scratch.file("items.jsonl", text);
+    let found = streamed(&scratch, "items.jsonl");
+    let expected = [
+        item("a.png", &["one"]),
+        Err(()),
+        item("gone.png", &[]),
+        Err(()),
+        Err(()),
+        item("sub/b.png", &[]),
+    ];
+    assert_eq!(found, expected);
+}
+
+#[test]
+fn rows_of_one_picture_that_follow_one_another_are_one_item() {
+    let scratch = Scratch::new();
+    let text = "\u{feff}image,caption\na.png,one\na.png,two\nsub/b.png,\nbroken\na.png,three\n";
+    scratch.file("captions.csv", text);
+    let expected = [
+        item("a.png", &["one", "two"]),
+        item("sub/b.png", &[]),
+        Err(()),
+        item("a.png", &["three"]),
+    ];
+    assert_eq!(streamed(&scratch, "captions.csv"), expected);
+    assert_eq!(
+        streamed(&scratch, ""),
+        expected,
+        "the folder means its file"
+    );
+}
+
+#[test]
+fn a_folder_without_texts_is_a_stream_of_its_pictures() {
+    let scratch = Scratch::new();
+    scratch.file("z.JPEG", "").file("notes.txt", "");
+    let expected = [
+        item("a.png", &[]),
+        item("z.JPEG", &[]),
+        item("sub/b.png", &[]),
+    ];
+    assert_eq!(streamed(&scratch, ""), expected);
+}
+
+#[test]
+fn folders_are_the_classes_of_the_pictures_in_them() {
+    let scratch = Scratch::new();
+    std::fs::create_dir_all(scratch.path("also/deeper")).unwrap();
+    scratch.file("also/deeper/c.webp", "");
+    let classes = read_classes(&scratch.0).unwrap();
+    assert_eq!(classes.names, ["also", "sub"]);
+    let expected = [
+        (scratch.path("also/deeper/c.webp"), 0),
+        (scratch.path("sub/b.png"), 1),
+    ];
+    assert_eq!(classes.pictures, expected);
+    let error = read_classes(&scratch.path("sub")).unwrap_err();
+    assert!(error.to_string().contains("no data found"), "{error}");
+}
+
+#[test]
+fn lines_of_the_filter_without_texts_are_no_captions() {
+    let scratch = Scratch::new();
+    let text = "{\"place\": 0, \"image\": \"a.png\", \"captions\": [\"one\"], \"judged\": []}\n\
+        {\"place\": 1, \"image\": \"a.png\", \"captions\": [], \"judged\": []}\n\
+        {\"place\": 2, \"image\": \"gone.png\", \"error\": \"unreadable\"}\n";
+    scratch.file("filtered.jsonl", text);
+    let found = read_captions(&scratch.path("filtered.jsonl")).unwrap();
+    assert_eq!(found, [scratch.captioned("a.png", &["one"])]);
+    check_refused(
+        read_captions,
+        "own.jsonl",
+        "{\"image\": \"a.png\", \"captions\": []}",
+        &["empty list"],
+    );
 }
