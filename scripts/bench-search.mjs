@@ -60,7 +60,9 @@ function report(what, { times, found }, exact) {
   console.log(`${what}; ${found.length} queries: recall@${NEAREST} ${recall.toFixed(4)}, best ${at(0)} ms, median ${at(0.5)} ms, slowest ${at(1)} ms`);
 }
 
-const seconds = (milliseconds) => `${(milliseconds / 1000).toFixed(1)} s`;
+function seconds(milliseconds) {
+  return `${(milliseconds / 1000).toFixed(1)} s`;
+}
 
 async function rows() {
   const bytes = await readFile(join(folder, "queries.npy"));

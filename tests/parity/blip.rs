@@ -109,12 +109,12 @@ async fn compare_matches(with: &Comparison<'_>, picture: &str, texts: &[String])
         let similarity = similarities[index].into();
         with.score("similarities", &place, found.similarity, &similarity);
     }
-    compare_ranking(with, picture, texts).await
+    compare_second_look(with, picture, texts).await
 }
 
 /// The score of the paper's second look: the matching logit plus the cosine. Every text is there
 /// twice, so that several go through the network together.
-async fn compare_ranking(with: &Comparison<'_>, picture: &str, texts: &[String]) -> Result<()> {
+async fn compare_second_look(with: &Comparison<'_>, picture: &str, texts: &[String]) -> Result<()> {
     let image = decode_picture(picture);
     let ranked = with
         .model
