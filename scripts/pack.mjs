@@ -25,6 +25,10 @@ export async function pack(folder, { models = join(WWW, "models") } = {}) {
   const embedded = await embeddedModel(models);
   const files = new Map([["embedded.js", moduleOf(embedded)]]);
   for (const entry of entries) await collect(posix.normalize(entry), files);
+  for (const folder of new Set([...files.keys()].map(posix.dirname))) {
+    const origins = posix.join(folder, "README.md"); // where its files are from, and their licence
+    if (folder !== "." && (await isFile(origins))) files.set(origins, null);
+  }
   for (const [path, text] of files) await put(join(WWW, path), join(content, path), text);
   const ofModel = embedded ? [embedded.url, "README.md", "LICENSE"] : [];
   for (const name of await present(models, ofModel)) await put(join(models, name), join(content, "models", name));

@@ -2,13 +2,15 @@
 // to the network; and gives the models' worker a policy with the hosts that the page allows it. The
 // policy has to come from here, for static hosts send no headers and a worker does not inherit its page's.
 //
-// In:  {type: "claim"} | {type: "allow", hosts} | {type: "keep", urls}, each with a port that hears of the end
+// In:  {type: "claim"} | {type: "allow", hosts} | {type: "keep", urls} | {type: "quiet"}, each with a port that
+//      hears of the end; after "quiet", until a page is opened, what is kept is not asked for again
 // Out: {type: "request", url} to every page of this site
 
 const CACHE = "obscura-page";
 const PAGE_FILE = /(\/|\.(html|css|js|json|webmanifest|svg|png|webp|wasm|txt|bin))$/;
 const SCOPE = self.registration.scope;
 
+let isQuiet = false;
 const allowed = new Map(); // a page's id -> the hosts that its next worker may contact
 
 self.addEventListener("install", () => self.skipWaiting());
@@ -22,6 +24,7 @@ async function heed({ type, hosts, urls }, page) {
   if (type === "claim") await self.clients.claim();
   if (type === "allow") allowed.set(page, hosts);
   if (type === "keep") await keepMissing(urls);
+  if (type === "quiet") isQuiet = true;
 }
 
 self.addEventListener("fetch", (event) => {
@@ -38,22 +41,30 @@ function isPageFile({ href, pathname }) {
   return href.startsWith(SCOPE) && PAGE_FILE.test(pathname) && !pathname.endsWith("/pytorch_model.bin");
 }
 
-/** From the network, as it is now; what was kept where there is none. */
 async function answer(event, url) {
-  const { request } = event;
-  const kept = await caches.open(CACHE);
-  let response;
-  try {
-    response = await fetch(request);
-    if (response.ok && response.status === 200) event.waitUntil(keep(kept, url, response.clone()));
-    tellPages(request.url);
-  } catch (error) {
-    response = await kept.match(keyOf(url));
-    if (!response) throw error;
-  }
+  const response = await find(event, url);
   const hosts = allowed.get(event.clientId);
   if (!hosts || !/worker\.js$/.test(url.pathname)) return response;
   return withPolicy(response, url.pathname.endsWith("/worker.js") ? hosts : []); // models' worker, and others
+}
+
+/** From the network, as it is now; what was kept where there is none, or where nothing is to be asked for. */
+async function find(event, url) {
+  const { request } = event;
+  const kept = await caches.open(CACHE);
+  if (request.mode === "navigate") isQuiet = false;
+  const known = isQuiet ? await kept.match(keyOf(url)) : null;
+  if (known) return known;
+  try {
+    const response = await fetch(request);
+    if (response.status === 200) event.waitUntil(keep(kept, url, response.clone()));
+    tellPages(request.url);
+    return response;
+  } catch (error) {
+    const last = await kept.match(keyOf(url));
+    if (!last) throw error;
+    return last;
+  }
 }
 
 /** The query chooses a model; the file is the same. */

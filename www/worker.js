@@ -125,7 +125,7 @@ const LABEL_FILES = 8;
 async function withLabels(call, { set, file }, work) {
   if (file) return work(await openLabelFile(file));
   const progress = async (loaded, total) => {
-    self.postMessage({ type: "progress", id: call.id, event: { loaded, total } });
+    port.postMessage({ type: "progress", id: call.id, event: { loaded, total } });
     await nextTurn();
     stopIfAborted(call);
   };

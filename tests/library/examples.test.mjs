@@ -9,7 +9,7 @@ import { createRequire } from "node:module";
 import { basename, join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { serve } from "../../scripts/serve.mjs";
-import { commandLineOf, embedSmallModel, launchBrowser, PATIENCE, PHOTO, PICTURE, WHOLE_TEST, withPage, WWW } from "./surroundings.mjs";
+import { CLIP, commandLineOf, convert, embedSmallModel, launchBrowser, PATIENCE, PHOTO, PICTURE, WHOLE_TEST, withPage, WWW } from "./surroundings.mjs";
 
 const AXE = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
 const EXAMPLES = join(WWW, "examples");
@@ -19,6 +19,7 @@ let embedded, server, browser;
 
 before(async () => {
   embedded = await embedSmallModel();
+  await convert(CLIP, join(embedded.models, "clip.gguf"));
   server = await serve({ root: WWW, mounts: { "/models": embedded.models } });
   browser = await launchBrowser();
 });
@@ -94,6 +95,38 @@ const uses = {
     assert.equal(await page.textContent("#result"), text);
     assert.equal(await page.getAttribute("#given", "alt"), "A bicycle beside a house");
     assert.equal(await page.getAttribute("#decoration", "alt"), "");
+  },
+
+  "filter.html": async (page) => {
+    await page.fill("#texts", "a red house\ntwo dogs");
+    await page.setInputFiles("#files", [PICTURE, PHOTO]);
+    await page.waitForFunction(() => / of 2 pictures /.test(document.querySelector("#status").textContent), null, PATIENCE);
+    const rows = await page.locator("#result tr").evaluateAll((rows) => rows.map((row) => [...row.cells].map((cell) => cell.textContent)));
+    const { matches: [house] } = await expected("match", PICTURE, "a red house");
+    const [{ matches: [dogs] }, ...written] = [await expected("match", PHOTO, "two dogs"), ...rows.filter(([, text]) => text.endsWith(" (generated)"))];
+    const percent = ({ probability }) => `${(100 * probability).toFixed(1)} %`;
+    const kept = ({ probability }) => (probability >= 0.5 ? "yes" : "no");
+    assert.deepEqual(rows[0], ["landscape.png", "a red house", percent(house), kept(house)]);
+    assert.deepEqual(rows.find(([name]) => name === "photo.jpg"), ["photo.jpg", "two dogs", percent(dogs), kept(dogs)]);
+    assert.deepEqual(written.map(([name]) => name), ["landscape.png", "photo.jpg"], "each picture gets a written text");
+  },
+
+  "compare.html": async (page) => {
+    await page.fill("#labels", "a cat, two dogs, the sea");
+    await page.fill("#clip", "/models/clip.gguf");
+    await page.setInputFiles("#file", PHOTO);
+    await shows(page, "#status", (await expected("caption", PHOTO)).text);
+    const { labels } = await commandLineOf(join(embedded.models, "clip.gguf"), "auto", "classify", PHOTO, "--labels", "a cat,two dogs,the sea");
+    assert.deepEqual(await page.locator("#result li").allTextContents(), labels.map(({ label, score }) => `${label}: ${(100 * score).toFixed(1)} %`));
+  },
+
+  "labels.html": async (page) => {
+    await page.fill("#model", "/models/clip.gguf");
+    await page.setInputFiles("#file", PHOTO);
+    await shows(page, "#status", "The best five of 1000.");
+    const options = ["--label-set", "imagenet", "--template", "a photo of a {}.", "--top-k", "5"];
+    const { labels } = await commandLineOf(join(embedded.models, "clip.gguf"), "auto", "classify", PHOTO, ...options);
+    assert.deepEqual(await page.locator("#result li").allTextContents(), labels.map(({ label, score }) => `${label}: ${(100 * score).toFixed(1)} %`));
   },
 };
 

@@ -13,6 +13,7 @@ import { chromium } from "playwright-core";
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 export const WWW = join(ROOT, "www");
 export const MODEL = join(ROOT, "tests/golden/blip-all/model");
+export const CLIP = join(ROOT, "tests/golden/clip-quick/model");
 export const PICTURE = join(ROOT, "tests/pictures/landscape.png");
 export const PHOTO = join(ROOT, "tests/pictures/photo.jpg");
 export const CHROMIUM = process.env.CHROMIUM || "/usr/bin/chromium";
@@ -45,10 +46,15 @@ export async function embedSmallModel() {
   const folder = await mkdtemp(join(tmpdir(), "obscura-library-"));
   const models = join(folder, "models");
   await run("mkdir", [models]);
-  await run(OBSCURA, ["convert", MODEL, join(models, "small.gguf"), "--dtype", "f32"]);
+  await convert(MODEL, join(models, "small.gguf"));
   const list = { default: "small", models: [{ id: "small", url: "small.gguf", bytes: 1_900_000 }] };
   await writeFile(join(models, "models.json"), JSON.stringify(list));
   return { folder, models, remove: () => rm(folder, { recursive: true, force: true }) };
+}
+
+/** Writes a checkpoint as one file, unquantized. */
+export function convert(model, file) {
+  return run(OBSCURA, ["convert", model, file, "--dtype", "f32"]);
 }
 
 export function launchBrowser() {

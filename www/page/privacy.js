@@ -9,6 +9,9 @@ const PATIENCE_MS = 4000; // for a first visit's service worker; models load wit
 /** The hub keeps its large files on machines of other names. */
 const HUB_HOSTS = ["https://huggingface.co", "https://*.huggingface.co", "https://*.hf.co"];
 
+/** What sections fetch only when they are used, and should find there. */
+const LATER = ["album-worker.js", "album-file.js"];
+
 const requests = []; // since the picture was opened
 let isOpen = false;
 
@@ -55,7 +58,8 @@ export function allowHosts(hosts) {
 export async function keepPage() {
   const own = new URL("..", import.meta.url).href;
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
-  await tell({ type: "keep", urls: [own, ...loaded.filter((url) => url.startsWith(own))] });
+  const later = LATER.map((file) => own + file);
+  await tell({ type: "keep", urls: [own, ...later, ...loaded.filter((url) => url.startsWith(own))] });
 }
 
 /** The hosts that a model's source leads to, as a security policy writes them. */
@@ -69,9 +73,10 @@ export function hostsOf(source, hubHost) {
   return isHere ? [`${protocol}//${hostname}:*`] : [origin, `${protocol}//*.${hostname}`];
 }
 
-/** From now on requests count. */
+/** From now on requests count, and the page makes none for what is kept. */
 export function beginCounting() {
   isOpen = true;
+  tell({ type: "quiet" });
   requests.length = 0;
   show();
 }

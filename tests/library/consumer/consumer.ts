@@ -1,7 +1,7 @@
 // What somebody writes in TypeScript; compiled under --strict, never run. A line marked as an error
 // has to be one.
 
-import { cache, load, ObscuraError, type Generated, type LoadOptions, type Model, type TextMatch } from "obscura";
+import { cache, compare, decode, labelSet, load, ObscuraError, openLabels, type DecodedPicture, type Generated, type LoadOptions, type Model, type TextMatch } from "obscura";
 import { fillAlt } from "obscura/alt";
 import { ObscuraCaption } from "obscura/element";
 import { load as loadInNode } from "obscura/node";
@@ -36,6 +36,18 @@ export async function everyCall(file: File, image: HTMLImageElement): Promise<vo
   // @ts-expect-error a number is no picture
   await model.caption(1);
   await model.dispose();
+}
+
+export async function manyPictures(clip: Model, blip: Model, files: File[]): Promise<void> {
+  const labels = await clip.embedLabels(labelSet("imagenet"), { template: "a photo of a {}." });
+  const again = await openLabels(labels.toBlob());
+  const picture: DecodedPicture = await decode(files[0]!);
+  const [best] = await clip.classify(picture, again, { scores: "cosine", topK: 1 });
+  const both = await compare({ clip, blip }, picture, { labels: ["a cat", "a dog"], numBeams: 3 });
+  const filtered = await blip.filter(files, null, { threshold: 0.6, onResult: (place, { best }) => console.log(place, best) });
+  console.log(best?.label, both.caption.text, both.labels[0]?.score, filtered[0]?.texts[0]?.reason);
+  // @ts-expect-error not a label set
+  await labelSet("animals");
 }
 
 export async function elements(): Promise<void> {
