@@ -1,6 +1,7 @@
 // The public module: CLIP and BLIP behind promises. Each model lives in a worker of its own
 // (worker.js), which gets one call at a time from the queue here. Types: obscura.d.ts.
 
+import { deleteAlbum, openAlbum } from "./album.js";
 import { cache as kept, isAvailable } from "./cache.js";
 import { compareModels } from "./compare.js";
 import { createDecoder, DecodedPicture, toDecoded } from "./decoded.js";
@@ -13,7 +14,7 @@ import { platform } from "./platform.js";
 import { describeSource, droppedFiles } from "./source.js";
 import { sampleFrames } from "./video.js";
 
-export { kept as cache, DecodedPicture, droppedFiles, LabelSet, labelSet, ObscuraError, openLabels, sampleFrames };
+export { kept as cache, DecodedPicture, deleteAlbum, droppedFiles, LabelSet, labelSet, ObscuraError, openAlbum, openLabels, sampleFrames };
 
 const DEVICES = ["auto", "webgpu", "cpu"];
 const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
@@ -51,6 +52,8 @@ const CALL_OPTIONS = {
   embed: ["normalize", "signal"],
   embedTokens: ["layer", "norm", "pad", "signal"],
   match: ["attention", "signal"],
+  rank: ["signal"],
+  identity: ["signal"],
   answer: ["answers", "candidates", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
 };
 
@@ -150,6 +153,15 @@ class Model {
   async match(image, texts, options) {
     checkTexts("texts", texts);
     return this.#call("match", options, async (plain, signal) => [await readPicture(image, signal), texts, plain]);
+  }
+
+  async rank(image, texts, options) {
+    checkTexts("texts", texts);
+    return this.#call("rank", options, async (plain, signal) => [await readPicture(image, signal), texts]);
+  }
+
+  async identity(options) {
+    return this.#call("identity", options, async () => []);
   }
 
   async answer(imageOrFrames, question, options) {

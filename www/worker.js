@@ -19,7 +19,7 @@ let memory = null;
 let model = null;
 let current = null; // {id, aborted, ended}
 
-const methods = { load, caption, classify, embed, embedLabels, embedTokens, match, answer, filter, decode };
+const methods = { load, caption, classify, embed, embedLabels, embedTokens, match, rank, identity, answer, filter, decode };
 
 port.onmessage = async ({ data }) => {
   if (data.type === "abort") {
@@ -170,6 +170,14 @@ async function match(call, image, texts, { attention }) {
 
 async function embedTokens(call, text, options) {
   return model.embedTokens(text, options);
+}
+
+async function rank(call, image, texts) {
+  return withPictures([image], ([picture]) => model.rank(picture, texts));
+}
+
+async function identity() {
+  return model.identity();
 }
 
 async function answer(call, images, question, options) {

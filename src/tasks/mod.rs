@@ -11,6 +11,7 @@ mod guidance;
 mod label_set;
 mod label_vectors;
 mod matching;
+mod retrieval;
 mod text;
 
 pub use answer::{Answer, CANDIDATES, RankedAnswer};
@@ -22,6 +23,7 @@ pub use guidance::{Filling, GuidanceOptions, TokenStates};
 pub use label_set::{DEFAULT_TEMPLATE, LabelSet};
 pub use label_vectors::LabelVectors;
 pub use matching::Match;
+pub use retrieval::Ranked;
 
 use crate::device::Placement;
 use crate::generate::NextLogits;
