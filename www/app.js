@@ -28,7 +28,7 @@ const MODEL_FILE = /\.(gguf|safetensors|bin|pth|pt)$/i;
 const WITH_PICTURE = ["caption", "ask", "classify", "compare"];
 
 const state = document.documentElement.dataset;
-const NEEDS = { search: "openAlbum", alttext: "labelSet", compare: "compare" }; // functions of the module
+const NEEDS = { search: "openAlbum" }; // functions of the module
 for (const [section, name] of Object.entries(NEEDS)) {
   if (!(name in obscura)) document.querySelector(`nav a[href="#${section}"]`).parentElement.remove();
 }

@@ -1,6 +1,6 @@
 // Labels with bars that follow what is typed, and whole sentences matched with the picture.
 
-import * as obscura from "../obscura.js";
+import { labelSet } from "../obscura.js";
 import { showBars } from "./bars.js";
 import { button, element, onSubmit } from "./elements.js";
 import { hideHeat, placeOf, showHeat } from "./heat.js";
@@ -24,8 +24,8 @@ const SETS = [
   {
     id: "imagenet",
     title: "ImageNet's 1,000 names",
-    fits: () => obscura.labelSet && main.model?.info.family === "clip",
-    read: once(async () => ({ labels: (await obscura.labelSet("imagenet")).labels })),
+    fits: () => main.model?.info.family === "clip",
+    read: once(async () => ({ labels: (await labelSet("imagenet")).labels })),
   },
 ];
 
@@ -59,7 +59,7 @@ export async function classify() {
     const { labels, templates } = await chosenLabels();
     if (labels.length === 0) return showBars("classify-result", []);
     const progress = ({ loaded, total }) => say(`${loaded} of ${total} labels are read…`); // the first time only
-    const scores = await main.model.classify(picture.file, labels, { templates, signal, ...(obscura.labelSet && { progress }) });
+    const scores = await main.model.classify(picture.file, labels, { templates, progress, signal });
     const bars = scores.slice(0, SHOWN).map(({ label, score }) => ({ text: label, share: score, number: percent(score) }));
     showBars("classify-result", bars);
     element("classify-more").textContent = scores.length > SHOWN ? `The best ${SHOWN} of ${scores.length} labels.` : "";

@@ -1,7 +1,7 @@
 // Two models, one call: CLIP chooses among labels and BLIP writes, about the same picture. One of them is
 // the loaded model; the other, of the other family, is loaded beside it.
 
-import * as obscura from "../obscura.js";
+import { compare } from "../obscura.js";
 import { showBars } from "./bars.js";
 import { element, hideError, onPick, onSubmit, showError } from "./elements.js";
 import { companion, describeModel, main } from "./model.js";
@@ -46,7 +46,7 @@ async function run() {
   const picture = currentPicture();
   const labels = splitTexts(element("compare-labels").value, /[,\n]/);
   await perform("compare", { place: "picture", doing: "Both are looking…" }, async (signal) => {
-    const { labels: chosen, caption } = await obscura.compare(models, picture.file, { labels, signal });
+    const { labels: chosen, caption } = await compare(models, picture.file, { labels, signal });
     const bars = (scores) => scores.map(({ label, score }) => ({ text: label, share: score, number: percent(score) }));
     showBars("compare-labels-result", bars(chosen));
     element("compare-caption").textContent = caption.text;
