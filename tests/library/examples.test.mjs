@@ -128,6 +128,26 @@ const uses = {
     const { labels } = await commandLineOf(join(embedded.models, "clip.gguf"), "auto", "classify", PHOTO, ...options);
     assert.deepEqual(await page.locator("#result li").allTextContents(), labels.map(({ label, score }) => `${label}: ${(100 * score).toFixed(1)} %`));
   },
+
+  "search.html": async (page) => {
+    await shows(page, "#status", "0 pictures in the album.");
+    await page.setInputFiles("#files", [PICTURE, PHOTO]);
+    await shows(page, "#status", "2 pictures in the album.");
+    await page.fill("#query", "a red house");
+    await page.keyboard.press("Enter");
+    await shows(page, "#status", "2 of 2 pictures, best first.");
+    const found = new Map();
+    for (const path of [PICTURE, PHOTO]) {
+      const { matches: [{ similarity, probability }] } = await expected("match", path, "a red house");
+      found.set(basename(path), `${basename(path)}: ${similarity.toFixed(3)}, ${(100 * probability).toFixed(1)} %`);
+    }
+    const lines = await page.locator("#result li").allTextContents();
+    assert.deepEqual([...lines].sort(), [...found.values()].sort());
+    await page.reload();
+    await shows(page, "#status", "2 pictures in the album.");
+    await page.click("#clear");
+    await shows(page, "#status", "0 pictures in the album.");
+  },
 };
 
 describe("an example", WHOLE_TEST, () => {

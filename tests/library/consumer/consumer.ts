@@ -1,7 +1,7 @@
 // What somebody writes in TypeScript; compiled under --strict, never run. A line marked as an error
 // has to be one.
 
-import { cache, compare, decode, labelSet, load, ObscuraError, openLabels, type DecodedPicture, type Generated, type LoadOptions, type Model, type TextMatch } from "obscura";
+import { cache, compare, decode, labelSet, load, ObscuraError, openAlbum, openLabels, type DecodedPicture, type Generated, type LoadOptions, type Model, type TextMatch } from "obscura";
 import { fillAlt } from "obscura/alt";
 import { ObscuraCaption } from "obscura/element";
 import { load as loadInNode } from "obscura/node";
@@ -48,6 +48,16 @@ export async function manyPictures(clip: Model, blip: Model, files: File[]): Pro
   console.log(best?.label, both.caption.text, both.labels[0]?.score, filtered[0]?.texts[0]?.reason);
   // @ts-expect-error not a label set
   await labelSet("animals");
+}
+
+export async function album(model: Model, files: Map<string, File>): Promise<string | undefined> {
+  const opened = await openAlbum("holidays", model, { picture: (key) => files.get(key) ?? null });
+  for (const [name, file] of files) await opened.add(name, file);
+  const [best] = await opened.search("a dog on a beach", { limit: 5, rerank: 0 });
+  const { vectors, keys }: { vectors: Blob; keys: Blob } = await opened.export();
+  await opened.import({ vectors, keys });
+  await opened.close();
+  return best?.key;
 }
 
 export async function elements(): Promise<void> {
