@@ -4,6 +4,7 @@
 
 mod kernels;
 mod parity;
+mod search;
 
 use burn::tensor::{Device, Tensor};
 use obscura::device::Placement;

@@ -1,6 +1,7 @@
 // The public module: CLIP and BLIP behind promises. Each model lives in a worker of its own
 // (worker.js), which gets one call at a time from the queue here. Types: obscura.d.ts.
 
+import { deleteAlbum, openAlbum } from "./album.js";
 import { cache as kept, isAvailable } from "./cache.js";
 import { compareModels } from "./compare.js";
 import { createDecoder, DecodedPicture, toDecoded } from "./decoded.js";
@@ -12,7 +13,7 @@ import { describe, readPicture, transferables } from "./picture.js";
 import { platform } from "./platform.js";
 import { describeSource, droppedFiles } from "./source.js";
 
-export { kept as cache, DecodedPicture, droppedFiles, LabelSet, labelSet, ObscuraError, openLabels };
+export { kept as cache, DecodedPicture, deleteAlbum, droppedFiles, LabelSet, labelSet, ObscuraError, openAlbum, openLabels };
 
 const DEVICES = ["auto", "webgpu", "cpu"];
 const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
@@ -47,6 +48,8 @@ const CALL_OPTIONS = {
   decode: ["signal"],
   embed: ["normalize", "signal"],
   match: ["signal"],
+  rank: ["signal"],
+  identity: ["signal"],
   answer: ["answers", "candidates", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
 };
 
@@ -138,6 +141,15 @@ class Model {
   async match(image, texts, options) {
     checkTexts("texts", texts);
     return this.#call("match", options, async (plain, signal) => [await readPicture(image, signal), texts]);
+  }
+
+  async rank(image, texts, options) {
+    checkTexts("texts", texts);
+    return this.#call("rank", options, async (plain, signal) => [await readPicture(image, signal), texts]);
+  }
+
+  async identity(options) {
+    return this.#call("identity", options, async () => []);
   }
 
   async answer(imageOrFrames, question, options) {

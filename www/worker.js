@@ -19,7 +19,7 @@ let memory = null;
 let model = null;
 let current = null; // {id, aborted, ended}
 
-const methods = { load, caption, classify, embed, embedLabels, match, answer, filter, decode };
+const methods = { load, caption, classify, embed, embedLabels, match, rank, identity, answer, filter, decode };
 
 port.onmessage = async ({ data }) => {
   if (data.type === "abort") {
@@ -164,6 +164,14 @@ async function decode(call, image) {
 
 async function match(call, image, texts) {
   return withPictures([image], ([picture]) => model.match(picture, texts));
+}
+
+async function rank(call, image, texts) {
+  return withPictures([image], ([picture]) => model.rank(picture, texts));
+}
+
+async function identity() {
+  return model.identity();
 }
 
 async function answer(call, images, question, options) {

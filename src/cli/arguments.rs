@@ -1,5 +1,6 @@
 //! What can be asked on the command line; the comments are the help texts.
 
+use super::album_arguments::{AlbumCommand, Search};
 #[cfg(feature = "train")]
 use super::training_arguments::{Eval, Filter, ScenesArguments, Train};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -107,6 +108,11 @@ pub enum Command {
     Match(Match),
     /// Answer a question about a picture, or about a video's frames in order (BLIP)
     Answer(Answer),
+    /// Keep pictures' vectors in a file, to search among them (CLIP, BLIP)
+    #[command(subcommand)]
+    Album(AlbumCommand),
+    /// Find pictures of an album by a text or a picture (CLIP, BLIP)
+    Search(Search),
     /// Turn a set of labels into a file of vectors, so that classifying takes one encoding (CLIP, BLIP)
     Labels(Labels),
     /// Write a model as one .gguf file, quantized if asked

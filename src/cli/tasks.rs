@@ -209,6 +209,7 @@ pub fn open(path: &Path, common: &Common) -> Result<Model> {
     model
 }
 
+/// Reads and decodes a picture.
 pub fn read_image(path: &Path) -> Result<RgbImage> {
     let bytes = std::fs::read(path)
         .map_err(|error| Error::BadImage(format!("{} cannot be read: {error}", path.display())))?;

@@ -9,6 +9,7 @@ mod filter;
 mod label_set;
 mod label_vectors;
 mod matching;
+mod retrieval;
 mod text;
 
 pub use answer::{Answer, CANDIDATES, RankedAnswer};
@@ -18,6 +19,7 @@ pub use filter::{Filtered, Judgement, Reason, THRESHOLD, captioner_options};
 pub use label_set::{DEFAULT_TEMPLATE, LabelSet};
 pub use label_vectors::LabelVectors;
 pub use matching::Match;
+pub use retrieval::Ranked;
 
 use crate::device::Placement;
 use crate::generate::NextLogits;
