@@ -3,6 +3,7 @@
 
 mod album;
 mod classification;
+mod features;
 mod filter;
 mod loading;
 

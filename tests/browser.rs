@@ -36,6 +36,8 @@ async fn check_models(placement: &Placement) {
             .await
             .expect("no error");
     }
+    parity::looks::check(placement).await.expect("no error");
+    parity::guidance::check(placement).await.expect("no error");
 }
 
 async fn check_quantized_models(placement: &Placement) {

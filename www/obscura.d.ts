@@ -234,6 +234,42 @@ export interface GenerationOptions extends TokenOptions {
 export interface CaptionOptions extends GenerationOptions {
   /** The words the caption starts with. */
   prompt?: string;
+  /** Adds where the model looked for each token. */
+  attention?: boolean;
+}
+
+/** A token and where the model looked for it. */
+export interface TokenMap {
+  id: number;
+  /** Its text: those of all tokens, one after the other, are the whole text. */
+  text: string;
+  /** One number a patch, row by row, none negative. */
+  map: Float32Array;
+}
+
+/**
+ * Where the decoder looked: for each generated token ([SEP] included) the share of the attention that
+ * each patch of the picture had when the token was chosen. It is the cross-attention of one layer, two
+ * thirds of the way up, averaged over heads. The picture was squashed to a square, so rows and columns
+ * spread over its whole height and width.
+ */
+export interface CaptionAttention {
+  rows: number;
+  columns: number;
+  tokens: TokenMap[];
+}
+
+/**
+ * What in the picture makes a text match: Grad-CAM as ALBEF and BLIP localise, the same layer's
+ * cross-attention times its gradient (of the matching head's "yes") where that is positive.
+ */
+export interface MatchAttention {
+  rows: number;
+  columns: number;
+  /** The mean over the text's tokens, row by row. */
+  map: Float32Array;
+  /** The text's tokens, without [CLS] and [SEP]. */
+  tokens: TokenMap[];
 }
 
 export interface Generated {
@@ -310,6 +346,48 @@ export interface EmbedOptions extends CallOptions {
   normalize?: boolean;
 }
 
+/** Several pictures of one video, which get one vector. */
+export interface Video {
+  frames: PictureSource[];
+}
+
+export interface MatchOptions extends CallOptions {
+  /** Adds what in the picture makes each text match. BLIP only. */
+  attention?: boolean;
+}
+
+export interface TokenStatesOptions extends CallOptions {
+  /**
+   * After which layer, as `hidden_states` are counted in Python: -1 (the default) is the last, -2 the
+   * one before it, 0 is before the first.
+   */
+  layer?: number;
+  /** Default `true`: with the encoder's final norm. SDXL takes layer -2 without it. */
+  norm?: boolean;
+  /**
+   * Fills up the text to the encoder's full length, 77 tokens: `true` with the end token, as Stable
+   * Diffusion 1 does; a number with that token (0 in open_clip and SDXL's second encoder).
+   */
+  pad?: boolean | number;
+}
+
+/** A text as a generator of pictures takes it. */
+export interface TokenStates {
+  ids: number[];
+  /** As the vocabulary spells them. */
+  tokens: string[];
+  /** The place of the end token, whose state is pooled. */
+  end: number;
+  width: number;
+  /** One state of `width` numbers a token, one after the other. */
+  states: Float32Array;
+  /**
+   * The last layer's pooled vector in the space shared with pictures, not scaled: `text_embeds` of
+   * `CLIPTextModelWithProjection`.
+   */
+  pooled: Float32Array;
+}
+
 export interface AnswerOptions extends GenerationOptions {
   /** Rank these answers instead of writing one. */
   answers?: string[];
@@ -375,6 +453,7 @@ export interface ModelInfo {
 export interface Model {
   readonly info: ModelInfo;
 
+  caption(image: PictureSource, options: CaptionOptions & { attention: true }): Promise<Generated & { attention: CaptionAttention }>;
   caption(image: PictureSource, options?: CaptionOptions): Promise<Generated>;
 
   /**
@@ -404,12 +483,19 @@ export interface Model {
   /** Decodes a picture in this model's worker; see the function `decode`. */
   decode(image: PictureSource, options?: CallOptions): Promise<DecodedPicture>;
 
-  /** A string is a text here: a picture's address is given as a `URL` object. */
-  embed(input: Exclude<PictureSource, string> | string, options?: EmbedOptions): Promise<Float32Array>;
-  embed(inputs: (Exclude<PictureSource, string> | string)[], options?: EmbedOptions): Promise<Float32Array[]>;
+  /**
+   * A string is a text here: a picture's address is given as a `URL` object. A video's vector is the
+   * mean of its frames' unit vectors, scaled to length 1.
+   */
+  embed(input: Exclude<PictureSource, string> | string | Video, options?: EmbedOptions): Promise<Float32Array>;
+  embed(inputs: (Exclude<PictureSource, string> | string | Video)[], options?: EmbedOptions): Promise<Float32Array[]>;
+
+  /** The states of a text's tokens in CLIP's text encoder, which guide generators of pictures. */
+  embedTokens(text: string, options?: TokenStatesOptions): Promise<TokenStates>;
 
   /** In the order given. */
-  match(image: PictureSource, texts: string[], options?: CallOptions): Promise<TextMatch[]>;
+  match(image: PictureSource, texts: string[], options: MatchOptions & { attention: true }): Promise<(TextMatch & { attention: MatchAttention })[]>;
+  match(image: PictureSource, texts: string[], options?: MatchOptions): Promise<TextMatch[]>;
 
   /** Texts beside a picture, in the order given, each with the `score` to order them by. */
   rank(image: PictureSource, texts: string[], options?: CallOptions): Promise<RankedText[]>;
@@ -484,6 +570,17 @@ export function compare(
  * handler, before anything is awaited: afterwards the browser has forgotten what was dropped.
  */
 export function droppedFiles(transfer: DataTransfer): Promise<File[]>;
+
+/**
+ * Frames of a video, the first at its start and the others at equal distances, 8 by default: for
+ * `answer(frames, question)` and `embed({ frames })`. A `<video>` is paused for it and put back to where
+ * it was. The frames take memory until their `close()`. In a page only.
+ */
+export function sampleFrames(
+  video: HTMLVideoElement | Blob | string | URL,
+  count?: number,
+  options?: { signal?: AbortSignal },
+): Promise<ImageBitmap[]>;
 
 /** A model that is kept in this browser, for this site. */
 export interface KeptModel {
