@@ -3,7 +3,7 @@
 //
 //   node scripts/bench-search.mjs FOLDER N
 
-import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "../tests/browser/node_modules/playwright-core/index.mjs";
@@ -31,8 +31,12 @@ try {
   );
   await page.goto(`${server.url}bench.html`);
   for (const [id, name] of [["#vectors", "vectors.npy"], ["#keys", "keys.json"]]) await page.setInputFiles(id, join(folder, name));
-  const album = await page.evaluate(benchAlbum);
+  const album = await page.evaluate(makeAlbum);
+  const before = await workerSeconds();
+  Object.assign(album, await page.evaluate(searchAlbum));
+  const after = await workerSeconds();
   report(`album: ${album.size} vectors, imported in ${seconds(album.importing)}, opened in ${seconds(album.opening)}`, album, exact);
+  if (before !== null) console.log(`       ${((1000 * (after - before)) / album.found.length).toFixed(1)} ms of CPU time in the worker for each query, whatever else the machine does`);
   const memory = await Promise.all(page.workers().map((worker) => worker.evaluate(memoryOfEngine, `${server.url}pkg/obscura_wasm.js`)));
   console.log(`       ${(Math.max(...memory) / 1e6).toFixed(0)} MB of WebAssembly memory, the engine's own included`);
   if (hnswVectors > 0) await benchHnsw();
@@ -40,6 +44,38 @@ try {
   await context.close();
   await server.close();
   await rm(profile, { recursive: true });
+}
+
+/** What the workers' threads of this browser have computed so far; null where the system does not tell. */
+async function workerSeconds() {
+  let sum = 0;
+  try {
+    for (const process of await processesOf(profile)) {
+      for (const thread of await readdir(`/proc/${process}/task`)) {
+        const name = await readFile(`/proc/${process}/task/${thread}/comm`, "utf8");
+        if (name.startsWith("DedicatedWorker")) sum += Number((await readFile(`/proc/${process}/task/${thread}/schedstat`, "utf8")).split(" ")[0]);
+      }
+    }
+  } catch {
+    return null;
+  }
+  return sum / 1e9;
+}
+
+/** The browser with that profile, and what it has started. */
+async function processesOf(profile) {
+  const parents = new Map();
+  const found = new Set();
+  for (const process of (await readdir("/proc")).filter((name) => /^\d+$/.test(name))) {
+    const stat = await readFile(`/proc/${process}/stat`, "utf8").catch(() => null);
+    if (!stat) continue;
+    parents.set(process, stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
+    if ((await readFile(`/proc/${process}/cmdline`, "utf8")).includes(profile)) found.add(process);
+  }
+  for (const process of parents.keys()) {
+    for (let parent = parents.get(process); parent; parent = parents.get(parent)) if (found.has(parent)) found.add(process);
+  }
+  return found;
 }
 
 async function benchHnsw() {
@@ -73,7 +109,7 @@ async function rows() {
 
 // --- in the page -------------------------------------------------------------------------------
 
-async function benchAlbum() {
+async function makeAlbum() {
   const { openAlbum } = await import("./obscura.js");
   const [vectors, keys] = ["vectors", "keys"].map((id) => document.getElementById(id).files[0]);
   let album = await openAlbum("bench");
@@ -83,18 +119,22 @@ async function benchAlbum() {
   await album.close();
   began = performance.now();
   album = await openAlbum("bench");
-  const opening = performance.now() - began;
+  globalThis.album = album;
+  return { size: album.size, importing, opening: performance.now() - began };
+}
+
+async function searchAlbum() {
   const bytes = await (await fetch("vectors/queries.npy")).arrayBuffer();
   const queries = new Float32Array(bytes.slice(128));
   const [times, found] = [[], []];
   for (let start = 0; start < queries.length; start += 512) {
     const query = queries.slice(start, start + 512);
-    began = performance.now();
-    const nearest = await album.search(query, { limit: 10 });
+    const began = performance.now();
+    const nearest = await globalThis.album.search(query, { limit: 10 });
     times.push(performance.now() - began); // with the messages to the worker and back
     found.push(nearest.map(({ key }) => key));
   }
-  return { size: album.size, importing, opening, times, found };
+  return { times, found };
 }
 
 async function memoryOfEngine(engine) {

@@ -1,5 +1,8 @@
 //! An album: vectors with keys, in a file that outlives crashes, and the search among them.
 
+mod compaction;
+mod nearest;
+
 use super::identity::Identity;
 use super::index::Index;
 use super::log::{Body, Head, Kind, Log};
@@ -17,8 +20,6 @@ const BATCH: usize = 4096;
 const READ: usize = 512;
 /// So few vectors are all compared exactly.
 const FEW: usize = 2048;
-/// Vectors that are compared exactly at most, whatever their codes promise.
-const CANDIDATES: usize = 8192;
 /// At so many vectors, codes get a new centre: the mean of what is there by then.
 const CENTRES: [usize; 3] = [1 << 10, 1 << 14, 1 << 18];
 /// Vectors that a mean is taken of.
@@ -305,46 +306,6 @@ impl<S: Store> Album<S> {
             .sum())
     }
 
-    /// The nearest `limit` vectors of a query, which need not be of length one, nearest first.
-    pub fn search(&self, query: &[f32], limit: usize) -> Result<Vec<Found>> {
-        let Some(index) = &self.index else {
-            return Ok(Vec::new());
-        };
-        if query.len() != index.width() {
-            return Err(Error::BadInput(format!(
-                "the query has {} numbers, the album's vectors have {}",
-                query.len(),
-                index.width()
-            )));
-        }
-        let query = vectors::unit(query)?;
-        let mut nearest = Nearest::new(limit.min(index.len()));
-        if index.len() <= FEW.max(limit) {
-            let rows: Vec<u32> = index.live().map(|(row, _)| row).collect();
-            self.compare(&rows, &query, &mut nearest)?;
-        } else {
-            let candidates = index.candidates(&query, CANDIDATES.max(4 * limit).min(index.len()));
-            for candidates in candidates.chunks(READ) {
-                if candidates[0].at_most < nearest.threshold() {
-                    break; // so are all that follow
-                }
-                let rows: Vec<u32> = candidates.iter().map(|candidate| candidate.row).collect();
-                self.compare(&rows, &query, &mut nearest)?;
-            }
-        }
-        let found = nearest.best.into_iter().filter_map(|(similarity, row)| {
-            let key = index.key(row)?.to_string();
-            Some(Found { key, similarity })
-        });
-        Ok(found.collect())
-    }
-
-    fn compare(&self, rows: &[u32], query: &[f32], nearest: &mut Nearest) -> Result<()> {
-        self.each_of(rows, |row, bytes| {
-            nearest.offer(vectors::cosine(bytes, query), row)
-        })
-    }
-
     /// Reads vectors as they are kept.
     fn each_of(&self, rows: &[u32], mut work: impl FnMut(u32, &[u8])) -> Result<()> {
         let Some(index) = &self.index else {
@@ -385,60 +346,6 @@ impl<S: Store> Album<S> {
         Ok(values)
     }
 
-    /// Whether a good part of the file is of no use any more, or is in many small pieces.
-    pub fn wants_compaction(&self) -> bool {
-        let Some(index) = &self.index else {
-            return false;
-        };
-        let (_, records) = self.log.length();
-        let dead = index.total() - index.len();
-        dead > index.len().max(FEW) || records > (index.len() / 16 + 2 * FEW) as u64
-    }
-
-    /// Writes what there is to another, empty file, in the same order and with the same codes, and
-    /// opens that.
-    pub fn compact_into<T: Store>(&self, store: T) -> Result<Album<T>> {
-        let mut compact = Album::open(store, self.model.clone())?;
-        let Some(index) = &self.index else {
-            return Ok(compact);
-        };
-        let start = Start {
-            format: FORMAT,
-            width: index.width(),
-            model: self.model.clone(),
-        };
-        let body = Body {
-            keys: json(&start)?,
-            ..Body::default()
-        };
-        compact.log.append(Kind::Start, 0, &body)?;
-        compact.index = Some(Index::new(index.width()));
-        let rows: Vec<u32> = index.live().map(|(row, _)| row).collect();
-        for rows in rows.chunk_by(|a, b| index.run_of(*a) == index.run_of(*b)) {
-            compact.write_centre(index.centre_of(index.run_of(rows[0])).to_vec())?;
-            for rows in rows.chunks(BATCH) {
-                self.copy(rows, &mut compact)?;
-            }
-        }
-        Ok(compact)
-    }
-
-    fn copy<T: Store>(&self, rows: &[u32], to: &mut Album<T>) -> Result<()> {
-        let (Some(index), Some(compact)) = (&self.index, &mut to.index) else {
-            return Ok(());
-        };
-        let keys = rows.iter().filter_map(|row| index.key(*row));
-        let keys: Vec<String> = keys.map(|key| key.to_string()).collect();
-        let mut body = Body {
-            keys: json(&keys)?,
-            codes: rows.iter().flat_map(|row| index.code(*row)).collect(),
-            vectors: Vec::new(),
-        };
-        self.each_of(rows, |_, bytes| body.vectors.extend_from_slice(bytes))?;
-        let head = to.log.append(Kind::Add, keys.len(), &body)?;
-        compact.insert(keys, &body.codes, head.vectors_at())
-    }
-
     /// Gives the file back.
     pub fn close(self) -> S {
         self.log.into_store()
@@ -456,42 +363,4 @@ fn check_width(width: usize) -> Result<()> {
 
 fn json(value: &impl Serialize) -> Result<Vec<u8>> {
     serde_json::to_vec(value).map_err(|error| Error::BadInput(format!("no JSON form: {error}")))
-}
-
-/// The nearest so far.
-struct Nearest {
-    limit: usize,
-    /// (similarity, row), nearest first; of equals the one that was added first.
-    best: Vec<(f32, u32)>,
-}
-
-impl Nearest {
-    fn new(limit: usize) -> Self {
-        Self {
-            limit,
-            best: Vec::with_capacity(limit + 1),
-        }
-    }
-
-    /// What is not above it is not among the nearest.
-    fn threshold(&self) -> f32 {
-        match self.best.len() < self.limit {
-            true => f32::NEG_INFINITY,
-            false => self
-                .best
-                .last()
-                .map_or(f32::INFINITY, |(similarity, _)| *similarity),
-        }
-    }
-
-    fn offer(&mut self, similarity: f32, row: u32) {
-        if similarity < self.threshold() {
-            return;
-        }
-        let before =
-            |other: &(f32, u32)| other.0 > similarity || (other.0 == similarity && other.1 < row);
-        self.best
-            .insert(self.best.partition_point(before), (similarity, row));
-        self.best.truncate(self.limit);
-    }
 }
