@@ -6,6 +6,8 @@ import { ObscuraError } from "./error.js";
 import { describe } from "./picture.js";
 
 const MOST_FRAMES = 1024;
+const PRESENTED_MS = 300; // how long a frame that was sought may take to be shown
+const PATIENCE_MS = 5000; // and to be decoded at all
 
 /**
  * `count` frames as ImageBitmaps, the first at the start and the others at equal distances, as BLIP's
@@ -21,7 +23,7 @@ export async function sampleFrames(source, count = 8, { signal } = {}) {
     const duration = await durationOf(video, signal);
     for (let index = 0; index < count; index++) {
       await seek(video, (index * duration) / count, signal);
-      frames.push(await createImageBitmap(video));
+      frames.push(await grab(video, signal));
     }
     return frames;
   } catch (error) {
@@ -90,9 +92,28 @@ async function durationOf(video, signal) {
  * seek may end meanwhile, so the event alone says nothing.
  */
 async function seek(video, time, signal) {
+  const presented = new Promise((shown) => video.requestVideoFrameCallback?.(shown));
   video.currentTime = time;
   while (video.seeking) await happens(video, "seeked", signal);
-  if (video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) await happens(video, "canplay", signal);
+  await Promise.race([presented, pause(PRESENTED_MS)]); // a hidden page presents nothing
+}
+
+/** The frame that is shown. A video that was just opened may still be decoding it. */
+async function grab(video, signal) {
+  const end = performance.now() + PATIENCE_MS;
+  for (;;) {
+    if (signal?.aborted) throw new ObscuraError("aborted", "The call was aborted.", { cause: signal.reason });
+    try {
+      return await createImageBitmap(video);
+    } catch (error) {
+      if (performance.now() > end) throw new ObscuraError("bad_image", `A frame of the video cannot be read: ${error.message}`, { cause: error });
+      await pause(20);
+    }
+  }
+}
+
+function pause(milliseconds) {
+  return new Promise((resume) => setTimeout(resume, milliseconds));
 }
 
 /** Waits for an event; an error of the video, or an abort, ends that. */
