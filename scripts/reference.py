@@ -3,7 +3,7 @@
 
 The reference is the `transformers` package in eager float32 on the CPU, with its Pillow image processors.
 This script makes small checkpoints with seeded random weights in Hugging Face layout, runs the reference's
-own classes on the test pictures, and records what they compute at every stage. Its outputs are committed
+own classes (of open_clip's for CLIP's ResNets) on the test pictures, and records what they compute at every stage. Its outputs are committed
 (tests/pictures, tests/golden), so the tests themselves need no Python. tests/golden/README.md describes them.
 
     python -m venv VENV && VENV/bin/pip install -r scripts/reference-requirements.txt
@@ -11,7 +11,8 @@ own classes on the test pictures, and records what they compute at every stage. 
     VENV/bin/python scripts/reference.py NAME...          # only these parts (see --list)
     VENV/bin/python scripts/reference.py --full OUT [NAME...]   # real sizes, two pictures, into OUT
 
-The parts are `pictures`, `tokenizers`, `gguf`, `training`, `zero-shot` and the checkpoints' names. What is drawn at random
+The parts are `pictures`, `tokenizers`, `gguf`, `attention`, `guidance`, `training`, `zero-shot` and the checkpoints' names.
+What is drawn at random
 comes from fixed seeds, so a second run gives the same files with the same versions on the same kind of processor;
 another processor may differ in the last bits of the recorded floats.
 """
@@ -31,7 +32,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from reference import (  # noqa: E402
-    blip, checkpoints, clip, configurations, generation, pictures, quantized, record, texts, training, zero_shot,
+    attention, blip, checkpoints, clip, configurations, generation, guidance, pictures, quantized, record, resnet, texts,
+    training, zero_shot,
 )
 
 FULL_PICTURES = ["landscape.png", "alpha.png"]
@@ -79,6 +81,7 @@ def parts(full, out: Path):
     """Name -> what makes it, in order."""
     made = {c.name: (lambda c=c: make(c, out)) for c in (configurations.full() if full else configurations.small())}
     if full:
+        made["clip-rn50"] = lambda: resnet.make(resnet.full(), out / "clip-rn50", FULL_PICTURES, seed=7, dtype=torch.float32)
         return made
 
     def draw():
@@ -91,6 +94,9 @@ def parts(full, out: Path):
         "tokenizers": lambda: texts.record(tokenizers),
         "gguf": lambda: quantized.record(blocks),
         **made,
+        "clip-resnet": lambda: resnet.make(resnet.small(), out / "clip-resnet", SIX, seed=6),
+        "attention": lambda: attention.record(out, out / "attention", ("blip-caption", "blip-retrieval"), SIX[:2]),
+        "guidance": lambda: guidance.record(out, out / "guidance", ["clip-quick", "clip-gelu"]),
         "training": lambda: training.record(out / "training"),
         "zero-shot": lambda: zero_shot.record(out, {c.name: c for c in configurations.small()}),
     }

@@ -1,12 +1,12 @@
 //! A model over a data set with known captions and answers: what `obscura eval` reports. The
 //! metrics themselves are in [`crate::metrics`] and [`crate::scenes`].
 
+mod retrieval;
 pub mod zero_shot;
 
 use crate::generate::GenerationOptions;
 use crate::image::{RgbImage, decode};
 use crate::metrics::data::{CaptionedImage, Folder, Question};
-use crate::metrics::recall::{Ranks, recall_at};
 use crate::metrics::{Candidate, bleu, cider, vqa};
 use crate::scenes::{Facts, Objects, counts_exact, objects_exact, relation_correct};
 use crate::tasks::{CANDIDATES, Model};
@@ -46,6 +46,8 @@ pub struct Data {
     pub facts: HashMap<PathBuf, Facts>,
     /// The kind of each question, in their order: scenes' kinds, or VQA v2's; may be empty.
     pub kinds: Vec<String>,
+    /// How many candidates of ITC are looked at again by ITM; 0 for none.
+    pub rerank: usize,
     /// How its questions are answered.
     pub answering: Answering,
 }
@@ -57,7 +59,7 @@ pub struct Evaluation {
     pub captions: Option<CaptionScores>,
     /// Generated captions against what is true of a scene.
     pub scenes: Option<SceneScores>,
-    /// Retrieval by ITC among all pictures and their first captions.
+    /// Retrieval among all pictures and all their captions.
     pub retrieval: Option<Retrieval>,
     /// ITM: how often a picture's own caption is accepted and the next picture's refused.
     pub matching: Option<f64>,
@@ -91,14 +93,29 @@ pub struct SceneScores {
     pub relations: f64,
 }
 
-/// Recall, both ways.
+/// Recall, both ways. A picture's captions are all right for it.
 #[derive(Debug, Serialize)]
 pub struct Retrieval {
-    /// Among how many.
+    /// Among how many pictures.
     pub count: usize,
-    /// The picture's own text first, among the first 5, the first 10.
+    /// Among how many captions.
+    pub texts: usize,
+    /// By vectors alone: one of the picture's own texts first, among the first 5, the first 10.
     pub image_to_text: [f64; 3],
     /// The text's own picture.
+    pub text_to_image: [f64; 3],
+    /// After a second look at the best, where the model has a matching head.
+    pub reranked: Option<Recalls>,
+}
+
+/// The same after a second look at some.
+#[derive(Debug, Serialize)]
+pub struct Recalls {
+    /// At how many of each picture's texts, and of each text's pictures.
+    pub candidates: usize,
+    /// As in [`Retrieval`].
+    pub image_to_text: [f64; 3],
+    /// As in [`Retrieval`].
     pub text_to_image: [f64; 3],
 }
 
@@ -141,7 +158,8 @@ pub async fn evaluate(
         evaluation.scenes = score_scenes(pictures, &generated, &data.facts, objects);
     }
     if can("match") && pictures.len() > 1 {
-        let (retrieval, matching) = match_pictures(model, pictures, &mut progress).await?;
+        let (retrieval, matching) =
+            retrieval::retrieve(model, pictures, data.rerank, &mut progress).await?;
         evaluation.retrieval = Some(retrieval);
         evaluation.matching = matching;
     }
@@ -156,7 +174,7 @@ pub async fn evaluate(
 pub fn work(model: &Model, data: &Data) -> usize {
     let can = |task: &str| usize::from(model.info().tasks.contains(&task));
     let pictures = data.folder.captions.len();
-    pictures * (can("caption") + can("match")) + data.folder.questions.len() * can("answer")
+    pictures * (can("caption") + 2 * can("match")) + data.folder.questions.len() * can("answer")
 }
 
 fn read(path: &Path) -> Result<RgbImage> {
@@ -214,54 +232,6 @@ fn score_scenes(
 fn share(truths: impl Iterator<Item = bool>) -> f64 {
     let truths: Vec<bool> = truths.collect();
     truths.iter().filter(|truth| **truth).count() as f64 / truths.len().max(1) as f64
-}
-
-/// ITC among all pictures and their first captions; ITM of each picture with its own caption and
-/// with the next picture's.
-async fn match_pictures(
-    model: &Model,
-    pictures: &[CaptionedImage],
-    progress: &mut impl FnMut(),
-) -> Result<(Retrieval, Option<f64>)> {
-    let texts: Vec<String> = pictures.iter().map(|one| one.captions[0].clone()).collect();
-    let text_vectors = model.text_vectors(&texts).await?;
-    let mut similarities = Vec::new();
-    let mut verdicts = Vec::new();
-    for (place, picture) in pictures.iter().enumerate() {
-        let image = read(&picture.image)?;
-        let vector = model.embed_image(&image, true).await?;
-        similarities.extend(
-            text_vectors
-                .iter()
-                .map(|text| text.iter().zip(&vector).map(|(a, b)| a * b).sum::<f32>()),
-        );
-        let pair = [
-            texts[place].clone(),
-            texts[(place + 1) % texts.len()].clone(),
-        ];
-        if pair[0] != pair[1] {
-            let matches = model.match_texts(&image, &pair).await?;
-            let accepted = matches.iter().map(|found| Some(found.probability? > 0.5));
-            verdicts.extend(
-                accepted
-                    .zip([true, false])
-                    .map(|(said, truth)| Some(said? == truth)),
-            );
-        }
-        progress();
-    }
-    let own: Vec<usize> = (0..texts.len()).collect();
-    let ranks = Ranks::of(&similarities, pictures.len(), &own);
-    let recalls = |ranks: &[usize]| [1, 5, 10].map(|k| recall_at(ranks, k));
-    let verdicts: Option<Vec<bool>> = verdicts.into_iter().collect();
-    Ok((
-        Retrieval {
-            count: pictures.len(),
-            image_to_text: recalls(&ranks.image_to_text),
-            text_to_image: recalls(&ranks.text_to_image),
-        },
-        verdicts.map(|verdicts| share(verdicts.into_iter())),
-    ))
 }
 
 async fn score_answers(

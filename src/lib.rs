@@ -24,6 +24,7 @@
 //! - [`image`], [`tokenizer`]: the two ends of every task, equal to the reference's.
 //! - [`models`]: Clip, Bert, Blip, over the layers of [`nn`] and the operations of [`kernels`].
 //! - [`generate`]: logits to texts.
+//! - [`search`]: vectors of a million pictures in a file, and the nearest of them.
 //! - [`device`], [`error`]: where to compute, and what can go wrong.
 //! - Natively, `hub` downloads models, `train` makes them, from the pictures of `scenes` or one's own,
 //!   and `evaluate` measures them by `metrics`.
@@ -58,6 +59,7 @@ pub mod models;
 pub mod nn;
 #[cfg(feature = "train")]
 pub mod scenes;
+pub mod search;
 pub mod tasks;
 pub mod tokenizer;
 #[cfg(feature = "train")]

@@ -1,7 +1,9 @@
 //! The browser's way in: every `#[wasm_bindgen]` export, and nothing else. `www/worker.js` calls
 //! these; `www/obscura.js` is what users call.
 
+mod album;
 mod classification;
+mod features;
 mod filter;
 mod loading;
 
@@ -124,6 +126,18 @@ impl Model {
     pub async fn match_texts(&self, picture: &Picture, texts: Vec<String>) -> Result<JsValue> {
         let matches = self.0.match_texts(&picture.0, &texts).await?;
         to_object(&matches)
+    }
+
+    /// `[{text, score, probability, similarity}]`, in the given order.
+    #[wasm_bindgen(js_name = rank)]
+    pub async fn rank_texts(&self, picture: &Picture, texts: Vec<String>) -> Result<JsValue> {
+        let ranked = self.0.rank_texts(&picture.0, &texts).await?;
+        to_object(&ranked)
+    }
+
+    /// What an album remembers of the model whose vectors it holds.
+    pub async fn identity(&self) -> Result<JsValue> {
+        to_object(&self.0.identity().await?)
     }
 
     /// `{text, tokens, score}`, or `[{text, score}]`, best first, if `options.answers` are given.

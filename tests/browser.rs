@@ -4,6 +4,7 @@
 
 mod kernels;
 mod parity;
+mod search;
 
 use burn::tensor::{Device, Tensor};
 use obscura::device::Placement;
@@ -35,6 +36,8 @@ async fn check_models(placement: &Placement) {
             .await
             .expect("no error");
     }
+    parity::looks::check(placement).await.expect("no error");
+    parity::guidance::check(placement).await.expect("no error");
 }
 
 async fn check_quantized_models(placement: &Placement) {
@@ -75,11 +78,12 @@ async fn every_model_on_the_cpu_equals_the_reference() {
 
 #[wasm_bindgen_test]
 async fn zero_shot_classification_equals_the_reference_on_both_devices() {
-    for placement in [Placement::cpu(), gpu().await] {
-        parity::zero_shot::check(&placement)
-            .await
-            .expect("no error");
-    }
+    use parity::zero_shot::{MODELS, check, check_abort, check_files};
+    let (cpu, gpu) = (Placement::cpu(), gpu().await);
+    check(&MODELS, &cpu).await.expect("no error");
+    check_files(&cpu).await.expect("no error");
+    check_abort(&cpu).await.expect("no error");
+    check(&["clip-quick"], &gpu).await.expect("no error");
 }
 
 #[wasm_bindgen_test]

@@ -3,6 +3,8 @@
 
 #![cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 
+#[path = "cli/album.rs"]
+mod album;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/files.rs"]

@@ -2,7 +2,7 @@
 // pasted. Each section has a file of its own in page/; everything about models happens behind obscura.js.
 // The state of things is in <html data-model="none|loading|ready|failed" data-work="idle|TASK" data-section>.
 
-import * as obscura from "./obscura.js";
+import { droppedFiles } from "./obscura.js";
 import { addToAltText, startAltText } from "./page/alttext.js";
 import { startAsk } from "./page/ask.js";
 import { startCamera } from "./page/camera.js";
@@ -28,11 +28,7 @@ const MODEL_FILE = /\.(gguf|safetensors|bin|pth|pt)$/i;
 const WITH_PICTURE = ["caption", "ask", "classify", "compare"];
 
 const state = document.documentElement.dataset;
-const NEEDS = { search: "openAlbum" }; // functions of the module
-for (const [section, name] of Object.entries(NEEDS)) {
-  if (!(name in obscura)) document.querySelector(`nav a[href="#${section}"]`).parentElement.remove();
-}
-const sections = [...document.querySelectorAll("main > .panel")].map(({ id }) => id).filter((id) => document.querySelector(`nav a[href="#${id}"]`));
+const sections = [...document.querySelectorAll("main > .panel")].map(({ id }) => id);
 
 // --- sections --------------------------------------------------------------------------------
 
@@ -41,7 +37,7 @@ function showSection(moveFocus) {
   const name = sections.includes(wanted) ? wanted : sections[0];
   if (state.section !== name) stopWork();
   state.section = name;
-  for (const { id } of document.querySelectorAll("main > .panel")) element(id).hidden = id !== name;
+  for (const id of sections) element(id).hidden = id !== name;
   element("picture-area").hidden = !WITH_PICTURE.includes(name);
   for (const link of document.querySelectorAll("nav a")) {
     const isCurrent = link.hash === `#${name}`;
@@ -108,7 +104,7 @@ function openFiles(files) {
 /** Must be called inside the event: afterwards the browser has forgotten what was dropped. */
 async function openTransferred(transfer) {
   try {
-    openFiles(await obscura.droppedFiles(transfer));
+    openFiles(await droppedFiles(transfer));
   } catch (error) {
     showError("model-error", new Error(`What was dropped could not be read: ${error.message}`));
   }

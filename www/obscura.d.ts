@@ -234,6 +234,42 @@ export interface GenerationOptions extends TokenOptions {
 export interface CaptionOptions extends GenerationOptions {
   /** The words the caption starts with. */
   prompt?: string;
+  /** Adds where the model looked for each token. */
+  attention?: boolean;
+}
+
+/** A token and where the model looked for it. */
+export interface TokenMap {
+  id: number;
+  /** Its text: those of all tokens, one after the other, are the whole text. */
+  text: string;
+  /** One number a patch, row by row, none negative. */
+  map: Float32Array;
+}
+
+/**
+ * Where the decoder looked: for each generated token ([SEP] included) the share of the attention that
+ * each patch of the picture had when the token was chosen. It is the cross-attention of one layer, two
+ * thirds of the way up, averaged over heads. The picture was squashed to a square, so rows and columns
+ * spread over its whole height and width.
+ */
+export interface CaptionAttention {
+  rows: number;
+  columns: number;
+  tokens: TokenMap[];
+}
+
+/**
+ * What in the picture makes a text match: Grad-CAM as ALBEF and BLIP localise, the same layer's
+ * cross-attention times its gradient (of the matching head's "yes") where that is positive.
+ */
+export interface MatchAttention {
+  rows: number;
+  columns: number;
+  /** The mean over the text's tokens, row by row. */
+  map: Float32Array;
+  /** The text's tokens, without [CLS] and [SEP]. */
+  tokens: TokenMap[];
 }
 
 export interface Generated {
@@ -310,6 +346,48 @@ export interface EmbedOptions extends CallOptions {
   normalize?: boolean;
 }
 
+/** Several pictures of one video, which get one vector. */
+export interface Video {
+  frames: PictureSource[];
+}
+
+export interface MatchOptions extends CallOptions {
+  /** Adds what in the picture makes each text match. BLIP only. */
+  attention?: boolean;
+}
+
+export interface TokenStatesOptions extends CallOptions {
+  /**
+   * After which layer, as `hidden_states` are counted in Python: -1 (the default) is the last, -2 the
+   * one before it, 0 is before the first.
+   */
+  layer?: number;
+  /** Default `true`: with the encoder's final norm. SDXL takes layer -2 without it. */
+  norm?: boolean;
+  /**
+   * Fills up the text to the encoder's full length, 77 tokens: `true` with the end token, as Stable
+   * Diffusion 1 does; a number with that token (0 in open_clip and SDXL's second encoder).
+   */
+  pad?: boolean | number;
+}
+
+/** A text as a generator of pictures takes it. */
+export interface TokenStates {
+  ids: number[];
+  /** As the vocabulary spells them. */
+  tokens: string[];
+  /** The place of the end token, whose state is pooled. */
+  end: number;
+  width: number;
+  /** One state of `width` numbers a token, one after the other. */
+  states: Float32Array;
+  /**
+   * The last layer's pooled vector in the space shared with pictures, not scaled: `text_embeds` of
+   * `CLIPTextModelWithProjection`.
+   */
+  pooled: Float32Array;
+}
+
 export interface AnswerOptions extends GenerationOptions {
   /** Rank these answers instead of writing one. */
   answers?: string[];
@@ -332,6 +410,24 @@ export interface TextMatch {
   probability: number | null;
   /** The cosine of the two embeddings. */
   similarity: number;
+}
+
+export interface RankedText extends TextMatch {
+  /**
+   * What BLIP's paper orders candidates by: the matching logit plus the similarity. Without a matching
+   * head it is the similarity.
+   */
+  score: number;
+}
+
+/** What an album remembers of the model that its vectors come from. */
+export interface ModelIdentity {
+  family: "clip" | "blip";
+  dtype: string;
+  imageSize: number;
+  /** What `probe` is the vector of: a fixed text, or a fixed picture where the model takes no texts. */
+  probeOf: "text" | "picture";
+  probe: number[];
 }
 
 export interface RankedAnswer {
@@ -357,6 +453,7 @@ export interface ModelInfo {
 export interface Model {
   readonly info: ModelInfo;
 
+  caption(image: PictureSource, options: CaptionOptions & { attention: true }): Promise<Generated & { attention: CaptionAttention }>;
   caption(image: PictureSource, options?: CaptionOptions): Promise<Generated>;
 
   /**
@@ -386,12 +483,25 @@ export interface Model {
   /** Decodes a picture in this model's worker; see the function `decode`. */
   decode(image: PictureSource, options?: CallOptions): Promise<DecodedPicture>;
 
-  /** A string is a text here: a picture's address is given as a `URL` object. */
-  embed(input: Exclude<PictureSource, string> | string, options?: EmbedOptions): Promise<Float32Array>;
-  embed(inputs: (Exclude<PictureSource, string> | string)[], options?: EmbedOptions): Promise<Float32Array[]>;
+  /**
+   * A string is a text here: a picture's address is given as a `URL` object. A video's vector is the
+   * mean of its frames' unit vectors, scaled to length 1.
+   */
+  embed(input: Exclude<PictureSource, string> | string | Video, options?: EmbedOptions): Promise<Float32Array>;
+  embed(inputs: (Exclude<PictureSource, string> | string | Video)[], options?: EmbedOptions): Promise<Float32Array[]>;
+
+  /** The states of a text's tokens in CLIP's text encoder, which guide generators of pictures. */
+  embedTokens(text: string, options?: TokenStatesOptions): Promise<TokenStates>;
 
   /** In the order given. */
-  match(image: PictureSource, texts: string[], options?: CallOptions): Promise<TextMatch[]>;
+  match(image: PictureSource, texts: string[], options: MatchOptions & { attention: true }): Promise<(TextMatch & { attention: MatchAttention })[]>;
+  match(image: PictureSource, texts: string[], options?: MatchOptions): Promise<TextMatch[]>;
+
+  /** Texts beside a picture, in the order given, each with the `score` to order them by. */
+  rank(image: PictureSource, texts: string[], options?: CallOptions): Promise<RankedText[]>;
+
+  /** What tells this model from others, whose vectors must not be compared with its own. */
+  identity(options?: CallOptions): Promise<ModelIdentity>;
 
   /** Best answer first where `answers` are given. Several pictures are the frames of one video. */
   answer(
@@ -461,6 +571,17 @@ export function compare(
  */
 export function droppedFiles(transfer: DataTransfer): Promise<File[]>;
 
+/**
+ * Frames of a video, the first at its start and the others at equal distances, 8 by default: for
+ * `answer(frames, question)` and `embed({ frames })`. A `<video>` is paused for it and put back to where
+ * it was. The frames take memory until their `close()`. In a page only.
+ */
+export function sampleFrames(
+  video: HTMLVideoElement | Blob | string | URL,
+  count?: number,
+  options?: { signal?: AbortSignal },
+): Promise<ImageBitmap[]>;
+
 /** A model that is kept in this browser, for this site. */
 export interface KeptModel {
   id: string;
@@ -484,3 +605,96 @@ export const cache: {
   /** Deletes one, or all. One that is being loaded at the moment is refused with `bad_input`. */
   clear(id?: string): Promise<void>;
 };
+
+export interface AlbumOptions {
+  /**
+   * The picture of a key, in any form, or `null` where it is gone. With it, and a BLIP that can match, a
+   * text's best candidates are looked at again together with the text.
+   */
+  picture?(key: string): PictureSource | null | Promise<PictureSource | null>;
+  /** The text of a key, or `null`: the same for albums of texts that are searched by pictures. */
+  text?(key: string): string | null | Promise<string | null>;
+  /** Default `true`. `false`: an album in memory, gone when it is closed. */
+  persistent?: boolean;
+}
+
+export interface SearchOptions extends CallOptions {
+  /** How many to find. Default 20. */
+  limit?: number;
+  /**
+   * How many of the best to look at again and order anew, where the model and the album's options
+   * allow it. Default 16; the paper has 128 and 256; 0 for none.
+   */
+  rerank?: number;
+}
+
+export interface FoundInAlbum {
+  key: string;
+  /** The cosine of the two vectors. */
+  similarity: number;
+  /** That text and picture belong together, 0 to 1; there only for what was looked at again. */
+  probability?: number | null;
+}
+
+export interface AlbumProgress {
+  done: number;
+  total: number;
+}
+
+/** Vectors of pictures or texts under keys of your own, in this browser, for this site. */
+export interface Album {
+  readonly name: string;
+  /** `false` where the browser has no private file system: the album is then in memory. */
+  readonly persistent: boolean;
+  /** How many vectors there were when the last call ended. */
+  readonly size: number;
+
+  /**
+   * Adds a picture, a text (a string), or a vector, and resolves when it is on disk. A key that is there
+   * already gets the new one. Additions that wait together are written together.
+   */
+  add(key: string, input: Exclude<PictureSource, string> | string | Float32Array, options?: CallOptions): Promise<void>;
+
+  /** Resolves with how many of the keys there were. */
+  delete(key: string | string[]): Promise<number>;
+
+  /** Nearest first; what was looked at again comes before everything else, best first. */
+  search(
+    query: string | Exclude<PictureSource, string> | Float32Array,
+    options?: SearchOptions,
+  ): Promise<FoundInAlbum[]>;
+
+  /** In the order of adding. */
+  keys(): Promise<string[]>;
+
+  /** The vectors as an `.npy` file of float32, `[size, width]`, and their keys as a JSON list, in the same order. */
+  export(options?: { progress?(progress: AlbumProgress): void; signal?: AbortSignal }): Promise<{ vectors: Blob; keys: Blob }>;
+
+  /** Adds what an export, or NumPy, has written; float16 and float64 are read, too. Resolves with how many there were. */
+  import(
+    files: { vectors: Blob; keys: Blob },
+    options?: { progress?(progress: AlbumProgress): void; signal?: AbortSignal },
+  ): Promise<number>;
+
+  /** Deletes everything in it. */
+  clear(): Promise<void>;
+
+  /** Lets go of the album's file and worker. The model stays. */
+  close(): Promise<void>;
+}
+
+/**
+ * Opens the album of that name, a new one if there is none. Vectors come from `model`; an album
+ * refuses every other one, and one dtype's album another dtype's, with `bad_input`. Without a model an album holds
+ * and finds vectors that you bring. It is open in one tab at a time.
+ *
+ * ```js
+ * const album = await openAlbum("holidays", model, { picture: (key) => files.get(key) });
+ * for (const [name, file] of files) await album.add(name, file);
+ * const [best] = await album.search("a dog on a beach"); // {key, similarity, probability}
+ * ```
+ */
+export function openAlbum(name: string, model?: Model | null, options?: AlbumOptions): Promise<Album>;
+
+/** Deletes the album of that name, with all that is in it. One that is open is refused with `bad_input`. */
+export function deleteAlbum(name: string): Promise<void>;

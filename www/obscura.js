@@ -1,6 +1,7 @@
 // The public module: CLIP and BLIP behind promises. Each model lives in a worker of its own
 // (worker.js), which gets one call at a time from the queue here. Types: obscura.d.ts.
 
+import { deleteAlbum, openAlbum } from "./album.js";
 import { cache as kept, isAvailable } from "./cache.js";
 import { compareModels } from "./compare.js";
 import { createDecoder, DecodedPicture, toDecoded } from "./decoded.js";
@@ -11,8 +12,9 @@ import { LabelSet, labelSet, openLabels } from "./labels.js";
 import { describe, readPicture, transferables } from "./picture.js";
 import { platform } from "./platform.js";
 import { describeSource, droppedFiles } from "./source.js";
+import { sampleFrames } from "./video.js";
 
-export { kept as cache, DecodedPicture, droppedFiles, LabelSet, labelSet, ObscuraError, openLabels };
+export { kept as cache, DecodedPicture, deleteAlbum, droppedFiles, LabelSet, labelSet, ObscuraError, openAlbum, openLabels, sampleFrames };
 
 const DEVICES = ["auto", "webgpu", "cpu"];
 const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
@@ -27,6 +29,8 @@ const KINDS = {
   prompt: "string",
   template: "string",
   normalize: "boolean",
+  attention: "boolean",
+  norm: "boolean",
   earlyStopping: "boolean",
   doSample: "boolean",
   onToken: "function",
@@ -40,13 +44,16 @@ const SCORES = ["probability", "cosine"];
 const TEMPLATES = ["template", "templates"];
 const CAPTION_OPTIONS = ["prompt", ...LENGTHS, ...SAMPLING, "onToken", "signal"];
 const CALL_OPTIONS = {
-  caption: CAPTION_OPTIONS,
+  caption: [...CAPTION_OPTIONS, "attention"],
   classify: [...TEMPLATES, "scores", "topK", "progress", "signal"],
   embedLabels: [...TEMPLATES, "progress", "signal"],
   filter: ["threshold", "seed", "onResult", "signal"],
   decode: ["signal"],
   embed: ["normalize", "signal"],
-  match: ["signal"],
+  embedTokens: ["layer", "norm", "pad", "signal"],
+  match: ["attention", "signal"],
+  rank: ["signal"],
+  identity: ["signal"],
   answer: ["answers", "candidates", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
 };
 
@@ -127,7 +134,10 @@ class Model {
 
   async embed(input, options) {
     const items = Array.isArray(input) ? input : [input];
-    const read = async (item, signal) => (typeof item === "string" ? item : readPicture(item, signal));
+    const read = async (item, signal) => {
+      if (typeof item === "string") return item;
+      return isVideo(item) ? { frames: await readPictures(item.frames, signal) } : readPicture(item, signal);
+    };
     const vectors = await this.#call("embed", options, async (plain, signal) => [
       await Promise.all(items.map((item) => read(item, signal))),
       plain,
@@ -135,9 +145,23 @@ class Model {
     return Array.isArray(input) ? vectors : vectors[0];
   }
 
+  async embedTokens(text, options) {
+    if (typeof text !== "string") throw new ObscuraError("bad_input", `The text is a string, not ${describe(text)}.`);
+    return this.#call("embedTokens", options, async (plain) => [text, plain]);
+  }
+
   async match(image, texts, options) {
     checkTexts("texts", texts);
-    return this.#call("match", options, async (plain, signal) => [await readPicture(image, signal), texts]);
+    return this.#call("match", options, async (plain, signal) => [await readPicture(image, signal), texts, plain]);
+  }
+
+  async rank(image, texts, options) {
+    checkTexts("texts", texts);
+    return this.#call("rank", options, async (plain, signal) => [await readPicture(image, signal), texts]);
+  }
+
+  async identity(options) {
+    return this.#call("identity", options, async () => []);
   }
 
   async answer(imageOrFrames, question, options) {
@@ -147,7 +171,7 @@ class Model {
       throw new ObscuraError("bad_input", `The question is a text, not ${describe(question)}.`);
     }
     return this.#call("answer", options, async (plain, signal) => [
-      await Promise.all(frames.map((frame) => readPicture(frame, signal))),
+      await readPictures(frames, signal),
       question,
       plain,
     ]);
@@ -235,7 +259,8 @@ class Engine {
     try {
       const parameters = await call.prepared;
       if (call.settled) return;
-      const pictures = parameters.flat().filter((part) => part?.rgba || part?.encoded);
+      const parts = parameters.flat().flatMap((part) => part?.frames ?? [part]);
+      const pictures = parts.filter((part) => part?.rgba || part?.encoded);
       await new Promise((ended) => {
         call.ended = ended;
         this.#worker.postMessage({ type: "call", id: call.id, method: call.method, parameters }, transferables(pictures));
@@ -357,11 +382,22 @@ function checkKind(name, value) {
   const refuse = (kind) => {
     throw new ObscuraError("bad_input", `${name} is ${kind}, not ${describe(value)}.`);
   };
+  if (name === "layer" && !Number.isInteger(value)) refuse("a whole number");
+  if (name === "pad" && typeof value !== "boolean" && !Number.isInteger(value)) refuse("true, false or a token's number");
   if (name === "hub" && typeof value !== "object") refuse("an object {host, template, token}");
   if (name === "signal" && !(value instanceof AbortSignal)) refuse("an AbortController's signal");
   if (name === "scores") return checkOneOf(name, value, SCORES);
   if (LENGTHS.concat(SAMPLING, NUMBERS).includes(name) && !(name in KINDS) && !Number.isFinite(value)) refuse("a finite number");
   if (name in KINDS && typeof value !== KINDS[name]) refuse(`a ${KINDS[name]}`);
+}
+
+function isVideo(item) {
+  return Array.isArray(item?.frames);
+}
+
+async function readPictures(images, signal) {
+  if (images.length === 0) throw new ObscuraError("bad_input", "A video has at least one frame.");
+  return Promise.all(images.map((image) => readPicture(image, signal)));
 }
 
 function checkOneOf(name, value, allowed) {

@@ -19,7 +19,7 @@ let memory = null;
 let model = null;
 let current = null; // {id, aborted, ended}
 
-const methods = { load, caption, classify, embed, embedLabels, match, answer, filter, decode };
+const methods = { load, caption, classify, embed, embedLabels, embedTokens, match, rank, identity, answer, filter, decode };
 
 port.onmessage = async ({ data }) => {
   if (data.type === "abort") {
@@ -103,8 +103,10 @@ async function startEngine() {
 
 // --- tasks -----------------------------------------------------------------------------------
 
-async function caption(call, image, options) {
-  return withPictures([image], ([picture]) => model.caption(picture, options, streamTo(call)));
+async function caption(call, image, { attention, ...options }) {
+  return withPictures([image], ([picture]) =>
+    attention ? model.captionWithAttention(picture, options, streamTo(call)) : model.caption(picture, options, streamTo(call)),
+  );
 }
 
 async function classify(call, image, labels, options) {
@@ -162,8 +164,20 @@ async function decode(call, image) {
   });
 }
 
-async function match(call, image, texts) {
-  return withPictures([image], ([picture]) => model.match(picture, texts));
+async function match(call, image, texts, { attention }) {
+  return withPictures([image], ([picture]) => (attention ? model.matchWithAttention(picture, texts) : model.match(picture, texts)));
+}
+
+async function embedTokens(call, text, options) {
+  return model.embedTokens(text, options);
+}
+
+async function rank(call, image, texts) {
+  return withPictures([image], ([picture]) => model.rank(picture, texts));
+}
+
+async function identity() {
+  return model.identity();
 }
 
 async function answer(call, images, question, options) {
@@ -176,7 +190,9 @@ async function embed(call, items, options) {
     await nextTurn();
     stopIfAborted(call);
     const ofPicture = ([picture]) => model.embedImage(picture, options);
-    vectors.push(await (typeof item === "string" ? model.embedText(item, options) : withPictures([item], ofPicture)));
+    const ofVideo = (pictures) => model.embedFrames(pictures, options);
+    if (typeof item === "string") vectors.push(await model.embedText(item, options));
+    else vectors.push(await (item.frames ? withPictures(item.frames, ofVideo) : withPictures([item], ofPicture)));
   }
   return vectors;
 }

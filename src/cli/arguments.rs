@@ -1,5 +1,6 @@
 //! What can be asked on the command line; the comments are the help texts.
 
+use super::album_arguments::{AlbumCommand, Search};
 #[cfg(feature = "train")]
 use super::training_arguments::{Eval, Filter, ScenesArguments, Train};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -7,7 +8,7 @@ use obscura::Result;
 use obscura::device::DevicePreference;
 use obscura::generate::GenerationOptions;
 use obscura::nn::Dtype;
-use obscura::tasks::{CANDIDATES, Ranking, Scores};
+use obscura::tasks::{CANDIDATES, Filling, GuidanceOptions, Ranking, Scores};
 use std::path::PathBuf;
 
 /// CLIP and BLIP on your own machine: caption, classify, compare and ask about pictures.
@@ -107,6 +108,11 @@ pub enum Command {
     Match(Match),
     /// Answer a question about a picture, or about a video's frames in order (BLIP)
     Answer(Answer),
+    /// Keep pictures' vectors in a file, to search among them (CLIP, BLIP)
+    #[command(subcommand)]
+    Album(AlbumCommand),
+    /// Find pictures of an album by a text or a picture (CLIP, BLIP)
+    Search(Search),
     /// Turn a set of labels into a file of vectors, so that classifying takes one encoding (CLIP, BLIP)
     Labels(Labels),
     /// Write a model as one .gguf file, quantized if asked
@@ -115,7 +121,7 @@ pub enum Command {
     Inspect(Inspect),
     /// Train a model, or go on training one
     #[cfg(feature = "train")]
-    Train(Train),
+    Train(Box<Train>),
     /// Measure a model on pictures with known captions, answers or classes
     #[cfg(feature = "train")]
     Eval(Eval),
@@ -150,6 +156,9 @@ pub struct Caption {
     /// First words of the caption, which it continues
     #[arg(long, default_value = "", hide_default_value = true)]
     pub prompt: String,
+    /// With --json: add where the model looked for each token, as one number a patch
+    #[arg(long, requires = "json")]
+    pub attention: bool,
     #[command(flatten)]
     pub generation: Generation,
     /// Draw the words by chance instead of taking the likeliest
@@ -283,6 +292,37 @@ pub struct Embed {
     /// A text; may be given several times
     #[arg(long = "text", num_args = 1.., conflicts_with = "images")]
     pub texts: Vec<String>,
+    /// The pictures are the frames of one video, which gets one vector: the mean of theirs
+    #[arg(long, conflicts_with = "texts")]
+    pub video: bool,
+    /// With --text: every token's state in CLIP's text encoder, as generators are guided by, and
+    /// the pooled vector
+    #[arg(long, requires = "texts")]
+    pub tokens: bool,
+    /// With --tokens: after which layer; -1 is the last, -2 the one before it, 0 before the first
+    #[arg(long, default_value_t = -1, requires = "tokens", allow_negative_numbers = true)]
+    pub layer: i32,
+    /// With --tokens: without the encoder's final norm
+    #[arg(long, requires = "tokens")]
+    pub no_norm: bool,
+    /// With --tokens: fill up the text to the encoder's full length (77 tokens) with the end token,
+    /// or with the token of this number
+    #[arg(long, requires = "tokens", num_args = 0..=1, value_name = "TOKEN")]
+    pub pad: Option<Option<u32>>,
+}
+
+impl Embed {
+    pub fn guidance(&self) -> GuidanceOptions {
+        GuidanceOptions {
+            layer: self.layer,
+            norm: !self.no_norm,
+            pad: match self.pad {
+                None => Filling::None,
+                Some(None) => Filling::EndToken,
+                Some(Some(token)) => Filling::Token(token),
+            },
+        }
+    }
 }
 
 #[derive(Debug, Args)]
@@ -294,6 +334,9 @@ pub struct Match {
     /// Texts that may describe it
     #[arg(required = true)]
     pub texts: Vec<String>,
+    /// With --json: add what in the picture makes each text match (Grad-CAM), as one number a patch
+    #[arg(long, requires = "json")]
+    pub attention: bool,
 }
 
 #[derive(Debug, Args)]

@@ -52,6 +52,7 @@ fn read_data(command: &Eval) -> Result<Data> {
                 .into_iter()
                 .map(|line| format!("{:?}", line.kind).to_lowercase())
                 .collect(),
+            rerank: command.rerank,
             answering,
         });
     }
@@ -61,6 +62,7 @@ fn read_data(command: &Eval) -> Result<Data> {
         folder: Folder::default(),
         facts: Default::default(),
         kinds: Vec::new(),
+        rerank: command.rerank,
         answering,
     };
     match &command.annotations {
@@ -143,13 +145,25 @@ fn text(evaluation: &Evaluation) -> String {
         lines.push(format!("matching       {}", percent(accuracy)));
     }
     if let Some(recall) = &evaluation.retrieval {
-        lines.push(format!("retrieval      among {}", recall.count));
-        for (name, recalls) in [
-            ("image to text", recall.image_to_text),
-            ("text to image", recall.text_to_image),
-        ] {
-            let [first, five, ten] = recalls.map(percent);
-            lines.push(format!("  {name}  @1 {first}  @5 {five}  @10 {ten}"));
+        let (count, texts) = (recall.count, recall.texts);
+        lines.push(format!(
+            "retrieval      among {count} pictures, {texts} texts"
+        ));
+        let mut rows = |suffix: &str, image_to_text: [f64; 3], text_to_image: [f64; 3]| {
+            for (name, recalls) in [
+                ("image to text", image_to_text),
+                ("text to image", text_to_image),
+            ] {
+                let [first, five, ten] = recalls.map(percent);
+                lines.push(format!(
+                    "  {name}  @1 {first}  @5 {five}  @10 {ten}{suffix}"
+                ));
+            }
+        };
+        rows("", recall.image_to_text, recall.text_to_image);
+        if let Some(again) = &recall.reranked {
+            let suffix = format!("  (best {} by matching)", again.candidates);
+            rows(&suffix, again.image_to_text, again.text_to_image);
         }
     }
     if let Some(scores) = &evaluation.classification {

@@ -1,5 +1,7 @@
 //! The command line. `arguments` says what can be asked, one file a group of commands does it.
 
+mod album;
+mod album_arguments;
 mod arguments;
 mod convert;
 #[cfg(feature = "train")]
@@ -41,6 +43,8 @@ pub fn run() -> ExitCode {
         Command::Embed(command) => tasks::embed(command, common),
         Command::Match(command) => tasks::match_texts(command, common),
         Command::Answer(command) => tasks::answer(command, common),
+        Command::Album(command) => album::album(command, common),
+        Command::Search(command) => album::search(command, common),
         Command::Labels(command) => labels::labels(command, common),
         Command::Convert(command) => convert::convert(command, common),
         Command::Inspect(command) => inspect::inspect(command, common),

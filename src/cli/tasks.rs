@@ -20,11 +20,22 @@ pub fn caption(command: &Caption, common: &Common) -> Result<()> {
         &command.images,
         common,
         |model, path, image| {
-            let caption =
-                block_on(model.caption(&image, &command.prompt, &options, async |_, _| Ok(())))?;
-            let value = json!({
+            let prompt = &command.prompt;
+            let silent = async |_: &str, _| Ok(());
+            let (caption, attention) = if command.attention {
+                let attended = model.caption_with_attention(&image, prompt, &options, silent);
+                let (caption, attention) = block_on(attended)?;
+                (caption, Some(attention))
+            } else {
+                let caption = block_on(model.caption(&image, prompt, &options, silent))?;
+                (caption, None)
+            };
+            let mut value = json!({
                 "image": path, "text": caption.text, "tokens": caption.tokens, "score": caption.score,
             });
+            if let Some(attention) = attention {
+                value["attention"] = json!(attention);
+            }
             report::print(
                 common.json,
                 &value,
@@ -60,8 +71,14 @@ pub fn classify(command: &Classify, common: &Common) -> Result<()> {
     })
 }
 
-/// Embeds pictures, or texts.
+/// Embeds pictures, a video, or texts.
 pub fn embed(command: &Embed, common: &Common) -> Result<()> {
+    if command.video {
+        return embed_video(command, common);
+    }
+    if command.tokens {
+        return embed_tokens(command, common);
+    }
     if command.texts.is_empty() {
         return each_image(
             &command.model,
@@ -86,10 +103,54 @@ pub fn embed(command: &Embed, common: &Common) -> Result<()> {
     Ok(())
 }
 
+/// Embeds the frames of one video as one vector.
+fn embed_video(command: &Embed, common: &Common) -> Result<()> {
+    let paths = command.images.iter();
+    let frames = paths
+        .map(|path| read_image(path))
+        .collect::<Result<Vec<_>>>()?;
+    let model = open(&command.model, common)?;
+    let vector = block_on(model.embed_frames(&frames, true))?;
+    let value = json!({ "frames": command.images, "embedding": vector });
+    report::print(common.json, &value, &numbers(&vector))
+}
+
+/// The states of texts' tokens; as text one line a token, and the pooled vector last.
+fn embed_tokens(command: &Embed, common: &Common) -> Result<()> {
+    let options = command.guidance();
+    let model = open(&command.model, common)?;
+    for text in &command.texts {
+        let found = block_on(model.embed_tokens(text, &options))?;
+        let mut value = json!(found);
+        value["text"] = json!(text);
+        let states = found.states.chunks_exact(found.width);
+        let lines = found
+            .tokens
+            .iter()
+            .map(String::as_str)
+            .chain(["pooled"])
+            .zip(states.chain([&found.pooled[..]]))
+            .map(|(name, numbers_of)| format!("{name} {}", numbers(numbers_of)));
+        report::print(common.json, &value, &lines.collect::<Vec<_>>().join("\n"))?;
+    }
+    Ok(())
+}
+
 /// Scores texts against a picture.
 pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
     let images = [command.image.clone()];
     each_image(&command.model, &images, common, |model, path, image| {
+        if command.attention {
+            let found = block_on(model.match_texts_with_attention(&image, &command.texts))?;
+            let matches = found.iter().map(|(found, attention)| {
+                let mut value = json!(found);
+                value["attention"] = json!(attention);
+                value
+            });
+            let matches: Vec<serde_json::Value> = matches.collect();
+            let value = json!({ "image": path, "matches": matches });
+            return report::print(common.json, &value, "");
+        }
         let matches = block_on(model.match_texts(&image, &command.texts))?;
         let lines: Vec<String> = matches
             .iter()
@@ -209,6 +270,7 @@ pub fn open(path: &Path, common: &Common) -> Result<Model> {
     model
 }
 
+/// Reads and decodes a picture.
 pub fn read_image(path: &Path) -> Result<RgbImage> {
     let bytes = std::fs::read(path)
         .map_err(|error| Error::BadImage(format!("{} cannot be read: {error}", path.display())))?;

@@ -16,6 +16,10 @@ pub struct Eval {
     /// The pictures of a file in COCO's or VQA v2's format [default: the file's own folder]
     #[arg(long)]
     pub images: Option<PathBuf>,
+    /// Retrieval: look again at so many of the best by the matching head, as BLIP's paper does with
+    /// 128 or 256 (0: none)
+    #[arg(long, default_value_t = 16)]
+    pub rerank: usize,
     /// VQA v2's file of annotations, which belongs to its file of questions
     #[arg(long, value_name = "FILE")]
     pub annotations: Option<PathBuf>,

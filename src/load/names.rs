@@ -1,5 +1,5 @@
 //! Checkpoints under the names of their first authors, brought to those of Hugging Face: CLIP's as
-//! OpenAI and open_clip name its parts, BLIP's as Salesforce does.
+//! OpenAI and open_clip name its parts, with a transformer or a ResNet, BLIP's as Salesforce does.
 
 use super::source::Located;
 use crate::weights::TensorInfo;
@@ -70,6 +70,16 @@ const CLIP: &Table = &[
     ("text_projection", "text_projection.weight"),
 ];
 
+/// A ResNet's parts, which Hugging Face has no names for, keep open_clip's within `vision_model`. As
+/// of all positions, those of its pooling are no `positional_embedding` here.
+const RESNET: &Table = &[
+    (
+        "visual.attnpool.positional_embedding",
+        "vision_model.attnpool.position_embedding",
+    ),
+    ("visual", "vision_model"),
+];
+
 const BLIP: &Table = &[
     (
         "visual_encoder.cls_token",
@@ -112,9 +122,11 @@ const TRANSPOSED: [&str; 2] = ["visual_projection.weight", "text_projection.weig
 /// What holds queries, keys and values one above the other where Hugging Face has them apart.
 const STACKED: [(&str, &str); 2] = [("in_proj_weight", "weight"), ("in_proj_bias", "bias")];
 
-/// A name that every BLIP of Salesforce has, and one that every CLIP of OpenAI and open_clip has.
+/// A name that every BLIP of Salesforce has, and those that every CLIP of OpenAI and open_clip has,
+/// with a transformer or with a ResNet.
 const BLIP_MARK: &str = "visual_encoder.cls_token";
 const CLIP_MARK: &str = "visual.class_embedding";
+const RESNET_MARK: &str = "visual.attnpool.positional_embedding";
 
 /// Whether these are the names of Salesforce's BLIP.
 pub(super) fn are_salesforces(tensors: &[Located]) -> bool {
@@ -140,12 +152,19 @@ pub(super) fn translate(mut tensors: Vec<Located>) -> Result<Vec<Located>> {
         }
         return Ok(tensors);
     }
-    if !has(CLIP_MARK) {
+    let is_resnet = has(RESNET_MARK);
+    if !is_resnet && !has(CLIP_MARK) {
         return Ok(tensors);
     }
     let mut translated = Vec::with_capacity(tensors.len());
     for Located { file, info } in tensors {
-        let parts = clip_tensors(info)?;
+        let parts = match is_resnet && info.name.starts_with("visual.") {
+            true => vec![TensorInfo {
+                name: renamed(RESNET, &info.name),
+                ..info
+            }],
+            false => clip_tensors(info)?,
+        };
         translated.extend(parts.into_iter().map(|info| Located { file, info }));
     }
     Ok(translated)

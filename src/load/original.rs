@@ -24,29 +24,39 @@ pub(super) fn from_open_clip(text: &str) -> Result<Texts> {
         Some(true) => "quick_gelu",
         _ => "gelu",
     };
-    if !vision["layers"].is_u64() {
-        return Err(Error::BadWeights(format!(
-            "open_clip_config.json: vision_cfg.layers is {}, expected a number: only vision transformers are supported",
-            vision["layers"]
-        )));
-    }
     let (width, text_width) = (size(vision, "width", 768), size(text, "width", 512));
     let ratio = vision["mlp_ratio"].as_f64().unwrap_or(4.0);
     let image = size(vision, "image_size", 224);
     let vocabulary = size(text, "vocab_size", 49_408);
-    let config = json!({
-        "model_type": "clip",
-        "projection_dim": model["embed_dim"],
-        "vision_config": {
+    let head_width = size(vision, "head_width", 64).max(1);
+    let vision_config = match &vision["layers"] {
+        Value::Number(_) => json!({
             "hidden_size": width,
             "intermediate_size": (width as f64 * ratio) as u64,
             "num_hidden_layers": vision["layers"],
-            "num_attention_heads": width / size(vision, "head_width", 64).max(1),
+            "num_attention_heads": width / head_width,
             "image_size": image,
             "patch_size": size(vision, "patch_size", 32),
             "hidden_act": act,
             "layer_norm_eps": 1e-5,
-        },
+        }),
+        // A ResNet, which Hugging Face has no form for: it keeps open_clip's.
+        layers @ Value::Array(_) => json!({
+            "layers": layers,
+            "width": size(vision, "width", 64),
+            "head_width": head_width,
+            "image_size": image,
+        }),
+        found => {
+            return Err(Error::BadWeights(format!(
+                "open_clip_config.json: vision_cfg.layers is {found}, expected a number (a vision transformer's) or a list (a ResNet's): other image encoders are not supported"
+            )));
+        }
+    };
+    let config = json!({
+        "model_type": "clip",
+        "projection_dim": model["embed_dim"],
+        "vision_config": vision_config,
         "text_config": {
             "hidden_size": text_width,
             "intermediate_size": 4 * text_width,

@@ -2,6 +2,8 @@
 //! an image or to a question. One stack serves as text encoder, image-grounded encoder and
 //! image-grounded decoder; only masks and context differ.
 
+mod localisation;
+
 use crate::Result;
 use crate::kernels::Activation;
 use crate::nn::{
@@ -114,22 +116,32 @@ impl Layer {
         })
     }
 
+    /// The self-attention: `[batch, tokens, width]` to the same shape.
+    fn attend_to_itself(
+        &self,
+        input: Tensor<3>,
+        padding: Option<&Padding>,
+        cache: Option<&mut SelfCache>,
+    ) -> Tensor<3> {
+        let causal = cache.is_some();
+        let queries = self.self_attention.queries(input.clone());
+        let mut keys_values = self.self_attention.keys_values(input.clone(), padding);
+        if let Some(cache) = cache {
+            keys_values = cache.append(keys_values);
+        }
+        let attended = attend(queries, keys_values, causal);
+        self.self_attention.finish(attended, input)
+    }
+
     /// `[batch, tokens, width]` to the same shape.
     fn forward(
         &self,
         input: Tensor<3>,
         padding: Option<&Padding>,
         context: Option<&KeysValues>,
-        mut cache: Option<&mut SelfCache>,
+        cache: Option<&mut SelfCache>,
     ) -> Tensor<3> {
-        let causal = cache.is_some();
-        let queries = self.self_attention.queries(input.clone());
-        let mut keys_values = self.self_attention.keys_values(input.clone(), padding);
-        if let Some(cache) = cache.as_mut() {
-            keys_values = cache.append(keys_values);
-        }
-        let attended = attend(queries, keys_values, causal);
-        let mut hidden = self.self_attention.finish(attended, input);
+        let mut hidden = self.attend_to_itself(input, padding, cache);
         if let Some(context) = context {
             let queries = self.cross_attention.queries(hidden.clone());
             let attended = attend_shared(queries, context.clone());

@@ -186,6 +186,27 @@ impl TextDecoder {
         self.head.forward(last)
     }
 
+    /// Number of layers.
+    pub fn depth(&self) -> usize {
+        self.bert.config().depth
+    }
+
+    /// The layer whose attention says best where the decoder looks.
+    pub fn localising_layer(&self) -> usize {
+        self.bert.localising_layer()
+    }
+
+    /// What each token of a text attends to in a layer while the next one is chosen, averaged over
+    /// heads: `[batch, tokens, context tokens]`.
+    pub fn attention_of_tokens(
+        &self,
+        ids: &[Vec<u32>],
+        context: &Context,
+        layer: usize,
+    ) -> Tensor<3> {
+        self.bert.attention_of_tokens(ids, context, layer)
+    }
+
     /// Logits after every token: `[batch, tokens, vocabulary]`.
     pub fn all_logits(&self, ids: &[Vec<u32>], context: &Context) -> Tensor<3> {
         self.head
@@ -345,6 +366,22 @@ impl Blip {
     /// The image-text matching logits of a [`Self::ground_text`] result, [no, yes]: `[batch, 2]`.
     pub fn matching_logits(&self, grounded: Tensor<3>) -> Result<Tensor<2>> {
         Ok(self.retrieval()?.matching.forward(first_token(grounded)))
+    }
+
+    /// Where each token of a text of `[1, tokens]` finds that it matches an image: Grad-CAM of the
+    /// matching head's "yes" in a layer, `[1, tokens, context tokens]`.
+    pub fn matching_gradient(
+        &self,
+        ids: &[Vec<u32>],
+        grounding: &Context,
+        layer: usize,
+    ) -> Result<Tensor<3>> {
+        let first = self.retrieval()?.matching.weights_of(1).unsqueeze::<3>(); // [1, 1, width]
+        let (tokens, width) = (ids[0].len(), first.dims()[2]);
+        let rest = Tensor::zeros([1, tokens - 1, width], &first.device());
+        let gradient = Tensor::cat(vec![first, rest], 1); // [1, tokens, width]
+        let encoder = self.text_encoder()?;
+        Ok(encoder.gradient_of_attention(ids, grounding, gradient, layer))
     }
 }
 

@@ -1,13 +1,15 @@
-//! CLIP (Radford et al., arXiv 2103.00020) with a vision transformer: `CLIPModel` of the
-//! `transformers` package.
+//! CLIP (Radford et al., arXiv 2103.00020), with a vision transformer (`CLIPModel` of the
+//! `transformers` package) or a ResNet (`CLIP` of open_clip, with its `ModifiedResNet`).
 
 use super::config::{Section, check_patches};
-use crate::Result;
 use crate::kernels::Activation;
+use crate::nn::resnet::{REDUCTION, ResNet, ResNetConfig};
 use crate::nn::transformer::{Block, BlockConfig, ProjectionNames, load_blocks};
 use crate::nn::vit::{VisionTransformer, VitConfig, VitNames};
 use crate::nn::{Embedding, LayerNorm, Linear, Parameters};
+use crate::{Error, Result};
 use burn::tensor::{Device, Tensor};
+use std::ops::Range;
 
 /// Sizes of the text encoder.
 #[derive(Debug, Clone)]
@@ -33,13 +35,63 @@ pub struct Encoders {
     pub text: bool,
 }
 
+/// Sizes of the image encoder, of either kind.
+#[derive(Debug, Clone)]
+pub enum ClipVisionConfig {
+    /// A vision transformer.
+    Transformer(VitConfig),
+    /// A ResNet.
+    ResNet(ResNetConfig),
+}
+
+impl ClipVisionConfig {
+    /// The ResNet that a `vision_config` describes, if it describes one: the class of the reference
+    /// has none, so it is open_clip's own form, `layers` being a list there.
+    fn parse_resnet(vision: &Section) -> Result<Option<ResNetConfig>> {
+        let Some(layers) = vision.four_depths("layers")? else {
+            return Ok(None);
+        };
+        let width = vision.size("width", 64)?;
+        let head_width = vision.size("head_width", 64)?;
+        let config = ResNetConfig {
+            image_size: vision.size("image_size", 224)?,
+            layers,
+            width,
+            heads: (width * 32 / head_width).max(1),
+        };
+        if width > 4096 || !width.is_multiple_of(2) || !config.features().is_multiple_of(head_width)
+        {
+            return Err(Error::BadWeights(format!(
+                "config.json: vision_config.width is {width} and head_width {head_width}, expected an even width of at most 4096 and whole heads in 32 times it"
+            )));
+        }
+        Ok(Some(config))
+    }
+
+    /// Side of the pictures that it was trained on, in pixels.
+    pub fn image_size(&self) -> usize {
+        match self {
+            ClipVisionConfig::Transformer(config) => config.image_size,
+            ClipVisionConfig::ResNet(config) => config.image_size,
+        }
+    }
+
+    /// Side of the squares of pixels that one token or place stands for.
+    pub fn patch_size(&self) -> usize {
+        match self {
+            ClipVisionConfig::Transformer(config) => config.patch_size,
+            ClipVisionConfig::ResNet(_) => REDUCTION,
+        }
+    }
+}
+
 /// Sizes of a CLIP.
 #[derive(Debug, Clone)]
 pub struct ClipConfig {
     /// The encoders that are loaded.
     pub encoders: Encoders,
     /// The image encoder.
-    pub vision: VitConfig,
+    pub vision: ClipVisionConfig,
     /// The text encoder.
     pub text: ClipTextConfig,
     /// Width of the shared space.
@@ -66,11 +118,14 @@ impl ClipConfig {
                 image: true,
                 text: true,
             },
-            vision: VitConfig {
-                image_size: vision.size("image_size", 224)?,
-                patch_size: vision.size("patch_size", 32)?,
-                depth: vision.depth(12)?,
-                block: block(&vision, 768, 12)?,
+            vision: match ClipVisionConfig::parse_resnet(&vision)? {
+                Some(config) => ClipVisionConfig::ResNet(config),
+                None => ClipVisionConfig::Transformer(VitConfig {
+                    image_size: vision.size("image_size", 224)?,
+                    patch_size: vision.size("patch_size", 32)?,
+                    depth: vision.depth(12)?,
+                    block: block(&vision, 768, 12)?,
+                }),
             },
             text: ClipTextConfig {
                 vocabulary: text.size("vocab_size", 49_408)?,
@@ -81,33 +136,67 @@ impl ClipConfig {
             },
             projection: root.size("projection_dim", 512)?,
         };
-        check_patches(config.vision.image_size, config.vision.patch_size)?;
+        check_patches(config.vision.image_size(), config.vision.patch_size())?;
         Ok(config)
     }
 }
 
 /// Pictures to vectors.
 #[derive(Debug, Clone)]
-struct ImageEncoder {
-    vision: VisionTransformer,
-    projection: Linear,
+pub enum ImageEncoder {
+    /// A vision transformer, and the projection of its class token.
+    Transformer(Box<VisionTransformer>, Box<Linear>),
+    /// A ResNet, whose pooling projects.
+    ResNet(Box<ResNet>),
 }
 
 impl ImageEncoder {
     fn load(parameters: &mut Parameters, config: &ClipConfig) -> Result<Self> {
+        let vision = match &config.vision {
+            ClipVisionConfig::Transformer(vision) => vision,
+            ClipVisionConfig::ResNet(vision) => {
+                let resnet = ResNet::load(parameters, vision.clone(), config.projection)?;
+                return Ok(ImageEncoder::ResNet(Box::new(resnet)));
+            }
+        };
         let names = VitNames {
             patch_bias: false,
             pre_norm: true,
             projections: ProjectionNames::Separate,
         };
-        Ok(Self {
-            vision: VisionTransformer::load(parameters, config.vision.clone(), names)?,
-            projection: Linear::load_without_bias(
-                parameters,
-                "visual_projection.weight",
-                [config.projection, config.vision.block.width],
-            )?,
-        })
+        let transformer = VisionTransformer::load(parameters, vision.clone(), names)?;
+        let projection = Linear::load_without_bias(
+            parameters,
+            "visual_projection.weight",
+            [config.projection, vision.block.width],
+        )?;
+        Ok(ImageEncoder::Transformer(
+            Box::new(transformer),
+            Box::new(projection),
+        ))
+    }
+
+    /// Every place of a picture at the end of all layers, `[batch, 3, height, width]` to `[batch,
+    /// tokens, width]`. Of a transformer that is the reference's `last_hidden_state`, the class
+    /// token first; a ResNet has no class token.
+    fn encode(&self, pixels: Tensor<4>) -> Tensor<3> {
+        match self {
+            ImageEncoder::Transformer(vision, _) => vision.encode(vision.embed(pixels)),
+            ImageEncoder::ResNet(vision) => vision.encode(vision.embed(pixels)).flatten(1, 2),
+        }
+    }
+
+    /// Vectors in the shared space: `[batch, 3, height, width]` to `[batch, projection]`.
+    fn vectors(&self, pixels: Tensor<4>) -> Tensor<2> {
+        match self {
+            ImageEncoder::Transformer(vision, projection) => {
+                let tokens = self.encode(pixels);
+                let [batch, _, width] = tokens.dims();
+                let class = tokens.narrow(1, 0, 1).reshape([batch, width]);
+                projection.forward(vision.post_norm.forward(class))
+            }
+            ImageEncoder::ResNet(vision) => vision.pool(vision.encode(vision.embed(pixels))),
+        }
     }
 }
 
@@ -155,6 +244,22 @@ impl TextEncoder {
             )?,
         })
     }
+
+    /// Token and position vectors: `[batch, tokens, width]`.
+    fn embed(&self, ids: &[Vec<u32>], device: &Device) -> Tensor<3> {
+        let tokens = self.token_embedding.forward(ids, device);
+        let positions = self
+            .position_embedding
+            .clone()
+            .narrow(0, 0, tokens.dims()[1]);
+        tokens + positions.unsqueeze::<3>()
+    }
+
+    /// What some of the blocks make of what the one before them gave: `[batch, tokens, width]`.
+    fn continue_from(&self, states: Tensor<3>, blocks: Range<usize>) -> Tensor<3> {
+        let blocks = self.blocks[blocks].iter();
+        blocks.fold(states, |tokens, block| block.forward(tokens, true))
+    }
 }
 
 /// Both encoders with their projections into the space they share, or one of them. To use one that
@@ -186,7 +291,8 @@ impl Clip {
         })
     }
 
-    fn image(&self) -> &ImageEncoder {
+    /// The image encoder.
+    pub fn image(&self) -> &ImageEncoder {
         self.image.as_ref().expect("the image encoder was loaded")
     }
 
@@ -199,46 +305,48 @@ impl Clip {
         &self.config
     }
 
-    /// The image encoder.
-    pub fn vision(&self) -> &VisionTransformer {
-        &self.image().vision
-    }
-
-    /// Every token after the last block, `[batch, 3, height, width]` to `[batch, tokens, width]`:
-    /// the reference's `vision_model(...).last_hidden_state`.
+    /// Every place of a picture after the last layer, `[batch, 3, height, width]` to `[batch,
+    /// tokens, width]`; of a transformer the reference's `vision_model(...).last_hidden_state`.
     pub fn encode_image_tokens(&self, pixels: Tensor<4>) -> Tensor<3> {
-        let vision = self.vision();
-        vision.encode(vision.embed(pixels))
+        self.image().encode(pixels)
     }
 
     /// Vectors in the shared space: `[batch, 3, height, width]` to `[batch, projection]`.
     pub fn encode_image(&self, pixels: Tensor<4>) -> Tensor<2> {
-        let tokens = self.encode_image_tokens(pixels);
-        let [batch, _, width] = tokens.dims();
-        let class = tokens.narrow(1, 0, 1).reshape([batch, width]);
-        self.image()
-            .projection
-            .forward(self.vision().post_norm.forward(class))
+        self.image().vectors(pixels)
     }
 
     /// Every token of texts of equal length after the final norm: `[batch, tokens, width]`. Each
     /// has at least one token and at most as many as there are positions.
     pub fn encode_text_tokens(&self, ids: &[Vec<u32>]) -> Tensor<3> {
         let text = self.text();
-        let tokens = text.token_embedding.forward(ids, &self.device);
-        let positions = text
-            .position_embedding
-            .clone()
-            .narrow(0, 0, tokens.dims()[1]);
-        let input = tokens + positions.unsqueeze::<3>(); // [batch, tokens, width]
-        let blocks = text.blocks.iter();
-        text.final_norm
-            .forward(blocks.fold(input, |tokens, block| block.forward(tokens, true)))
+        self.normalize_text(text.continue_from(text.embed(ids, &self.device), 0..text.blocks.len()))
+    }
+
+    /// Every token of texts of equal length after the first `depth` blocks, not normalised, and
+    /// after all of them and the final norm: `[batch, tokens, width]` each. The first is the
+    /// reference's `hidden_states[depth]`.
+    pub fn encode_text_layer(&self, ids: &[Vec<u32>], depth: usize) -> [Tensor<3>; 2] {
+        let text = self.text();
+        let input = text.embed(ids, &self.device);
+        let states = text.continue_from(input, 0..depth);
+        let last = text.continue_from(states.clone(), depth..text.blocks.len());
+        [states, self.normalize_text(last)]
+    }
+
+    /// The text encoder's final norm: `[batch, tokens, width]` to the same shape.
+    pub fn normalize_text(&self, states: Tensor<3>) -> Tensor<3> {
+        self.text().final_norm.forward(states)
     }
 
     /// Vectors in the shared space of texts of equal length: `[batch, projection]`.
     pub fn encode_text(&self, ids: &[Vec<u32>]) -> Tensor<2> {
-        let hidden = self.encode_text_tokens(ids);
+        self.pool_text(ids, self.encode_text_tokens(ids))
+    }
+
+    /// The same of texts whose normalised tokens are there: `[batch, tokens, width]` to `[batch,
+    /// projection]`.
+    pub fn pool_text(&self, ids: &[Vec<u32>], hidden: Tensor<3>) -> Tensor<2> {
         let width = hidden.dims()[2];
         let pooled = ids.iter().enumerate().map(|(row, ids)| {
             hidden
@@ -252,7 +360,7 @@ impl Clip {
 
     /// The place of the end-of-text token. Configurations with the legacy `eos_token_id: 2` (an
     /// error of their time) mean the largest id, which is that token.
-    fn pooled_position(&self, ids: &[u32]) -> usize {
+    pub fn pooled_position(&self, ids: &[u32]) -> usize {
         let end = match self.config.text.end_token {
             2 => ids.iter().copied().max(),
             token => Some(token),

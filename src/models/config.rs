@@ -3,7 +3,6 @@
 
 use super::{BlipConfig, ClipConfig};
 use crate::kernels::Activation;
-use crate::nn::vit::VitConfig;
 use crate::{Error, Result};
 use serde_json::{Map, Value};
 
@@ -77,17 +76,20 @@ impl ModelConfig {
         .concat()
     }
 
-    /// The vision transformer's sizes.
-    pub fn vision(&self) -> &VitConfig {
+    /// Side of the squares that pictures are divided into, in pixels: only whole ones are seen.
+    pub fn patch_size(&self) -> usize {
         match self {
-            ModelConfig::Clip(config) => &config.vision,
-            ModelConfig::Blip(config) => &config.vision,
+            ModelConfig::Clip(config) => config.vision.patch_size(),
+            ModelConfig::Blip(config) => config.vision.patch_size,
         }
     }
 
     /// Side of the pictures that the checkpoint was trained on, in pixels.
     pub fn image_size(&self) -> usize {
-        self.vision().image_size
+        match self {
+            ModelConfig::Clip(config) => config.vision.image_size(),
+            ModelConfig::Blip(config) => config.vision.image_size,
+        }
     }
 
     /// Entries of the token table.
@@ -186,6 +188,23 @@ impl Section {
                 Some(size @ 1..=LARGEST) => Ok(size as usize),
                 _ => Err(self.wrong(name, "a whole number from 1 to 1048576", found)),
             },
+        }
+    }
+
+    /// Four small numbers, such as the blocks of a ResNet's stages; `None` if the field is no list.
+    pub fn four_depths(&self, name: &str) -> Result<Option<[usize; 4]>> {
+        const DEEPEST: u64 = 256;
+        let Some(found @ Value::Array(items)) = self.fields.get(name) else {
+            return Ok(None);
+        };
+        let depth = |item: &Value| match item.as_u64() {
+            Some(depth @ 1..=DEEPEST) => Some(depth as usize),
+            _ => None,
+        };
+        let depths: Option<Vec<usize>> = items.iter().map(depth).collect();
+        match depths.and_then(|depths| <[usize; 4]>::try_from(depths).ok()) {
+            Some(depths) => Ok(Some(depths)),
+            None => Err(self.wrong(name, "a list of four numbers from 1 to 256", found)),
         }
     }
 

@@ -7,7 +7,7 @@ pub mod clip;
 mod config;
 
 pub use blip::{Blip, BlipConfig};
-pub use clip::{Clip, ClipConfig};
+pub use clip::{Clip, ClipConfig, ImageEncoder};
 pub use config::{Family, ModelConfig};
 
 use burn::tensor::Tensor;

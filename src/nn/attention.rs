@@ -116,6 +116,24 @@ fn attend_trainable(queries: Tensor<4>, context: KeysValues, causal: bool) -> Te
     softmax(scores, 3).matmul(context.values)
 }
 
+/// `softmax(Q Kᵀ / sqrt(head width))`, what [`attend`] weighs values by: `[batch, heads, tokens,
+/// keys]`.
+pub fn attention_probabilities(queries: Tensor<4>, keys: Tensor<4>, causal: bool) -> Tensor<4> {
+    let [_, _, tokens, width] = queries.dims();
+    let mut scores = (queries * (width as f32).sqrt().recip()).matmul(keys.swap_dims(2, 3));
+    if causal && tokens > 1 {
+        scores = scores.clone() + future(tokens, &scores.device());
+    }
+    softmax(scores, 3)
+}
+
+/// The gradient of a softmax's input, from its output and that one's gradient: `[batch, heads,
+/// tokens, keys]` each.
+pub fn softmax_gradient(probabilities: Tensor<4>, gradient: Tensor<4>) -> Tensor<4> {
+    let along = (gradient.clone() * probabilities.clone()).sum_dim(3);
+    probabilities * (gradient - along)
+}
+
 /// What hides later tokens: `[1, 1, tokens, tokens]`.
 fn future(tokens: usize, device: &Device) -> Tensor<4> {
     let bias = (0..tokens * tokens).map(|place| {

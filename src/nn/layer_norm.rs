@@ -36,4 +36,20 @@ impl LayerNorm {
             self.epsilon,
         )
     }
+
+    /// The gradient of what came in, from what came in and the gradient of what went out: `[...,
+    /// width]` each.
+    pub fn gradient<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        output_gradient: Tensor<D>,
+    ) -> Tensor<D> {
+        let centred = input.clone() - input.mean_dim(D - 1);
+        let variance = (centred.clone() * centred.clone()).mean_dim(D - 1);
+        let scale = (variance + self.epsilon).sqrt().recip(); // [..., 1]
+        let normal = centred * scale.clone();
+        let gradient = output_gradient * self.weight.clone().unsqueeze::<D>();
+        let along = (gradient.clone() * normal.clone()).mean_dim(D - 1);
+        (gradient.clone() - gradient.mean_dim(D - 1) - normal * along) * scale
+    }
 }

@@ -4,6 +4,7 @@ use super::Parameters;
 use crate::Result;
 use crate::kernels::{self, Activation, PackedMatrix};
 use burn::tensor::{Device, Tensor, activation};
+use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// A weight matrix, `[rows, columns]`.
 #[derive(Debug, Clone)]
@@ -20,6 +21,18 @@ impl Weight {
         match self {
             Weight::Packed(matrix) => [matrix.shape().rows, matrix.shape().columns],
             Weight::Trainable(tensor) => tensor.dims(),
+        }
+    }
+
+    /// Its values as plain numbers: `[rows, columns]`.
+    fn unpacked(&self) -> Tensor<2> {
+        match self {
+            Weight::Packed(matrix) => {
+                let rows = matrix.shape().rows as i32;
+                let every = kernels::ids_tensor(0..rows, &matrix.words().device());
+                kernels::gather_rows(matrix, every)
+            }
+            Weight::Trainable(tensor) => tensor.clone(),
         }
     }
 }
@@ -71,6 +84,37 @@ impl Linear {
         self
     }
 
+    /// The gradient of what came in, from that of what went out before the activation: `[...,
+    /// outputs]` to `[..., inputs]`. It unpacks the weight for the time of the call.
+    pub fn gradient<const D: usize>(&self, output_gradient: Tensor<D>) -> Tensor<D> {
+        let mut shape = output_gradient.dims();
+        let outputs = shape[D - 1];
+        let rows = shape[..D - 1].iter().product::<usize>();
+        let flat = output_gradient.reshape([rows, outputs]);
+        shape[D - 1] = self.weight.dims()[1];
+        flat.matmul(self.weight.unpacked()).reshape(shape)
+    }
+
+    /// The activation's derivative where [`Self::forward`] applies it: `[..., inputs]` to `[...,
+    /// outputs]`.
+    pub fn derivative<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        let plain = self.clone().with_activation(Activation::None);
+        let sum = plain.forward(input);
+        match self.activation {
+            Activation::None => sum.ones_like(),
+            Activation::Gelu => gelu_derivative(sum),
+            Activation::QuickGelu => {
+                let gate = activation::sigmoid(sum.clone() * 1.702);
+                gate.clone() + sum * 1.702 * gate.clone() * (gate.ones_like() - gate)
+            }
+        }
+    }
+
+    /// One output's weights, which are its gradient: `[1, inputs]`.
+    pub fn weights_of(&self, output: usize) -> Tensor<2> {
+        self.weight.unpacked().narrow(0, output, 1)
+    }
+
     /// `[..., inputs]` to `[..., outputs]`.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
         let mut shape = input.dims();
@@ -107,8 +151,15 @@ fn gelu(x: Tensor<2>) -> Tensor<2> {
     if x.device().without_autodiff() == Device::flex() {
         return activation::gelu(x);
     }
-    let normal = (x.clone() * std::f32::consts::FRAC_1_SQRT_2).erf() + 1.0; // 2 Φ(x)
+    let normal = (x.clone() * FRAC_1_SQRT_2).erf() + 1.0; // 2 Φ(x)
     x * normal * 0.5
+}
+
+/// `Φ(x) + x φ(x)`, the derivative of GELU.
+fn gelu_derivative<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let cumulative = ((x.clone() * FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
+    let density = (x.clone() * x.clone() * -0.5).exp() * (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
+    cumulative + x * density
 }
 
 /// A table of vectors, looked up by token id.

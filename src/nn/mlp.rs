@@ -30,4 +30,11 @@ impl Mlp {
     pub fn forward(&self, input: Tensor<3>) -> Tensor<3> {
         self.contract.forward(self.expand.forward(input))
     }
+
+    /// The gradient of what came in, from what came in and the gradient of what went out: `[batch,
+    /// tokens, width]` each.
+    pub fn gradient(&self, input: Tensor<3>, output_gradient: Tensor<3>) -> Tensor<3> {
+        let hidden = self.contract.gradient(output_gradient); // [batch, tokens, hidden]
+        self.expand.gradient(hidden * self.expand.derivative(input))
+    }
 }

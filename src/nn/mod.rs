@@ -3,15 +3,18 @@
 
 mod attention;
 mod bicubic;
+mod convolution;
 mod layer_norm;
 mod linear;
 mod mlp;
 mod parameters;
+pub mod resnet;
 pub mod transformer;
 pub mod vit;
 
 pub use attention::{
-    KeysValues, Padding, SelfCache, attend, attend_shared, merge_heads, split_heads,
+    KeysValues, Padding, SelfCache, attend, attend_shared, attention_probabilities, merge_heads,
+    softmax_gradient, split_heads,
 };
 pub use bicubic::resize_positions;
 pub use layer_norm::LayerNorm;

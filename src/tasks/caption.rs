@@ -29,13 +29,23 @@ impl Model {
         options: &GenerationOptions,
         on_token: impl AsyncFnMut(&str, Option<u32>) -> Result<()>,
     ) -> Result<Caption> {
+        let (prompt, mut decoding) = self.begin_caption(image, prompt, options)?;
+        self.write(&mut decoding, &prompt, options, on_token).await
+    }
+
+    /// The ids that a caption begins with, and what it is written with.
+    pub(super) fn begin_caption(
+        &self,
+        image: &RgbImage,
+        prompt: &str,
+        options: &GenerationOptions,
+    ) -> Result<(Vec<u32>, Decoding<'_>)> {
         options.check()?;
         let blip = self.blip("caption")?;
         let prompt = self.prompt_ids(prompt)?;
         self.check_room(prompt.len(), options)?;
         let states = blip.encode_image(self.pixels(image));
-        let mut decoding = Decoding::new(blip.text_decoder()?, states);
-        self.write(&mut decoding, &prompt, options, on_token).await
+        Ok((prompt, Decoding::new(blip.text_decoder()?, states)))
     }
 
     /// `[DEC]` and the prompt's ids: the tokenizer's `[CLS]` is replaced, its `[SEP]` dropped.

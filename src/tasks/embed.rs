@@ -1,9 +1,10 @@
 //! Pictures and texts as vectors of the space they share.
 
+use super::text::unit as to_unit;
 use super::{Model, Network, read};
-use crate::Result;
 use crate::image::RgbImage;
 use crate::models::normalize;
+use crate::{Error, Result};
 use burn::tensor::Tensor;
 
 impl Model {
@@ -20,6 +21,26 @@ impl Model {
             }
         };
         read(if unit { normalize(vector) } else { vector }).await
+    }
+
+    /// A video's vector: the mean of its frames' unit vectors, scaled to length one if `unit`. Each
+    /// frame is encoded once. This is how CLIP is used for video retrieval (CLIP4Clip's mean pooling,
+    /// arXiv 2104.08860), and it ignores the frames' order.
+    pub async fn embed_frames(&self, frames: &[RgbImage], unit: bool) -> Result<Vec<f32>> {
+        if frames.is_empty() {
+            return Err(Error::BadInput(
+                "a video without frames: give at least one".to_string(),
+            ));
+        }
+        let mut mean: Vec<f32> = Vec::new();
+        for frame in frames {
+            let vector = self.embed_image(frame, true).await?;
+            mean.resize(vector.len(), 0.0);
+            for (sum, value) in mean.iter_mut().zip(vector) {
+                *sum += value / frames.len() as f32;
+            }
+        }
+        Ok(if unit { to_unit(mean) } else { mean })
     }
 
     /// A text's vector in the shared space, scaled to length one if `unit`.

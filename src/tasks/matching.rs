@@ -4,6 +4,7 @@
 use super::text::dot;
 use super::{Model, Network, read};
 use crate::image::RgbImage;
+use crate::models::bert::Context;
 use crate::models::normalize;
 use crate::{Error, Result};
 use burn::tensor::activation::softmax;
@@ -23,6 +24,15 @@ pub struct Match {
 impl Model {
     /// One match a text, in the given order.
     pub async fn match_texts(&self, image: &RgbImage, texts: &[String]) -> Result<Vec<Match>> {
+        Ok(self.match_and_ground(image, texts).await?.0)
+    }
+
+    /// The matches, and what a BLIP's text encoder attended to for them.
+    pub(super) async fn match_and_ground(
+        &self,
+        image: &RgbImage,
+        texts: &[String],
+    ) -> Result<(Vec<Match>, Option<Context>)> {
         if !self.info.tasks.contains(&"match") {
             return Err(self.unsupported("match"));
         }
@@ -33,6 +43,7 @@ impl Model {
         }
         let text_vectors = self.text_vectors(texts).await?;
         let mut probabilities = vec![None; texts.len()];
+        let mut context = None;
         let image_vector = match &self.network {
             Network::Clip(_) => self.embed_image(image, true).await?,
             Network::Blip(blip) => {
@@ -43,16 +54,18 @@ impl Model {
                     let matching = softmax(blip.matching_logits(grounded)?, 1); // [1, 2]
                     *probability = Some(read(matching).await?[1]);
                 }
+                context = Some(grounding);
                 read(normalize(blip.project_image(states)?)).await?
             }
         };
         let found = texts.iter().zip(probabilities).zip(&text_vectors);
-        Ok(found
+        let matches = found
             .map(|((text, probability), vector)| Match {
                 text: text.clone(),
                 probability,
                 similarity: dot(vector, &image_vector),
             })
-            .collect())
+            .collect();
+        Ok((matches, context))
     }
 }

@@ -2,22 +2,28 @@
 //! command line and the browser both end here.
 
 mod answer;
+mod attention;
 mod caption;
 mod classify;
 mod embed;
 mod filter;
+mod guidance;
 mod label_set;
 mod label_vectors;
 mod matching;
+mod retrieval;
 mod text;
 
 pub use answer::{Answer, CANDIDATES, RankedAnswer};
+pub use attention::{CaptionAttention, MatchAttention, TokenMap};
 pub use caption::Caption;
 pub use classify::{LabelScore, Ranking, Scores};
 pub use filter::{Filtered, Judgement, Reason, THRESHOLD, captioner_options};
+pub use guidance::{Filling, GuidanceOptions, TokenStates};
 pub use label_set::{DEFAULT_TEMPLATE, LabelSet};
 pub use label_vectors::LabelVectors;
 pub use matching::Match;
+pub use retrieval::Ranked;
 
 use crate::device::Placement;
 use crate::generate::NextLogits;
@@ -70,6 +76,8 @@ pub struct Model {
     network: Network,
     tokenizer: Tokenizer,
     preprocessor: Preprocessor,
+    /// Side of a patch, in pixels.
+    patch_size: usize,
     placement: Placement,
     info: Info,
     /// Vectors of texts that were encoded before: labels are asked for again and again.
@@ -88,7 +96,7 @@ impl Model {
         parameters: &Parameters,
         placement: Placement,
     ) -> Result<Self> {
-        let (vocabulary, patch) = (config.vocabulary(), config.vision().patch_size);
+        let (vocabulary, patch) = (config.vocabulary(), config.patch_size());
         let largest = tokenizer.largest_id() as usize;
         if largest >= vocabulary {
             return Err(Error::BadWeights(format!(
@@ -116,6 +124,7 @@ impl Model {
             network,
             tokenizer,
             preprocessor,
+            patch_size: patch,
             placement,
             info,
             text_vectors: Mutex::default(),

@@ -130,6 +130,11 @@ impl Tokenizer {
         self.inner.token_to_id(token)
     }
 
+    /// A token as the vocabulary spells it; nothing for an id that it lacks.
+    pub fn spelling(&self, id: u32) -> String {
+        self.inner.id_to_token(id).unwrap_or_default()
+    }
+
     /// How many special tokens a text gets.
     fn special_tokens(&self) -> Result<usize> {
         let empty = tokenizers::Encoding::default();

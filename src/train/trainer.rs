@@ -9,6 +9,7 @@ use super::weights::{Weights, tensor_of, values_of};
 use crate::image::Preprocessor;
 use crate::load::Description;
 use crate::models::blip::TEMPERATURE;
+use crate::models::clip::ClipVisionConfig;
 use crate::models::{Blip, BlipConfig, ModelConfig};
 use crate::nn::Trainable;
 use crate::tokenizer::Tokenizer;
@@ -129,6 +130,14 @@ impl Trainer {
         device: Device,
     ) -> Result<Self> {
         let config = ModelConfig::from_json(&description.config)?;
+        if let ModelConfig::Clip(clip) = &config
+            && matches!(clip.vision, ClipVisionConfig::ResNet(_))
+        {
+            return Err(Error::UnsupportedTask(
+                "a CLIP with a ResNet cannot be trained here: choose one with a vision transformer"
+                    .to_string(),
+            ));
+        }
         let mut weights = match weights {
             Some(weights) => weights,
             None => Weights::new(&config, recipe.seed, &device)?,
@@ -311,7 +320,7 @@ fn preprocessor(
     picture_size: Option<usize>,
 ) -> Result<Preprocessor> {
     let own = Preprocessor::from_json(&description.preprocessor)?;
-    let patch = config.vision().patch_size;
+    let patch = config.patch_size();
     match picture_size {
         None => Ok(own),
         Some(size) if size > 0 && size.is_multiple_of(patch) => Ok(own.with_size(size)),

@@ -90,6 +90,7 @@ test("a label set, its vectors and the command line's file of them classify alik
     const fromFile = await openLabels(new URL("/test/few.labels", location.href));
     const imagenet = await labelSet("imagenet");
     const other = await load("/test/blip-all.gguf", { device: "cpu" });
+    const withoutTexts = await load("/test/clip-quick.gguf", { device: "cpu", tasks: ["embed-image"] });
     const codeOf = (promise) => promise.then(() => "no error", ({ code, message }) => `${code}: ${message}`);
     const stopping = new AbortController();
     const found = {
@@ -99,11 +100,13 @@ test("a label set, its vectors and the command line's file of them classify alik
       fromVectors: await model.classify(image, encoded),
       fromKept: await model.classify(image, kept),
       fromFile: await model.classify(image, fromFile, { topK: 2 }),
+      byHalf: await withoutTexts.classify(image, fromFile, { topK: 2 }),
       cosines: await model.classify(image, Promise.resolve(fromFile), { scores: "cosine" }),
       sets: [set, kept, fromFile].map(({ labels, isEncoded }) => ({ labels, isEncoded })),
       imagenet: [imagenet.labels.length, imagenet.templates.length, imagenet.ids.length, imagenet.isEncoded],
       fewTemplates: await model.classify(image, set, { template: "a drawing of a {}", topK: 1 }),
       refused: {
+        half: await codeOf(withoutTexts.classify(image, ["a cat"])),
         foreign: await codeOf(other.classify(image, fromFile)),
         templates: await codeOf(model.classify(image, fromFile, { template: "a {}" })),
         scores: await codeOf(model.classify(image, set, { scores: "percent" })),
@@ -115,13 +118,14 @@ test("a label set, its vectors and the command line's file of them classify alik
         stopped: await codeOf(model.embedLabels(imagenet, { signal: stopping.signal, progress: () => stopping.abort() })),
       },
     };
-    await Promise.all([model.dispose(), other.dispose()]);
+    await Promise.all([model, other, withoutTexts].map((one) => one.dispose()));
     return found;
   });
   assertLabels(found.fromSet, (await classify()).labels);
   assert.deepEqual(found.fromVectors, found.fromSet);
   assert.deepEqual(found.fromKept, found.fromSet);
   assertLabels(found.fromFile, (await classify("--top-k", "2")).labels);
+  assert.deepEqual(found.byHalf, found.fromFile); // the image encoder is enough
   assertLabels(found.cosines, (await classify("--scores", "cosine")).labels);
   assertLabels(found.fewTemplates, (await classify("--template", "a drawing of a {}", "--top-k", "1")).labels);
   assert.deepEqual(found.events.at(-1), { loaded: 6, total: 6 });
@@ -129,9 +133,10 @@ test("a label set, its vectors and the command line's file of them classify alik
   assert.deepEqual(found.sets.map(({ isEncoded }) => isEncoded), [false, true, true]);
   for (const { labels } of found.sets) assert.deepEqual(labels, LABELS);
   assert.deepEqual(found.imagenet, [1000, 80, 1000, false]);
-  const { missing, stopped, ...wrong } = found.refused;
+  const { half, missing, stopped, ...wrong } = found.refused;
   for (const [name, error] of Object.entries(wrong)) assert.match(error, /^bad_input: /, name);
   assert.match(wrong.foreign, /another model/);
+  assert.match(half, /^unsupported_task: /);
   assert.match(missing, /^network: .*404/);
   assert.match(stopped, /^aborted: /);
 });

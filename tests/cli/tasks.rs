@@ -388,3 +388,89 @@ fn help_and_version_are_there_for_every_command() {
         assert!(obscura(["--help"]).stdout.contains(command));
     }
 }
+
+#[test]
+fn attention_is_added_to_captions_and_matches() {
+    let picture = picture("landscape.png");
+    let words = ["caption", &model("blip-all"), &picture];
+    let plain = exact(&words).object();
+    let mut found = exact(&[&words[..], &["--attention"]].concat()).object();
+    let attention = found["attention"].take();
+    assert_eq!(found["tokens"], plain["tokens"]);
+    assert_eq!(keys(&attention), ["columns", "rows", "tokens"]);
+    let tokens = attention["tokens"].as_array().expect("tokens");
+    assert_eq!(
+        tokens.len() + 1,
+        plain["tokens"].as_array().expect("ids").len()
+    );
+    assert_eq!(numbers(&tokens[0]["map"]).len(), 36);
+
+    let words = ["match", &model("blip-all"), &picture, "a hut", "the sea"];
+    let plain = exact(&words).object();
+    let found = exact(&[&words[..], &["--attention"]].concat()).object();
+    let maps = |index: usize| &found["matches"][index]["attention"];
+    assert_eq!(
+        found["matches"][0]["probability"],
+        plain["matches"][0]["probability"]
+    );
+    assert_eq!(keys(maps(0)), ["columns", "map", "rows", "tokens"]);
+    assert_eq!(numbers(&maps(1)["map"]).len(), 36);
+    assert_ne!(maps(0)["map"], maps(1)["map"]);
+
+    let words = ["match", &model("clip-quick"), &picture, "a hut"];
+    exact(&[&words[..], &["--attention"]].concat()).fails(1, &["CLIP", "BLIP"]);
+    obscura([&words[..], &["--attention"]].concat()).fails(2, &["--json"]);
+}
+
+#[test]
+fn tokens_of_a_text_have_states_and_a_pooled_vector() {
+    let model = model("clip-quick");
+    let embed = |options: &[&str]| {
+        exact(&[&["embed", &model, "--text", "a hut", "--tokens"], options].concat())
+    };
+    let last = embed(&[]).object();
+    let fields = ["end", "ids", "pooled", "states", "text", "tokens", "width"];
+    assert_eq!(keys(&last), fields);
+    assert_eq!(
+        (&last["tokens"][0], &last["width"]),
+        (&json!("<|startoftext|>"), &json!(32))
+    );
+    let count = numbers(&last["states"]).len();
+    assert_eq!(count, 32 * last["ids"].as_array().expect("ids").len());
+    let before = embed(&["--layer", "-2", "--no-norm"]).object();
+    assert_eq!(before["pooled"], last["pooled"]);
+    assert_ne!(before["states"], last["states"]);
+    let padded = embed(&["--pad"]).object();
+    assert_eq!(numbers(&padded["states"]).len(), 32 * 77);
+    assert_eq!(
+        padded["ids"][76],
+        last["ids"][last["end"].as_u64().expect("a place") as usize]
+    );
+    assert_eq!(embed(&["--pad", "0"]).object()["ids"][76], 0);
+    embed(&["--pad", "1000"]).fails(1, &["pad", "999"]);
+    embed(&["--layer", "4"]).fails(1, &["layer", "4"]);
+}
+
+#[test]
+fn a_video_has_the_mean_of_its_frames_vectors() {
+    let model = model("clip-quick");
+    let frames = ["landscape.png", "portrait.png"].map(picture);
+    let words = ["embed", &model, &frames[0], &frames[1]];
+    let alone = exact(&words).objects();
+    let video = exact(&[&words[..], &["--video"]].concat()).object();
+    assert_eq!(video["frames"], json!(frames));
+    let vectors: Vec<Vec<f64>> = alone.iter().map(|one| numbers(&one["embedding"])).collect();
+    let sum: Vec<f64> = vectors[0]
+        .iter()
+        .zip(&vectors[1])
+        .map(|(a, b)| a + b)
+        .collect();
+    let length = sum.iter().map(|value| value * value).sum::<f64>().sqrt();
+    for (found, sum) in numbers(&video["embedding"]).iter().zip(&sum) {
+        assert!(
+            (found - sum / length).abs() < 1e-6,
+            "{found} for {}",
+            sum / length
+        );
+    }
+}

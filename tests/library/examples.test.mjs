@@ -128,6 +128,58 @@ const uses = {
     const { labels } = await commandLineOf(join(embedded.models, "clip.gguf"), "auto", "classify", PHOTO, ...options);
     assert.deepEqual(await page.locator("#result li").allTextContents(), labels.map(({ label, score }) => `${label}: ${(100 * score).toFixed(1)} %`));
   },
+
+  "search.html": async (page) => {
+    await shows(page, "#status", "0 pictures in the album.");
+    await page.setInputFiles("#files", [PICTURE, PHOTO]);
+    await shows(page, "#status", "2 pictures in the album.");
+    await page.fill("#query", "a red house");
+    await page.keyboard.press("Enter");
+    await shows(page, "#status", "2 of 2 pictures, best first.");
+    const found = new Map();
+    for (const path of [PICTURE, PHOTO]) {
+      const { matches: [{ similarity, probability }] } = await expected("match", path, "a red house");
+      found.set(basename(path), `${basename(path)}: ${similarity.toFixed(3)}, ${(100 * probability).toFixed(1)} %`);
+    }
+    const lines = await page.locator("#result li").allTextContents();
+    assert.deepEqual([...lines].sort(), [...found.values()].sort());
+    await page.reload();
+    await shows(page, "#status", "2 pictures in the album.");
+    await page.click("#clear");
+    await shows(page, "#status", "0 pictures in the album.");
+  },
+
+  "attention.html": async (page) => {
+    await page.setInputFiles("#file", PICTURE);
+    await shows(page, "#status", "Point at a word, or go to it with the keyboard.");
+    const words = await page.locator("#words button").allTextContents();
+    assert.equal(words.join("").replace(/[^a-z0-9]/g, ""), (await expected("caption", PICTURE)).text.replace(/[^a-z0-9]/g, ""));
+    const opacityOf = () => page.evaluate(() => {
+      const canvas = document.querySelector("canvas");
+      return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].filter((_, place) => place % 4 === 3);
+    });
+    await page.locator("#words button").first().focus();
+    const first = await opacityOf();
+    assert.equal(Math.max(...first), 220, "the patch that counts most is the strongest");
+    await page.locator("#words button").last().hover();
+    assert.notDeepEqual(await opacityOf(), first, "each word has a map of its own");
+  },
+
+  "tokens.html": async (page) => {
+    await page.fill("#model", "/models/clip.gguf");
+    await page.click("button");
+    await page.waitForFunction(() => /tokens, \d+ numbers each/.test(document.querySelector("#status").textContent), null, PATIENCE);
+    const lines = await page.locator("#result li").allTextContents();
+    assert.equal(lines.length, Number.parseInt(await page.textContent("#status")));
+    assert.ok(lines.every((line) => /^\S+ \(\d+\): length \d+\.\d\d$/.test(line)), lines.join("\n"));
+  },
+
+  "video.html": async (page) => {
+    await page.evaluate(recordVideo);
+    await page.click("button");
+    await page.waitForFunction(() => /\(-?\d/.test(document.querySelector("#result").textContent), null, PATIENCE);
+    assert.equal(await page.textContent("#result"), await page.evaluate(answerAgain));
+  },
 };
 
 describe("an example", WHOLE_TEST, () => {
@@ -155,6 +207,39 @@ async function shows(page, selector, text) {
   const wanted = [selector, text];
   const isShown = ([selector, text]) => document.querySelector(selector).textContent.replace(/\s+/g, " ").trim() === text;
   await page.waitForFunction(isShown, wanted, PATIENCE).catch(async () => assert.equal(await page.textContent(selector), text));
+}
+
+/** Runs in the page: a second of a moving square becomes the chosen video. */
+async function recordVideo() {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 96, height: 64 });
+  const context = canvas.getContext("2d");
+  const recorder = new MediaRecorder(canvas.captureStream(10), { mimeType: "video/webm;codecs=vp8" });
+  const parts = [];
+  recorder.ondataavailable = ({ data }) => parts.push(data);
+  const stopped = new Promise((stop) => (recorder.onstop = stop));
+  recorder.start();
+  for (let place = 0; place < 10; place++) {
+    context.fillStyle = "white";
+    context.fillRect(0, 0, 96, 64);
+    context.fillStyle = "red";
+    context.fillRect(8 * place, 20, 24, 24);
+    await new Promise((wait) => setTimeout(wait, 100));
+  }
+  recorder.stop();
+  await stopped;
+  const transfer = new DataTransfer();
+  transfer.items.add(new File(parts, "square.webm", { type: "video/webm" }));
+  document.querySelector("#file").files = transfer.files;
+}
+
+/** Runs in the page: what the module says of the same video. */
+async function answerAgain() {
+  const { load, sampleFrames } = await import("../obscura.js");
+  const model = await load();
+  const frames = await sampleFrames(document.querySelector("#file").files[0], 4);
+  const { text, score } = await model.answer(frames, document.querySelector("#question").value);
+  await model.dispose();
+  return `${text} (${score.toFixed(2)})`;
 }
 
 async function checkWithAxe(page) {

@@ -6,6 +6,7 @@ use super::{opinions, refused};
 use obscura::Result;
 use obscura::load::{Files, Promises, Source};
 use obscura::models::ModelConfig;
+use obscura::models::clip::ClipVisionConfig;
 use obscura::nn::Dtype;
 use obscura::tasks::Model;
 use obscura::weights::{Format, TensorInfo};
@@ -327,13 +328,13 @@ fn open_clips_own_configuration_is_understood() {
     };
     assert_eq!(config.projection, 512);
     assert_eq!(
-        (config.vision.image_size, config.vision.patch_size),
+        (config.vision.image_size(), config.vision.patch_size()),
         (224, 16)
     );
-    assert_eq!(
-        (config.vision.block.heads, config.vision.block.hidden),
-        (12, 3072)
-    );
+    let ClipVisionConfig::Transformer(vision) = &config.vision else {
+        panic!("a vision transformer");
+    };
+    assert_eq!((vision.block.heads, vision.block.hidden), (12, 3072));
     assert_eq!(
         (config.text.block.heads, config.text.end_token),
         (8, 49_407)
@@ -342,6 +343,53 @@ fn open_clips_own_configuration_is_understood() {
         config.text.block.activation,
         obscura::kernels::Activation::QuickGelu
     );
+}
+
+/// What config.json says of a ResNet is what open_clip's own file says of it.
+#[test]
+fn a_resnets_configuration_keeps_open_clips_form() {
+    let files = Memory::of_folder(&super::under_tests("golden/clip-resnet/model"));
+    let mut named = files.files.clone();
+    let promises = Promises::new();
+    let source = block_on(Source::of(&files, None, &promises)).expect("a model");
+    let description = source.description().clone();
+    let mut config: serde_json::Value = serde_json::from_str(&description.config).expect("JSON");
+    assert_eq!(config["vision_config"]["layers"], json!([1, 2, 1, 1]));
+    let ModelConfig::Clip(parsed) = ModelConfig::from_json(&description.config).expect("a CLIP")
+    else {
+        panic!("a CLIP");
+    };
+    let ClipVisionConfig::ResNet(vision) = &parsed.vision else {
+        panic!("a ResNet");
+    };
+    assert_eq!(
+        (vision.layers, vision.width, vision.heads, vision.grid()),
+        ([1, 2, 1, 1], 4, 4, 2)
+    );
+    let expected = vectors(&load_files(&files, None, &options(Dtype::F32)).expect("a model"));
+    named.remove("open_clip_config.json");
+    named.insert("config.json".into(), description.config.into_bytes());
+    named.insert(
+        "preprocessor_config.json".into(),
+        description.preprocessor.into_bytes(),
+    );
+    let found = load_files(&Memory::of(named), None, &options(Dtype::F32)).expect("a model");
+    assert_eq!(vectors(&found), expected);
+    for (field, value) in [
+        ("layers", json!([3, 4, 6])),
+        ("layers", json!([3, 4, 6, 0])),
+        ("layers", json!([3, 4, 6, "3"])),
+        ("width", json!(7)),
+        ("head_width", json!(3)),
+        ("image_size", json!(100)),
+    ] {
+        let before = config["vision_config"][field].take();
+        config["vision_config"][field] = value.clone();
+        let refused = ModelConfig::from_json(&config.to_string()).expect_err("wrong");
+        assert_eq!(refused.code(), "bad_weights");
+        assert!(refused.to_string().contains(field), "{refused}");
+        config["vision_config"][field] = before;
+    }
 }
 
 #[test]

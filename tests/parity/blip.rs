@@ -109,6 +109,35 @@ async fn compare_matches(with: &Comparison<'_>, picture: &str, texts: &[String])
         let similarity = similarities[index].into();
         with.score("similarities", &place, found.similarity, &similarity);
     }
+    compare_second_look(with, picture, texts).await
+}
+
+/// The score of the paper's second look: the matching logit plus the cosine. Every text is there
+/// twice, so that several go through the network together.
+async fn compare_second_look(with: &Comparison<'_>, picture: &str, texts: &[String]) -> Result<()> {
+    let image = decode_picture(picture);
+    let ranked = with
+        .model
+        .rank_texts(&image, &[texts, texts].concat())
+        .await?;
+    assert_eq!(ranked.len(), 2 * texts.len(), "one score for each text");
+    let logits = with.golden.values(&format!("itm_logits/{picture}")); // [texts, 2]
+    let similarities = with.golden.values(&format!("itc/{picture}"));
+    let probabilities = &with.golden.json["probabilities"][picture];
+    for (index, found) in ranked.iter().enumerate() {
+        let text = index % texts.len();
+        assert_eq!(found.text, texts[text]);
+        let place = format!("{picture} {}", found.text);
+        let expected = (logits[2 * text + 1] + similarities[text]).into();
+        with.score("ranking scores", &place, found.score, &expected);
+        let probability = found.probability.expect("BLIP matches");
+        with.score(
+            "ranking probabilities",
+            &place,
+            probability,
+            &probabilities[text],
+        );
+    }
     Ok(())
 }
 

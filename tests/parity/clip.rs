@@ -3,7 +3,7 @@
 use super::comparison::Comparison;
 use super::golden::{decode_picture, is_lossy, strings, to_vec};
 use obscura::Result;
-use obscura::models::{Clip, normalize};
+use obscura::models::{Clip, ImageEncoder, normalize};
 use obscura::tasks::{Model, Network};
 
 pub fn network(model: &Model) -> &Clip {
@@ -19,7 +19,10 @@ pub async fn compare(with: &Comparison<'_>) -> Result<()> {
     for picture in with.golden.names("pictures") {
         compare_pixels(with, &picture).await;
         let pixels = with.reference_pixels(&picture);
-        let patches = clip.vision().embed(pixels.clone());
+        let patches = match clip.image() {
+            ImageEncoder::Transformer(vision, _) => vision.embed(pixels.clone()),
+            ImageEncoder::ResNet(vision) => vision.embed(pixels.clone()).flatten(1, 2),
+        };
         with.states(&format!("patches/{picture}"), patches).await;
         let vision = clip.encode_image_tokens(pixels.clone());
         with.states(&format!("vision/{picture}"), vision).await;
@@ -30,7 +33,9 @@ pub async fn compare(with: &Comparison<'_>) -> Result<()> {
             compare_classification(with, clip, &picture).await?;
         }
     }
-    compare_interpolation(with, clip).await;
+    if let ImageEncoder::Transformer(..) = clip.image() {
+        compare_interpolation(with, clip).await;
+    }
     Ok(())
 }
 

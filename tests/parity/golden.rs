@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, TensorData};
 use obscura::device::Placement;
 use obscura::image::decode;
 use obscura::kernels::PackedFormat;
-use obscura::load::{Assembly, Description};
+use obscura::load::{self, Assembly, Description, Files, NoStore, Options, Stores};
 use obscura::nn::Target;
 use obscura::tasks::Model;
 use obscura::weights::{Parsed, TensorInfo, blocks, safetensors};
@@ -162,6 +162,39 @@ pub fn load(folder: &str, placement: Placement, format: PackedFormat) -> Result<
         }
     }
     assembly.finish()
+}
+
+/// The same; but a checkpoint in the form of other authors takes more than the pieces, and is loaded
+/// as users load it.
+pub async fn load_in_any_form(
+    folder: &str,
+    placement: Placement,
+    format: PackedFormat,
+) -> Result<Model> {
+    if read(&format!("{folder}/config.json")).is_some() {
+        return load(folder, placement, format);
+    }
+    let options = Options {
+        dtype: format.into(),
+        ..Options::default()
+    };
+    let no_entry: Option<Stores<NoStore>> = None;
+    let files = &Folder(folder.to_string());
+    load::load(folder, files, None, no_entry, &options, placement, |_| {}).await
+}
+
+/// A golden folder's files.
+struct Folder(String);
+
+impl Files for Folder {
+    async fn size(&self, file: &str) -> Result<Option<u64>> {
+        Ok(read(&format!("{}/{file}", self.0)).map(|bytes| bytes.len() as u64))
+    }
+
+    async fn read(&self, file: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
+        let bytes = read(&format!("{}/{file}", self.0)).expect("a file whose size was asked");
+        Ok(bytes[offset as usize..(offset + length) as usize].to_vec())
+    }
 }
 
 fn table(bytes: &[u8]) -> Result<Vec<TensorInfo>> {

@@ -9,6 +9,8 @@ mod clip;
 mod comparison;
 mod generated;
 pub mod golden;
+pub mod guidance;
+pub mod looks;
 pub mod quality;
 pub mod report;
 pub mod tolerance;
@@ -23,9 +25,10 @@ use obscura::tasks::Model;
 use report::Report;
 
 /// The golden models that have expectations.
-pub const MODELS: [&str; 6] = [
+pub const MODELS: [&str; 7] = [
     "clip-quick",
     "clip-gelu",
+    "clip-resnet",
     "blip-caption",
     "blip-caption-untied",
     "blip-retrieval",
@@ -39,11 +42,12 @@ pub const QUANTIZED_MODELS: [&str; 2] = ["clip-quick", "blip-caption-untied"];
 /// be another's: `blip-all` is the union of three.
 pub async fn check(expected: &str, model: &str, placement: Placement) -> Result<()> {
     let golden = Golden::open(&format!("golden/{expected}"));
-    let model = golden::load(
+    let model = golden::load_in_any_form(
         &format!("golden/{model}/model"),
         placement,
         PackedFormat::F32,
-    )?;
+    )
+    .await?;
     let report = compare(&golden, &model).await?;
     println!("{expected}\n{report}");
     report.assert_within_bounds(expected);
@@ -54,7 +58,7 @@ pub async fn check(expected: &str, model: &str, placement: Placement) -> Result<
 pub async fn compare(golden: &Golden, model: &Model) -> Result<Report> {
     let with = Comparison::new(golden, model);
     match golden.class() {
-        "CLIPModel" => clip::compare(&with).await?,
+        "CLIPModel" | "open_clip.CLIP" => clip::compare(&with).await?,
         "BlipForConditionalGeneration" => blip::compare_captions(&with).await?,
         "BlipForImageTextRetrieval" => blip::compare_retrieval(&with).await?,
         "BlipForQuestionAnswering" => blip::compare_answers(&with).await?,
@@ -68,7 +72,7 @@ pub async fn check_quantized(name: &str, placement: &Placement) -> Result<()> {
     let golden = Golden::open(&format!("golden/{name}"));
     for quality in quality::SMALL {
         let folder = format!("golden/{name}/model");
-        let model = golden::load(&folder, placement.clone(), quality.format)?;
+        let model = golden::load_in_any_form(&folder, placement.clone(), quality.format).await?;
         let report = quality::compare(&golden, &model, quality).await?;
         println!("{name} as {:?}\n{report}", quality.format);
         report.assert_within_bounds(&format!("{name} as {:?}", quality.format));

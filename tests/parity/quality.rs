@@ -71,7 +71,7 @@ pub async fn compare(golden: &Golden, model: &Model, quality: Quality) -> Result
         report: Report::default(),
     };
     match golden.class() {
-        "CLIPModel" => compare_clip(&mut turned, model).await,
+        "CLIPModel" | "open_clip.CLIP" => compare_clip(&mut turned, model).await,
         "BlipForConditionalGeneration" => compare_captions(&mut turned, model).await?,
         "BlipForImageTextRetrieval" => compare_retrieval(&mut turned, model).await?,
         _ => compare_answers(&mut turned, model).await?,

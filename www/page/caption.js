@@ -59,22 +59,11 @@ async function captionOne(picture, { prompt, count, way }, signal) {
     const options = { signal, onToken, attention: true, ...(prompt && { prompt }) };
     if (way === "beams") options.numBeams = count;
     if (way === "samples") Object.assign(options, SAMPLING, { seed: place + 1 });
-    const found = await captionWithMap(picture.file, options);
+    const found = await main.model.caption(picture.file, options);
     if (place === 0 && isShown()) line.textContent = found.text;
     if (!alternatives.some(({ text }) => text === found.text)) alternatives.push(found);
   }
   return { alternatives: alternatives.sort((a, b) => b.score - a.score) };
-}
-
-/** TEMP */
-async function captionWithMap(file, options) {
-  try {
-    return await main.model.caption(file, options);
-  } catch (error) {
-    if (!/no option 'attention'/.test(error.message)) throw error;
-    const { attention: _, ...others } = options;
-    return main.model.caption(file, others);
-  }
 }
 
 // --- showing ---------------------------------------------------------------------------------

@@ -76,10 +76,8 @@ async function match() {
   const texts = splitTexts(element("texts").value, /\n/);
   const picture = currentPicture();
   await perform("match", { place: "picture", doing: "Comparing the sentences…" }, async (signal) => {
-    const matches = await main.model.match(picture.file, texts, { signal, ...(main.model.info.family === "blip" && { attention: true }) }).catch((error) => {
-      if (!/no option 'attention'/.test(error.message)) throw error;
-      return main.model.match(picture.file, texts, { signal });
-    });
+    const attention = main.model.info.family === "blip";
+    const matches = await main.model.match(picture.file, texts, { signal, attention });
     const bars = matches.map(({ text, probability, similarity }) => {
       const isKnown = typeof probability === "number";
       const cosine = `similarity ${similarity.toFixed(3)}`;

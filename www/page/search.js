@@ -1,7 +1,7 @@
 // An album of one's own pictures: indexed here, kept across visits, searched by words or by a picture,
 // exported and deleted. Each model has an index of its own, for their vectors do not compare.
 
-import * as obscura from "../obscura.js";
+import { openAlbum } from "../obscura.js";
 import { announce, button, download, element, hideError, make, onPick, onSubmit, showError } from "./elements.js";
 import { chooseFolder, isPicture, pathOf } from "./folder.js";
 import { main } from "./model.js";
@@ -27,7 +27,7 @@ export function openSearch() {
 async function openIndex() {
   try {
     name = `page-${main.title}-${main.model.info.dtype}`.replace(/[^\w.-]+/g, "_");
-    album = await obscura.openAlbum(name, main.model, { picture: pictureOf });
+    album = await openAlbum(name, main.model, { picture: pictureOf });
     hideError("search-error");
   } catch (error) {
     showError("search-error", error);

@@ -3,7 +3,7 @@
 
 mod files;
 
-use super::recall::{Ranks, recall_at};
+use super::recall::{Candidates, Ranks, recall_at};
 use super::{Candidate, bleu, cider, classification::top_k_accuracy, tokens::tokenize, vqa};
 use serde_json::Value;
 
@@ -184,6 +184,55 @@ fn ranks_count_what_comes_before_the_first_right_one() {
     assert_eq!(recall_at(&ranks.text_to_image, 2), 2.0 / 3.0);
     assert_eq!(recall_at(&ranks.text_to_image, 3), 1.0);
     assert_eq!(recall_at(&[], 1), 0.0);
+}
+
+/// Worked out by hand, after `evaluation` and `itm_eval` of BLIP's `train_retrieval.py`.
+#[test]
+fn a_second_look_reorders_the_candidates_and_leaves_the_others_behind() {
+    #[rustfmt::skip]
+    let similarities = [
+        0.9, 0.8, 0.1, 0.0,
+        0.7, 0.6, 0.5, 0.4,
+        0.1, 0.2, 0.8, 0.3,
+    ];
+    let owners = [0, 1, 2, 2];
+    let candidates = Candidates::of(&similarities, 3, 4, 2);
+    let sorted = |lists: &[Vec<usize>]| {
+        let sort = |list: &Vec<usize>| {
+            let mut list = list.clone();
+            list.sort_unstable();
+            list
+        };
+        lists.iter().map(sort).collect::<Vec<_>>()
+    };
+    assert_eq!(
+        sorted(&candidates.of_images),
+        [vec![0, 1], vec![0, 1], vec![2, 3]]
+    );
+    assert_eq!(
+        sorted(&candidates.of_texts),
+        [vec![0, 1], vec![0, 1], vec![1, 2], vec![1, 2]]
+    );
+    let mut wanted = candidates.texts_of(1);
+    wanted.sort_unstable();
+    wanted.dedup();
+    assert_eq!(wanted, [0, 1, 2, 3]);
+    // The second look prefers text 1 for both first pictures, and picture 1 for texts 2 and 3.
+    let second =
+        |image: usize, text: usize| f32::from(u8::from(text == 1 || image == 1 && text > 1));
+    let pairs = (0..3).flat_map(|image| (0..4).map(move |text| (image, text)));
+    let scores = pairs.map(|(image, text)| {
+        (
+            (image, text),
+            similarities[4 * image + text] + second(image, text),
+        )
+    });
+    let ranks = Ranks::reranked(&similarities, 3, &owners, &candidates, &scores.collect());
+    assert_eq!(ranks.image_to_text, [1, 0, 0]);
+    assert_eq!(ranks.text_to_image, [0, 1, 1, 1]);
+    let none = Candidates::of(&similarities, 3, 4, 0);
+    let unchanged = Ranks::reranked(&similarities, 3, &owners, &none, &Default::default());
+    assert_eq!(unchanged, Ranks::of(&similarities, 3, &owners));
 }
 
 #[test]

@@ -26,7 +26,8 @@ test("nothing is requested once a picture is open, and the page says so", WHOLE_
     await press(page, "#answer-button");
     await goTo(page, "classify");
     await press(page, "#classify-button");
-    await goTo(page, "alttext");
+    await goTo(page, "search");
+    await page.waitForFunction(() => document.querySelector("#search-size").textContent !== "", null, PATIENCE);
     assert.deepEqual(own().slice(before), []);
     assert.equal(await page.textContent("#privacy-short"), "0 requests");
     await page.evaluate(() => fetch("obscura.d.ts"));

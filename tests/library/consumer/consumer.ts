@@ -1,7 +1,7 @@
 // What somebody writes in TypeScript; compiled under --strict, never run. A line marked as an error
 // has to be one.
 
-import { cache, compare, decode, labelSet, load, ObscuraError, openLabels, type DecodedPicture, type Generated, type LoadOptions, type Model, type TextMatch } from "obscura";
+import { cache, compare, decode, labelSet, load, ObscuraError, openAlbum, openLabels, sampleFrames, type DecodedPicture, type Generated, type LoadOptions, type Model, type TextMatch } from "obscura";
 import { fillAlt } from "obscura/alt";
 import { ObscuraCaption } from "obscura/element";
 import { load as loadInNode } from "obscura/node";
@@ -48,6 +48,27 @@ export async function manyPictures(clip: Model, blip: Model, files: File[]): Pro
   console.log(best?.label, both.caption.text, both.labels[0]?.score, filtered[0]?.texts[0]?.reason);
   // @ts-expect-error not a label set
   await labelSet("animals");
+}
+
+export async function whereItLooked(blip: Model, clip: Model, video: HTMLVideoElement): Promise<void> {
+  const frames: ImageBitmap[] = await sampleFrames(video, 4);
+  const { attention, text } = await blip.caption(frames[0]!, { attention: true });
+  const [match] = await blip.match(frames[0]!, [text], { attention: true });
+  const vector: Float32Array = await blip.embed({ frames });
+  const { states, width, ids } = await clip.embedTokens(text, { layer: -2, norm: false, pad: true });
+  console.log(attention.rows, attention.tokens[0]?.map.length, match?.attention.map.length, vector.length, states.length / width, ids);
+  // @ts-expect-error there only if it was asked for
+  console.log((await blip.caption(frames[0]!)).attention.rows);
+}
+
+export async function album(model: Model, files: Map<string, File>): Promise<string | undefined> {
+  const opened = await openAlbum("holidays", model, { picture: (key) => files.get(key) ?? null });
+  for (const [name, file] of files) await opened.add(name, file);
+  const [best] = await opened.search("a dog on a beach", { limit: 5, rerank: 0 });
+  const { vectors, keys }: { vectors: Blob; keys: Blob } = await opened.export();
+  await opened.import({ vectors, keys });
+  await opened.close();
+  return best?.key;
 }
 
 export async function elements(): Promise<void> {

@@ -1,0 +1,335 @@
+//! `obscura album` and `obscura search`: the browser's index of vectors over a file on disk.
+
+use super::album_arguments::{
+    AddToAlbum, AlbumCommand, ExportAlbum, ImportToAlbum, RemoveFromAlbum, Search,
+};
+use super::arguments::Common;
+use super::{progress, report, tasks};
+use obscura::search::{Album, FileStore, Found, Identity, npy};
+use obscura::tasks::Model;
+use obscura::{Error, Result};
+use pollster::block_on;
+use serde_json::{Value, json};
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+/// Pictures that are written, and lost by a crash, together.
+const BATCH: usize = 64;
+/// Vectors that are imported or exported together.
+const ROWS: usize = 4096;
+/// Longest header of an .npy file that is looked for.
+const HEADER_BYTES: u64 = 1 << 16;
+const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
+
+/// Runs a command of `obscura album`.
+pub fn album(command: &AlbumCommand, common: &Common) -> Result<()> {
+    match command {
+        AlbumCommand::Add(command) => add(command, common),
+        AlbumCommand::Remove(command) => remove(command, common),
+        AlbumCommand::List(command) => {
+            let album = open(&command.album, None)?;
+            album
+                .keys()
+                .try_for_each(|key| report::print(common.json, &json!(key), key))
+        }
+        AlbumCommand::Export(command) => export(command),
+        AlbumCommand::Import(command) => import(command, common),
+    }
+}
+
+/// Opens an album; without a model it has to exist.
+fn open(path: &Path, model: Option<Identity>) -> Result<Album<FileStore>> {
+    let create = model.is_some();
+    let named = |error: Error| match error {
+        Error::BadInput(text) => Error::BadInput(format!("{}: {text}", path.display())),
+        Error::Integrity(text) => Error::Integrity(format!("{}: {text}", path.display())),
+        other => other,
+    };
+    Album::open(FileStore::open(path, create)?, model).map_err(named)
+}
+
+fn add(command: &AddToAlbum, common: &Common) -> Result<()> {
+    let pictures = find(&command.pictures)?;
+    let model = tasks::open(&command.model, common)?;
+    let mut album = open(&command.album, Some(block_on(model.identity())?))?;
+    let (mut new, mut there) = (Vec::new(), 0);
+    for path in pictures {
+        let key = key_of(&path)?;
+        match album.contains(&key) && !command.again {
+            true => there += 1,
+            false => new.push((key, path)),
+        }
+    }
+    let bar = progress::pictures(new.len());
+    let mut failures = 0;
+    for batch in new.chunks(BATCH) {
+        let (mut keys, mut vectors) = (Vec::new(), Vec::new());
+        for (key, path) in batch {
+            let embedded =
+                tasks::read_image(path).and_then(|image| block_on(model.embed_image(&image, true)));
+            match embedded {
+                Ok(vector) => {
+                    keys.push(key.clone());
+                    vectors.extend(vector);
+                }
+                Err(Error::BadImage(message)) => {
+                    failures += 1;
+                    bar.suspend(|| eprintln!("error: {message}"));
+                }
+                Err(error) => return Err(error),
+            }
+            bar.inc(1);
+        }
+        album.add(&keys, &vectors)?;
+    }
+    bar.finish_and_clear();
+    let (added, size) = (new.len() - failures, album.len());
+    let text = format!("added {added}, left {there} as they were, {size} in all");
+    let value = json!({ "added": added, "there": there, "failed": failures, "size": size });
+    report::print(common.json, &value, &text)?;
+    match failures {
+        0 => Ok(()),
+        _ => Err(Error::BadImage(format!(
+            "{failures} of {} pictures could not be read",
+            new.len()
+        ))),
+    }
+}
+
+/// The pictures that are named, and those in the folders that are, without repetitions.
+fn find(paths: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
+    let mut found = BTreeSet::new();
+    let mut folders = Vec::new();
+    for path in paths {
+        match path.is_dir() {
+            true => folders.push(path.clone()),
+            false => drop(found.insert(path.clone())),
+        }
+    }
+    let failed = |folder: &Path, error: std::io::Error| {
+        Error::BadInput(format!("{} cannot be read: {error}", folder.display()))
+    };
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, error))? {
+            let path = entry.map_err(|error| failed(&folder, error))?.path();
+            let ending = path.extension().and_then(|ending| ending.to_str());
+            let ending = ending.unwrap_or_default().to_ascii_lowercase();
+            if path.is_dir() {
+                folders.push(path);
+            } else if PICTURES.contains(&ending.as_str()) {
+                found.insert(path);
+            }
+        }
+    }
+    Ok(found)
+}
+
+/// A picture's name in albums: its whole path, so that a search can open it from anywhere.
+fn key_of(path: &Path) -> Result<String> {
+    let whole = path.canonicalize();
+    let whole = whole
+        .map_err(|error| Error::BadImage(format!("{} cannot be read: {error}", path.display())))?;
+    whole
+        .into_os_string()
+        .into_string()
+        .map_err(|path| Error::BadInput(format!("the path {} is not Unicode", path.display())))
+}
+
+fn remove(command: &RemoveFromAlbum, common: &Common) -> Result<()> {
+    let mut album = open(&command.album, None)?;
+    let named = command.pictures.iter().map(|path| {
+        let name = path.to_string_lossy().into_owned();
+        match album.contains(&name) {
+            true => name,
+            false => key_of(path).unwrap_or(name),
+        }
+    });
+    let mut keys: Vec<String> = named.collect();
+    if command.missing {
+        keys.extend(
+            album
+                .keys()
+                .filter(|key| !Path::new(key).exists())
+                .map(str::to_string),
+        );
+    }
+    keys.sort_unstable();
+    keys.dedup();
+    if let Some(unknown) = keys.iter().find(|key| !album.contains(key)) {
+        return Err(Error::BadInput(format!(
+            "'{unknown}' is not in the album: nothing was removed"
+        )));
+    }
+    let removed = album.delete(&keys)?;
+    let size = album.len();
+    if album.wants_compaction() {
+        compact(&album, &command.album)?;
+    }
+    let text = format!("removed {removed}, {size} in all");
+    report::print(
+        common.json,
+        &json!({ "removed": removed, "size": size }),
+        &text,
+    )
+}
+
+/// Writes the album anew beside itself, then puts that in its place.
+fn compact(album: &Album<FileStore>, path: &Path) -> Result<()> {
+    let mut beside = path.as_os_str().to_os_string();
+    beside.push(".smaller");
+    let beside = PathBuf::from(beside);
+    let failed = |error: std::io::Error| {
+        Error::BadInput(format!("{} cannot be replaced: {error}", path.display()))
+    };
+    if beside.exists() {
+        std::fs::remove_file(&beside).map_err(failed)?; // left by a run that was stopped
+    }
+    let compacted = FileStore::open(&beside, true).and_then(|store| album.compact_into(store));
+    if let Err(error) = compacted {
+        let _ = std::fs::remove_file(&beside); // the album itself is as it was
+        return Err(error);
+    }
+    std::fs::rename(&beside, path).map_err(failed)
+}
+
+fn export(command: &ExportAlbum) -> Result<()> {
+    let album = open(&command.album, None)?;
+    let failed = |error: std::io::Error| {
+        Error::BadInput(format!(
+            "{} cannot be written: {error}",
+            command.vectors.display()
+        ))
+    };
+    let mut file = BufWriter::new(File::create(&command.vectors).map_err(failed)?);
+    let header = npy::header(album.len(), album.width().unwrap_or(1));
+    file.write_all(&header).map_err(failed)?;
+    for start in (0..album.len()).step_by(ROWS) {
+        let vectors = album.vectors(start, ROWS)?;
+        let bytes: Vec<u8> = vectors
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
+        file.write_all(&bytes).map_err(failed)?;
+    }
+    file.flush().map_err(failed)?;
+    let keys = json!(album.keys().collect::<Vec<&str>>()).to_string();
+    std::fs::write(&command.keys, keys).map_err(|error| {
+        Error::BadInput(format!(
+            "{} cannot be written: {error}",
+            command.keys.display()
+        ))
+    })
+}
+
+fn import(command: &ImportToAlbum, common: &Common) -> Result<()> {
+    let unreadable = |path: &Path, error: &dyn std::fmt::Display| {
+        Error::BadInput(format!("{} cannot be read: {error}", path.display()))
+    };
+    let vectors_failed = |error: std::io::Error| unreadable(&command.vectors, &error);
+    let keys = std::fs::read(&command.keys).map_err(|error| unreadable(&command.keys, &error))?;
+    let keys: Vec<String> =
+        serde_json::from_slice(&keys).map_err(|error| unreadable(&command.keys, &error))?;
+    let mut file = File::open(&command.vectors).map_err(vectors_failed)?;
+    let mut start = Vec::new();
+    (&mut file)
+        .take(HEADER_BYTES)
+        .read_to_end(&mut start)
+        .map_err(vectors_failed)?;
+    let header = npy::Header::parse(&start)?;
+    if header.rows != keys.len() {
+        return Err(Error::BadInput(format!(
+            "there are {} names for {} vectors",
+            keys.len(),
+            header.rows
+        )));
+    }
+    let model = tasks::open(&command.model, common)?;
+    let mut album = open(&command.album, Some(block_on(model.identity())?))?;
+    file.seek(SeekFrom::Start(header.offset as u64))
+        .map_err(vectors_failed)?;
+    for keys in keys.chunks(ROWS) {
+        let mut bytes = vec![0; keys.len() * header.row_bytes()];
+        file.read_exact(&mut bytes).map_err(vectors_failed)?;
+        album.add(keys, &header.decode(&bytes))?;
+    }
+    let (added, size) = (keys.len(), album.len());
+    let text = format!("added {added}, {size} in all");
+    report::print(common.json, &json!({ "added": added, "size": size }), &text)
+}
+
+/// Finds pictures by a text or a picture.
+pub fn search(command: &Search, common: &Common) -> Result<()> {
+    let image = command
+        .image
+        .as_deref()
+        .map(tasks::read_image)
+        .transpose()?;
+    let model = tasks::open(&command.model, common)?;
+    if !command.album.exists() {
+        return Err(Error::BadInput(format!(
+            "{} does not exist: make it with `obscura album add`",
+            command.album.display()
+        )));
+    }
+    let album = open(&command.album, Some(block_on(model.identity())?))?;
+    let query = match (&image, &command.text) {
+        (Some(image), _) => block_on(model.embed_image(image, true))?,
+        (None, text) => block_on(model.embed_text(text.as_deref().unwrap_or_default(), true))?,
+    };
+    let again = match &command.text {
+        Some(_) if model.can_rerank() => command.rerank,
+        _ => 0,
+    };
+    let mut found = album.search(&query, command.limit.max(again))?;
+    let others = found.split_off(again.min(found.len()));
+    let mut results = match &command.text {
+        Some(text) if again > 0 => rerank(&model, text, found)?,
+        _ => Vec::new(),
+    };
+    results.extend(others.iter().map(|found| json!(found)));
+    results.truncate(command.limit);
+    let lines: Vec<String> = results.iter().map(line).collect();
+    let value = match &command.text {
+        Some(text) => json!({ "text": text, "found": results }),
+        None => json!({ "image": command.image, "found": results }),
+    };
+    report::print(common.json, &value, &lines.join("\n"))
+}
+
+/// The candidates in the order of BLIP's score; those whose files are gone follow.
+fn rerank(model: &Model, text: &str, candidates: Vec<Found>) -> Result<Vec<Value>> {
+    let (mut ranked, mut others) = (Vec::new(), Vec::new());
+    let texts = [text.to_string()];
+    for found in candidates {
+        let Ok(image) = tasks::read_image(Path::new(&found.key)) else {
+            others.push(json!(found));
+            continue;
+        };
+        for again in block_on(model.rank_texts(&image, &texts))? {
+            let value = json!({
+                "key": found.key, "similarity": found.similarity, "probability": again.probability,
+            });
+            ranked.push((again.score, value));
+        }
+    }
+    ranked.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+    Ok(ranked
+        .into_iter()
+        .map(|(_, value)| value)
+        .chain(others)
+        .collect())
+}
+
+fn line(found: &Value) -> String {
+    let share = found["probability"]
+        .as_f64()
+        .map(|share| format!("match {:5.1}%  ", 100.0 * share));
+    let similarity = found["similarity"].as_f64().unwrap_or_default();
+    let key = found["key"].as_str().unwrap_or_default();
+    format!(
+        "{}similarity {similarity:6.3}  {key}",
+        share.unwrap_or_default()
+    )
+}
