@@ -1,6 +1,6 @@
 //! What crashes and damage do to an album's file.
 
-use super::{Random, album_of, check, keys};
+use super::{Random, check, keys};
 use crate::Error;
 use crate::search::Album;
 
@@ -142,7 +142,7 @@ fn a_file_on_disk_is_an_album_and_belongs_to_one_program_at_a_time() {
         check(&album, &keys(0..10), &vectors, &vectors[..WIDTH], 3),
         3
     );
-    assert_eq!(album.bytes().1, album_of(&vectors, WIDTH).bytes().1);
+    assert_eq!(album.bytes().1, super::album_of(&vectors, WIDTH).bytes().1);
     drop(album);
     std::fs::remove_file(&path).unwrap();
     assert!(FileStore::open(&path, false).is_err());
