@@ -76,6 +76,13 @@ need_chromium() {
     "(Debian: apt install chromium chromium-driver)"
 }
 
+# For one test, which says that it is skipped where there is no Firefox; only CI insists.
+need_firefox() {
+  have firefox || have firefox-esr && return 0
+  can_apt && apt_install firefox-esr && return 0
+  [ "${CI:-}" != true ] || fail "Firefox is missing: install it so that 'firefox' is on the PATH"
+}
+
 node_is_recent() {
   node -e 'process.exit(Number(process.versions.node.split(".")[0]) >= 20 ? 0 : 1)' 2>/dev/null
 }
