@@ -11,8 +11,8 @@ use obscura::scenes::{Options, Scenes};
 use obscura::train::log::{Log, Record};
 use obscura::train::plot::write_loss_plot;
 use obscura::train::{
-    Blueprint, Captioned, Examples, Recipe, Report, RunFolder, SceneExamples, Schedule, Trainer,
-    Weights, run,
+    Blueprint, Captioned, Examples, OptimizerConfig, Recipe, Report, RunFolder, SceneExamples,
+    Schedule, Trainer, Weights, run,
 };
 use obscura::{Error, Result, device};
 use std::path::Path;
@@ -143,7 +143,10 @@ fn recipe(command: &Train) -> Recipe {
             warm_up: command.warm_up,
             steps: command.steps.unwrap_or(10_000),
         },
-        optimizer: Default::default(),
+        optimizer: OptimizerConfig {
+            muon: command.muon,
+            ..Default::default()
+        },
         objectives: command.objectives(),
         queue: command.queue,
         momentum: command.momentum,

@@ -191,6 +191,10 @@ pub struct Train {
     /// The highest learning rate
     #[arg(long, default_value_t = 4e-4)]
     pub rate: f64,
+    /// Orthogonal steps (Muon) for the matrices inside the model, AdamW's for the rest: it learns from
+    /// fewer examples
+    #[arg(long)]
+    pub muon: bool,
     /// Steps until the highest learning rate
     #[arg(long, default_value_t = 500)]
     pub warm_up: u64,

@@ -1,5 +1,7 @@
 //! The activations that a linear layer applies on the way out.
 
+use crate::kernels::simd::vectorised;
+
 /// What a linear layer does to its result.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Activation {
@@ -38,16 +40,49 @@ impl Activation {
 /// `erfc` is used on the negative side, so that small results keep their relative accuracy.
 #[inline(always)]
 fn gelu(x: f32) -> f32 {
+    let (half_erfc, _) = half_erfc(x);
+    if x < 0.0 {
+        x * half_erfc
+    } else {
+        x - x * half_erfc
+    }
+}
+
+/// `erfc(|x| / sqrt 2) / 2` and `exp(-x² / 2)`.
+#[inline(always)]
+fn half_erfc(x: f32) -> (f32, f32) {
     let z = x.abs() * std::f32::consts::FRAC_1_SQRT_2;
     let t = 1.0 / (1.0 + 0.327_591_1 * z);
     let poly = t
         * (0.254_829_6
             + t * (-0.284_496_72 + t * (1.421_413_8 + t * (-1.453_152_1 + t * 1.061_405_4))));
-    let half_erfc = 0.5 * poly * exp(-z * z);
-    if x < 0.0 {
-        x * half_erfc
-    } else {
-        x - x * half_erfc
+    let bell = exp(-z * z);
+    (0.5 * poly * bell, bell)
+}
+
+/// GELU around each of `values`: its slope there, and what `slope * x` lacks of its value, both as
+/// long as `values`.
+pub fn gelu_tangent(values: &[f32]) -> (Vec<f32>, Vec<f32>) {
+    let (mut slopes, mut rests) = (vec![0.0; values.len()], vec![0.0; values.len()]);
+    tangent(values, &mut slopes, &mut rests);
+    (slopes, rests)
+}
+
+vectorised!(tangent(values: &[f32], slopes: &mut [f32], rests: &mut [f32]));
+
+mod portable {
+    use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
+
+    /// The derivative of `x Φ(x)` is `Φ(x) + x φ(x)`, so what is left of it is `-x² φ(x)`.
+    #[inline(always)]
+    pub fn tangent<const FUSED: bool>(values: &[f32], slopes: &mut [f32], rests: &mut [f32]) {
+        for ((x, slope), rest) in values.iter().zip(slopes).zip(rests) {
+            let (half_erfc, bell) = super::half_erfc(*x);
+            let cumulative = if *x < 0.0 { half_erfc } else { 1.0 - half_erfc };
+            let tilt = x * bell * (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
+            *slope = cumulative + tilt;
+            *rest = -x * tilt;
+        }
     }
 }
 
@@ -69,6 +104,23 @@ pub fn exp(x: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_tangent_has_the_value_and_the_slope() {
+        let values: Vec<f32> = (-2000..=2000).map(|step| step as f32 / 200.0).collect();
+        let (slopes, rests) = gelu_tangent(&values);
+        let exact = |x: f64| Activation::Gelu.apply_exact(x);
+        for ((x, slope), rest) in values.iter().zip(slopes).zip(rests) {
+            let x = f64::from(*x);
+            let value = f64::from(slope) * x + f64::from(rest);
+            assert!((value - exact(x)).abs() < 1e-6, "the value at {x}");
+            let expected = (exact(x + 1e-5) - exact(x - 1e-5)) / 2e-5;
+            assert!(
+                (f64::from(slope) - expected).abs() < 1e-6,
+                "the slope at {x}"
+            );
+        }
+    }
 
     #[test]
     fn single_precision_activations_agree_with_their_definitions() {

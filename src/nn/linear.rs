@@ -3,7 +3,7 @@
 use super::Parameters;
 use crate::Result;
 use crate::kernels::{self, Activation, PackedMatrix};
-use burn::tensor::{Device, Tensor, activation};
+use burn::tensor::{Device, Tensor, TensorData, activation};
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// A weight matrix, `[rows, columns]`.
@@ -146,13 +146,36 @@ impl Linear {
     }
 }
 
-/// `x Φ(x)`. Burn's own GELU has the gradient of an approximation on every device but the CPU's.
+/// `x Φ(x)`. Burn's own GELU has the gradient of an approximation on every device but the CPU's, and
+/// there it takes a fifth of the time of training.
 fn gelu(x: Tensor<2>) -> Tensor<2> {
     if x.device().without_autodiff() == Device::flex() {
-        return activation::gelu(x);
+        return gelu_by_tangent(x);
     }
     let normal = (x.clone() * FRAC_1_SQRT_2).erf() + 1.0; // 2 Φ(x)
     x * normal * 0.5
+}
+
+/// GELU as its own tangent, taken at each value: the product rule then gives the very slope.
+fn gelu_by_tangent(x: Tensor<2>) -> Tensor<2> {
+    let plain = if x.is_autodiff() {
+        x.clone().inner()
+    } else {
+        x.clone()
+    };
+    let (shape, device) = (x.dims(), plain.device());
+    let values = plain.into_data();
+    let values = values.as_slice::<f32>().expect("training is in f32");
+    let (slopes, rests) = kernels::activation::gelu_tangent(values);
+    let constant = |values| {
+        let constant = Tensor::<2>::from_data(TensorData::new(values, shape), &device);
+        if x.is_autodiff() {
+            Tensor::from_inner(constant)
+        } else {
+            constant
+        }
+    };
+    x.clone() * constant(slopes) + constant(rests)
 }
 
 /// `Φ(x) + x φ(x)`, the derivative of GELU.

@@ -66,7 +66,9 @@ impl Trainer {
             add("weight", one, &one.values);
             if let Some(moments) = moments {
                 add("first", one, &moments.first);
-                add("second", one, &moments.second);
+                if let Some(second) = &moments.second {
+                    add("second", one, second);
+                }
             }
         }
         let Some(momentum) = &self.momentum else {
@@ -105,12 +107,17 @@ impl Trainer {
         let mut trainer = Trainer::new(recipe, description, Some(weights), device.clone())?;
         trainer.step = saved.number(STEP_KEY)?;
         for (place, steps) in steps.into_iter().enumerate() {
-            let name = &trainer.weights.all[place].name;
             if steps > 0 {
+                let parameter = &trainer.weights.all[place];
+                let moment = |kind: &str| {
+                    let saved = saved.one(&format!("{kind}/{}", parameter.name), &device)?;
+                    Ok::<_, Error>(saved.values)
+                };
+                let has_second = !trainer.optimization.uses_muon(parameter);
                 trainer.optimization.moments[place] = Some(Moments {
                     steps,
-                    first: saved.one(&format!("first/{name}"), &device)?.values,
-                    second: saved.one(&format!("second/{name}"), &device)?.values,
+                    first: moment("first")?,
+                    second: has_second.then(|| moment("second")).transpose()?,
                 });
             }
         }

@@ -132,6 +132,27 @@ fn every_loss_falls_within_fifty_steps() {
 }
 
 #[test]
+fn muon_learns_at_least_as_fast_as_adamw() {
+    let last = |muon: bool| {
+        let mut trainer = trainer(with_muon(recipe(50), muon));
+        let losses = learn(&mut trainer, 50);
+        losses.last().map(|(.., last)| *last).unwrap()
+    };
+    let (muon, adamw) = (last(true), last(false));
+    assert!(muon < adamw, "{muon} with Muon, {adamw} without");
+}
+
+fn with_muon(recipe: Recipe, muon: bool) -> Recipe {
+    Recipe {
+        optimizer: OptimizerConfig {
+            muon,
+            ..OptimizerConfig::default()
+        },
+        ..recipe
+    }
+}
+
+#[test]
 fn a_clip_learns_too() {
     let description = BLUEPRINT.clip(corpus()).unwrap();
     let mut trainer = Trainer::new(recipe(50), description, None, Device::flex()).unwrap();
@@ -194,13 +215,13 @@ fn state(trainer: &Trainer, name: &str) -> Vec<u8> {
 
 #[test]
 fn a_resumed_run_goes_on_bit_for_bit() {
-    for shards in [1, 2] {
+    for (shards, muon) in [(1, false), (2, false), (1, true)] {
         let recipe = Recipe {
             shards,
-            ..recipe(8)
+            ..with_muon(recipe(8), muon)
         };
-        let unbroken = folder(&format!("unbroken{shards}"));
-        let broken = folder(&format!("broken{shards}"));
+        let unbroken = folder(&format!("unbroken-{shards}-{muon}"));
+        let broken = folder(&format!("broken-{shards}-{muon}"));
         let whole = RunFolder::new(&unbroken);
         run(&mut trainer(recipe), &Colours, &whole, 100, |_| Ok(true)).unwrap();
 
