@@ -88,7 +88,7 @@ impl Model {
         to_object(self.0.info())
     }
 
-    /// `{text, tokens, score}`.
+    /// `{text, tokens, score, alternatives?}`.
     pub async fn caption(
         &self,
         picture: &Picture,

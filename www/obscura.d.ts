@@ -278,6 +278,8 @@ export interface Generated {
   tokens: number[];
   /** The reference's sequence score for beams, else the mean log-probability of the new tokens. */
   score: number;
+  /** With beams: the other texts that the search finished, best first, at most one for each beam. */
+  alternatives?: Generated[];
 }
 
 /** How far the labels of a set are encoded. */

@@ -50,7 +50,8 @@ def strip(ids, separator):
 
 
 def case(generate, decoder, preparation, separator, options):
-    """One call of `generate` (a function of keyword arguments) as {"ids", "score", "text", "stable"}.
+    """One call of `generate` (a function of keyword arguments) as {"ids", "score", "text", "stable"}, for
+    beams with "others": {"ids", "score"} of the other texts that the search finished, best first.
 
     score: for beams `sequences_scores`, the sum of log-probabilities divided by (number of generated tokens
     ** length_penalty); for greedy the mean log-probability of the generated tokens under the scores that
@@ -66,9 +67,19 @@ def case(generate, decoder, preparation, separator, options):
         generated = len(ids) - (output.sequences.shape[1] - len(output.scores))
         score = steps[:generated].mean()
     noisy = [generate(logits_processor=LogitsProcessorList([Noise(seed)]), **options)[0] for seed in range(NOISES)]
-    return {
+    found = {
         "ids": ids,
         "score": rounded(score),
         "text": preparation.text(ids),
         "stable": all(strip(other, separator) == ids for other in noisy),
     }
+    if "num_beams" in options:
+        found["others"] = others(generate, separator, options)
+    return found
+
+
+def others(generate, separator, options):
+    """All finished texts of a beam search but the best. Those that never ended have a score of -1e9."""
+    output = generate(return_dict_in_generate=True, output_scores=True, num_return_sequences=options["num_beams"], **options)
+    rows = zip(output.sequences, output.sequences_scores)
+    return [{"ids": strip(ids, separator), "score": rounded(score)} for ids, score in rows if score > -1e8][1:]

@@ -33,6 +33,9 @@ pub fn caption(command: &Caption, common: &Common) -> Result<()> {
             let mut value = json!({
                 "image": path, "text": caption.text, "tokens": caption.tokens, "score": caption.score,
             });
+            if !caption.alternatives.is_empty() {
+                value["alternatives"] = json!(caption.alternatives);
+            }
             if let Some(attention) = attention {
                 value["attention"] = json!(attention);
             }

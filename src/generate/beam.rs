@@ -26,7 +26,7 @@ pub async fn generate(
     stop: u32,
     options: &GenerationOptions,
     on_token: &mut impl AsyncFnMut(Option<u32>) -> Result<()>,
-) -> Result<Generated> {
+) -> Result<Vec<Generated>> {
     let mut search = Search {
         options,
         prompt_length: prompt.len(),
@@ -76,11 +76,8 @@ pub async fn generate(
             .filter(|c| !c.ends)
             .take(options.num_beams)
             .collect();
-        if running.is_empty() {
-            return Ok(search.best());
-        }
-        if !search.could_improve(running[0].beam.sum, length) {
-            return Ok(search.best());
+        if running.is_empty() || !search.could_improve(running[0].beam.sum, length) {
+            return Ok(search.finished);
         }
         let parents: Vec<usize> = running.iter().map(|c| c.parent).collect();
         decoder.reorder(&parents);
@@ -134,9 +131,5 @@ impl Search<'_> {
         };
         let worst = &self.finished[self.finished.len() - 1];
         self.score(best_sum, length) > worst.score
-    }
-
-    fn best(mut self) -> Generated {
-        self.finished.swap_remove(0)
     }
 }

@@ -33,29 +33,31 @@ pub struct Generated {
     pub score: f32,
 }
 
-/// Continues `prompt` until `stop` or the limit. `on_token` is called with each token once it is
+/// Continues `prompt` until `stop` or the limit: one text, or those that a beam search finished, best
+/// first and at most one for each beam. `on_token` is called with each token once it is
 /// final, and with none after each step of a beam search, in which no token is final before the
-/// end. Its error ends the generation.
+/// end; then with those of the best text. Its error ends the generation.
 pub async fn generate(
     decoder: &mut impl NextLogits,
     prompt: &[u32],
     stop: u32,
     options: &GenerationOptions,
     mut on_token: impl AsyncFnMut(Option<u32>) -> Result<()>,
-) -> Result<Generated> {
+) -> Result<Vec<Generated>> {
     options.check()?;
     assert!(
         !prompt.is_empty(),
         "a prompt holds at least the start token"
     );
     if options.num_beams == 1 {
-        return sequence::generate(decoder, prompt, stop, options, on_token).await;
+        let only = sequence::generate(decoder, prompt, stop, options, on_token).await?;
+        return Ok(vec![only]);
     }
-    let generated = beam::generate(decoder, prompt, stop, options, &mut on_token).await?;
-    for id in &generated.ids[prompt.len()..] {
+    let finished = beam::generate(decoder, prompt, stop, options, &mut on_token).await?;
+    for id in &finished[0].ids[prompt.len()..] {
         on_token(Some(*id)).await?;
     }
-    Ok(generated)
+    Ok(finished)
 }
 
 /// What went wrong when reading from the device.

@@ -36,7 +36,7 @@ impl NextLogits for Chain {
 fn ids(options: &GenerationOptions) -> Vec<u32> {
     let mut chain = Chain::default();
     let generated = generate(&mut chain, &[1], STOP, options, async |_| Ok(()));
-    block_on(generated).expect("a text").ids
+    block_on(generated).expect("a text").swap_remove(0).ids
 }
 
 #[test]

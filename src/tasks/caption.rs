@@ -1,7 +1,7 @@
 //! Captions: BLIP's image-grounded decoder, from a picture or a picture and the first words.
 
 use super::{Decoding, Model};
-use crate::generate::{GenerationOptions, NextLogits, generate};
+use crate::generate::{Generated, GenerationOptions, NextLogits, generate};
 use crate::image::RgbImage;
 use crate::tokenizer::StreamDecoder;
 use crate::{Error, Result};
@@ -16,6 +16,9 @@ pub struct Caption {
     pub tokens: Vec<u32>,
     /// See [`crate::generate::Generated::score`].
     pub score: f32,
+    /// The other texts that a beam search finished, best first: fewer than beams, none without.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub alternatives: Vec<Caption>,
 }
 
 impl Model {
@@ -102,10 +105,19 @@ impl Model {
             on_token(&piece, Some(id)).await
         })
         .await?;
+        let captions = generated.into_iter().map(|one| self.caption_of(one));
+        let mut captions = captions.collect::<Result<Vec<_>>>()?.into_iter();
+        let mut best = captions.next().expect("a text is generated or an error");
+        best.alternatives = captions.collect();
+        Ok(best)
+    }
+
+    fn caption_of(&self, generated: Generated) -> Result<Caption> {
         Ok(Caption {
             text: self.tokenizer.decode(&generated.ids)?,
             tokens: generated.ids,
             score: generated.score,
+            alternatives: Vec::new(),
         })
     }
 }

@@ -23,12 +23,36 @@ pub async fn compare_generated(
         with.equal(stage, &place, found.tokens, numbers(&expected["ids"]));
         let text = expected["text"].as_str().expect("a text");
         with.equal(stage, &place, found.text.as_str(), text);
+        compare_alternatives(
+            with,
+            stage,
+            &place,
+            &found.alternatives,
+            &expected["others"],
+        );
         // With processors on, the reference's greedy score is of processed values, ours the model's.
         if options.num_beams > 1 || case == "greedy" {
             with.score("scores", &place, found.score, &expected["score"]);
         }
     }
     Ok(())
+}
+
+/// Compares the other texts of a beam search, and their scores.
+fn compare_alternatives(
+    with: &Comparison<'_>,
+    stage: &str,
+    place: &str,
+    found: &[Caption],
+    expected: &Value,
+) {
+    let expected = expected.as_array().map_or(&[][..], Vec::as_slice);
+    let ids: Vec<Vec<u32>> = expected.iter().map(|one| numbers(&one["ids"])).collect();
+    let found_ids: Vec<Vec<u32>> = found.iter().map(|one| one.tokens.clone()).collect();
+    with.equal(stage, &format!("{place}, the others"), found_ids, ids);
+    for (found, expected) in found.iter().zip(expected) {
+        with.score("scores", place, found.score, &expected["score"]);
+    }
 }
 
 /// Compares the likelihoods of given answers, and their order.

@@ -61,7 +61,9 @@ async function captionOne(picture, { prompt, count, way }, signal) {
     if (way === "samples") Object.assign(options, SAMPLING, { seed: place + 1 });
     const found = await main.model.caption(picture.file, options);
     if (place === 0 && isShown()) line.textContent = found.text;
-    if (!alternatives.some(({ text }) => text === found.text)) alternatives.push(found);
+    for (const one of [found, ...(found.alternatives ?? [])]) {
+      if (!alternatives.some(({ text }) => text === one.text)) alternatives.push(one);
+    }
   }
   return { alternatives: alternatives.sort((a, b) => b.score - a.score) };
 }
