@@ -52,14 +52,17 @@ pub struct OptimizerConfig {
     pub epsilon: f32,
     /// The gradient's largest norm over all parameters.
     pub largest_norm: f64,
-    /// Matrices that are no tables, patch filters or heads take orthogonal steps, scaled as Moonshot
-    /// scales them (arXiv 2502.16982), so that AdamW's rates and decay fit.
+    /// Matrices that are no tables or small heads take orthogonal steps, patch filters included: those
+    /// are rows over all pixels of a patch, where AdamW's equal steps for all would add up.
     #[serde(default)]
     pub muon: bool,
 }
 
 /// Muon's momentum, its author's.
 const MUON_MOMENTUM: f64 = 0.95;
+/// Muon's rate over AdamW's, after Moonshot's scaling (arXiv 2502.16982): small models learn fastest with
+/// steps of about their author's length.
+const MUON_RATE: f64 = 5.0;
 /// Fewer rows or columns leave too little to make orthogonal: such heads stay with AdamW.
 const SMALLEST_MUON_SIDE: usize = 16;
 
@@ -166,9 +169,10 @@ impl Optimization {
 
 /// The shape of a parameter that Muon is made for.
 fn inner_matrix(parameter: &Trainable) -> Option<[usize; 2]> {
-    let shape: [usize; 2] = parameter.shape.as_slice().try_into().ok()?;
-    let is_inner =
-        !is_embedding(&parameter.name) && shape.iter().all(|side| *side >= SMALLEST_MUON_SIDE);
+    let rows = *parameter.shape.first()?;
+    let shape = [rows, parameter.shape[1..].iter().product()];
+    let is_table = is_embedding(&parameter.name) && !parameter.name.contains("patch_embedding");
+    let is_inner = !is_table && shape.iter().all(|side| *side >= SMALLEST_MUON_SIDE);
     is_inner.then_some(shape)
 }
 
@@ -189,6 +193,7 @@ fn move_matrix(
     };
     let ahead = gradient + velocity.clone().mul_scalar(MUON_MOMENTUM); // Nesterov's
     let values = parameter.values.clone();
+    let rate = MUON_RATE * rate;
     let (moved, _) = muon.step(rate, values.reshape(shape), ahead.reshape(shape), None);
     parameter.values = moved.reshape([shape[0] * shape[1]]);
     *moments = Some(Moments {
@@ -274,7 +279,7 @@ mod tests {
         optimization.step(&mut weights, both, rate).unwrap();
 
         let step = weights.all[0].values.clone().reshape([side, side]);
-        let step = step.div_scalar(rate * 0.2 * (side as f64).sqrt()); // Moonshot's scale
+        let step = step.div_scalar(MUON_RATE * rate * 0.2 * (side as f64).sqrt()); // Moonshot's scale
         let product = values_of((step.clone().matmul(step.transpose())).reshape([side * side]));
         for (place, value) in product.unwrap().into_iter().enumerate() {
             let is_diagonal = place / side == place % side;

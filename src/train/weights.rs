@@ -24,7 +24,8 @@ pub struct Weights {
 
 impl Weights {
     /// A new model's: tables and matrices from a normal distribution with deviation 0.02 (more for
-    /// narrow models) cut at two deviations, biases 0, norms 1, as the reference initialises them.
+    /// narrow models) cut at two deviations, biases 0, norms 1, as the reference initialises them; a
+    /// vision transformer's positions begin with waves besides.
     pub fn new(config: &ModelConfig, seed: u64, device: &Device) -> Result<Self> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let mut parameters = Parameters::initialised(device.clone(), move |name, shape| {
@@ -188,7 +189,32 @@ fn initial_values(name: &str, shape: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32>
         return vec![1.0; count];
     }
     let deviation = deviation(name, shape);
-    (0..count).map(|_| deviation * cut_normal(rng)).collect()
+    let mut values: Vec<f32> = (0..count).map(|_| deviation * cut_normal(rng)).collect();
+    if name.starts_with("vision_model.embeddings.position_embedding") {
+        let width = shape[shape.len() - 1];
+        mark_places(&mut values[width..], width); // all but the class token's
+    }
+    values
+}
+
+/// Adds sines and cosines of row and column to the vectors of a square grid, `[rows * columns,
+/// width]`, as MoCo v3 does (arXiv 2104.02057). From noise alone, a small model learns for long what
+/// is in a picture before it learns where.
+fn mark_places(values: &mut [f32], width: usize) {
+    const SLOWEST: f32 = 100.0; // patches to a radian: a small model's grid has few
+    let columns = (values.len() / width).isqrt();
+    let waves = width / 4;
+    for (place, vector) in values.chunks_exact_mut(width).enumerate() {
+        let (row, column) = ((place / columns) as f32, (place % columns) as f32);
+        for wave in 0..waves {
+            let frequency = SLOWEST.powf(-(wave as f32) / waves as f32);
+            for (part, at) in [row, column].into_iter().enumerate() {
+                let angle = at * frequency;
+                vector[2 * part * waves + wave] += angle.sin();
+                vector[(2 * part + 1) * waves + wave] += angle.cos();
+            }
+        }
+    }
 }
 
 /// The reference's 0.02 is meant for inputs of 768. Narrower layers get as much more as keeps the
