@@ -77,6 +77,13 @@ async fn every_model_on_the_cpu_equals_the_reference() {
 }
 
 #[wasm_bindgen_test]
+async fn the_shipped_model_says_what_is_recorded_on_both_devices() {
+    for placement in [Placement::cpu(), gpu().await] {
+        parity::embedded::check(&placement).await.expect("no error");
+    }
+}
+
+#[wasm_bindgen_test]
 async fn zero_shot_classification_equals_the_reference_on_both_devices() {
     use parity::zero_shot::{MODELS, check, check_abort, check_files};
     let (cpu, gpu) = (Placement::cpu(), gpu().await);

@@ -10,7 +10,9 @@ use obscura::nn::Dtype;
 use obscura::tasks::{Model, Network};
 use parity::golden::{decode_picture, to_vec};
 use parity::tolerance::relative_error;
-use parity::{MODELS, QUANTIZED_MODELS, check, check_quantized, guidance, looks, zero_shot};
+use parity::{
+    MODELS, QUANTIZED_MODELS, check, check_quantized, embedded, guidance, looks, zero_shot,
+};
 use pollster::block_on;
 use std::path::Path;
 
@@ -48,6 +50,19 @@ fn maps_of_where_blip_looks_equal_the_reference() {
 #[test]
 fn states_of_a_texts_tokens_equal_the_reference() {
     block_on(guidance::check(&Placement::cpu())).expect("no error");
+}
+
+#[test]
+fn the_shipped_model_says_what_is_recorded() {
+    block_on(embedded::check(&Placement::cpu())).expect("no error");
+}
+
+#[test]
+fn the_shipped_model_says_the_same_on_the_gpu() {
+    match device::open(DevicePreference::Gpu) {
+        Ok(placement) => block_on(embedded::check(&placement)).expect("no error"),
+        Err(error) => skipped(&error.to_string()),
+    }
 }
 
 #[test]

@@ -12,11 +12,16 @@ use obscura::{Error, Result};
 use serde_json::Value;
 use std::collections::HashMap;
 
-/// A file below `tests/`, or anywhere if the path is absolute.
+/// A file below `tests/`, the page's model below `models/`, or anywhere if the path is absolute.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn read(path: &str) -> Option<Vec<u8>> {
-    let tests = std::path::Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/tests"));
-    std::fs::read(tests.join(path)).ok()
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let parent = root.join(if path.starts_with("models/") {
+        "www"
+    } else {
+        "tests"
+    });
+    std::fs::read(parent.join(path)).ok()
 }
 
 #[cfg(target_arch = "wasm32")]
@@ -24,6 +29,10 @@ pub fn read(path: &str) -> Option<Vec<u8>> {
     use include_dir::{Dir, include_dir};
     static GOLDEN: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/golden");
     static PICTURES: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/pictures");
+    if path == "models/pictograms.gguf" {
+        let model = include_bytes!("../../www/models/pictograms.gguf");
+        return Some(model.to_vec());
+    }
     let file = match path.split_once('/')? {
         ("golden", path) => GOLDEN.get_file(path),
         ("pictures", path) => PICTURES.get_file(path),
@@ -133,8 +142,13 @@ pub async fn to_vec<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 /// Our own pixels of a picture.
 pub fn decode_picture(name: &str) -> obscura::image::RgbImage {
-    let bytes = read(&format!("pictures/{name}")).unwrap_or_else(|| panic!("picture {name}"));
-    decode(&bytes).unwrap_or_else(|error| panic!("{name}: {error}"))
+    decode_file(&format!("pictures/{name}"))
+}
+
+/// The pixels of a picture at any of the paths that [`read`] knows.
+pub fn decode_file(path: &str) -> obscura::image::RgbImage {
+    let bytes = read(path).unwrap_or_else(|| panic!("picture {path}"));
+    decode(&bytes).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
 /// JPEG decoders differ by a level or two, the other formats leave no freedom.
@@ -183,8 +197,8 @@ pub async fn load_in_any_form(
     load::load(folder, files, None, no_entry, &options, placement, |_| {}).await
 }
 
-/// A golden folder's files.
-struct Folder(String);
+/// The files of a folder that [`read`] knows.
+pub struct Folder(pub String);
 
 impl Files for Folder {
     async fn size(&self, file: &str) -> Result<Option<u64>> {

@@ -7,6 +7,7 @@
 mod blip;
 mod clip;
 mod comparison;
+pub mod embedded;
 mod generated;
 pub mod golden;
 pub mod guidance;
