@@ -16,13 +16,14 @@ const MODEL: &str = "pictograms.gguf";
 pub async fn check(placement: &Placement) -> Result<()> {
     let bytes = read(&format!("{FOLDER}/expected.json")).expect("recorded texts");
     let expected: Value = serde_json::from_slice(&bytes).expect("valid JSON");
-    for dtype in [Dtype::Auto, Dtype::F32] {
-        check_as(dtype, placement, &expected).await?;
+    // Unquantized, the head over the vocabulary is exact, too, which can turn a close choice of words.
+    for (name, dtype) in [("auto", Dtype::Auto), ("f32", Dtype::F32)] {
+        check_as(name, dtype, placement, &expected).await?;
     }
     Ok(())
 }
 
-async fn check_as(dtype: Dtype, placement: &Placement, expected: &Value) -> Result<()> {
+async fn check_as(name: &str, dtype: Dtype, placement: &Placement, expected: &Value) -> Result<()> {
     let options = Options {
         dtype,
         ..Options::default()
@@ -47,12 +48,13 @@ async fn check_as(dtype: Dtype, placement: &Placement, expected: &Value) -> Resu
         let text = |key: &str| picture[key].as_str().expect("a text");
         let image = decode_file(&format!("{FOLDER}/{}", text("image")));
         let caption = model.caption(&image, "", &greedy, async |_, _| Ok(()));
-        let place = format!("{} as {dtype:?}", text("image"));
-        assert_eq!(caption.await?.text, text("caption"), "caption of {place}");
+        let place = format!("{} as {name}", text("image"));
+        let wanted = |key: &str| picture[name][key].as_str().expect("a text");
+        assert_eq!(caption.await?.text, wanted("caption"), "caption of {place}");
         let question = text("question");
         let frames = std::slice::from_ref(&image);
         let answer = model.answer(frames, question, &greedy, async |_, _| Ok(()));
-        assert_eq!(answer.await?.text, text("answer"), "{question} {place}");
+        assert_eq!(answer.await?.text, wanted("answer"), "{question} {place}");
     }
     Ok(())
 }
