@@ -51,7 +51,8 @@ pub fn write_scenes(
     write(made, out)
 }
 
-/// Writes any scenes with their captions; a scene without captions has only its questions written.
+/// Writes any scenes with their captions; a scene without captions has only its questions written. Where
+/// none has any, there is no `captions.jsonl`.
 pub fn write(scenes: impl Iterator<Item = Result<(Scene, Vec<String>)>>, out: &Path) -> Result<()> {
     let unwritable = |error: std::io::Error| {
         Error::BadInput(format!("cannot write to {}: {error}", out.display()))
@@ -64,6 +65,7 @@ pub fn write(scenes: impl Iterator<Item = Result<(Scene, Vec<String>)>>, out: &P
     };
     let (mut captions_file, mut questions_file) =
         (create("captions.jsonl")?, create("questions.jsonl")?);
+    let mut is_described = false;
     for (position, scene) in scenes.enumerate() {
         let (scene, captions) = scene?;
         let image = format!("{position:05}.png");
@@ -83,6 +85,7 @@ pub fn write(scenes: impl Iterator<Item = Result<(Scene, Vec<String>)>>, out: &P
             writeln!(questions_file, "{}", json(&line)?).map_err(unwritable)?;
         }
         if !captions.is_empty() {
+            is_described = true;
             let line = CaptionLine {
                 image,
                 captions,
@@ -94,7 +97,11 @@ pub fn write(scenes: impl Iterator<Item = Result<(Scene, Vec<String>)>>, out: &P
     captions_file
         .flush()
         .and_then(|()| questions_file.flush())
-        .map_err(unwritable)
+        .map_err(unwritable)?;
+    if !is_described {
+        std::fs::remove_file(out.join("captions.jsonl")).map_err(unwritable)?;
+    }
+    Ok(())
 }
 
 fn json(line: &impl Serialize) -> Result<String> {

@@ -88,7 +88,9 @@ test("a call can be aborted, and a picture can come in any form", WHOLE_TEST, as
       assert.deepEqual(tokens, expected.drawing.tokens, `given as ${form}`);
     }
     assert.equal(found.progress[0].status, "initiate");
-    assert.deepEqual(found.progress.slice(-4).map(({ status }) => status), ["progress", "done", "progress_total", "ready"]);
+    const statuses = found.progress.map(({ status }) => status);
+    assert.deepEqual(statuses.slice(-2), ["progress_total", "ready"]); // how many before them is a matter of pace
+    assert.ok(statuses.includes("progress") && statuses.lastIndexOf("progress") < statuses.lastIndexOf("done"), `${statuses}`);
     assert.equal(found.progress.at(-1).progress, 100);
     assert.deepEqual(found.errors, {
       "no model there": "network",

@@ -172,6 +172,12 @@ fn shapes_are_read_with_what_their_questions_tell() {
     std::fs::write(data.join("questions.json"), rows).unwrap();
     let shapes = shapes::Shapes::open(&folder.0, shapes::Part::Test).unwrap();
     assert_eq!(shapes.len(), 2);
+    // Such scenes have questions only, and their folder says so.
+    let out = folder.0.join("shapes");
+    let scenes = (0..2).map(|place| Ok((shapes.scene(place, &mut generator(1))?, Vec::new())));
+    export::write(scenes, &out).unwrap();
+    assert!(out.join("questions.jsonl").exists() && !out.join("captions.jsonl").exists());
+
     let scene = shapes.scene(0, &mut generator(1)).unwrap();
     assert_eq!(scene.facts.things[0].object, "red rectangle");
     assert_eq!(
