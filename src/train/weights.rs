@@ -198,8 +198,7 @@ fn initial_values(name: &str, shape: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32>
 }
 
 /// Adds sines and cosines of row and column to the vectors of a square grid, `[rows * columns,
-/// width]`, as MoCo v3 does (arXiv 2104.02057). From noise alone, a small model learns for long what
-/// is in a picture before it learns where.
+/// width]`, as MoCo v3 does (arXiv 2104.02057): neighbours are alike from the first step.
 fn mark_places(values: &mut [f32], width: usize) {
     const SLOWEST: f32 = 100.0; // patches to a radian: a small model's grid has few
     let columns = (values.len() / width).isqrt();
