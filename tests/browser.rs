@@ -55,6 +55,7 @@ async fn kernels_on_the_cpu_equal_their_definitions() {
     kernels::check_attention(&cpu).await;
     kernels::check_gather_rows(&cpu).await;
     kernels::check_top_logits(&cpu).await;
+    kernels::check_matmul(&cpu).await;
 }
 
 #[wasm_bindgen_test]
@@ -69,6 +70,7 @@ async fn attention_and_lookups_on_webgpu_equal_their_definitions() {
     kernels::check_attention(&gpu).await;
     kernels::check_gather_rows(&gpu).await;
     kernels::check_top_logits(&gpu).await;
+    kernels::check_matmul(&gpu).await;
 }
 
 #[wasm_bindgen_test]

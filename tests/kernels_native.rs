@@ -3,7 +3,7 @@
 
 mod kernels;
 
-use kernels::{check_attention, check_gather_rows, check_linear, check_top_logits};
+use kernels::{check_attention, check_gather_rows, check_linear, check_matmul, check_top_logits};
 use obscura::device::{self, DevicePreference, Placement};
 use pollster::block_on;
 
@@ -28,6 +28,11 @@ fn top_logits_on_the_cpu_equal_their_definition() {
 }
 
 #[test]
+fn products_of_matrices_on_the_cpu_equal_their_definition() {
+    block_on(check_matmul(&Placement::cpu()));
+}
+
+#[test]
 fn all_kernels_on_the_gpu_equal_their_definitions() {
     let placement = match device::open(DevicePreference::Gpu) {
         Ok(placement) => placement,
@@ -38,6 +43,7 @@ fn all_kernels_on_the_gpu_equal_their_definitions() {
         check_attention(&placement).await;
         check_gather_rows(&placement).await;
         check_top_logits(&placement).await;
+        check_matmul(&placement).await;
     });
 }
 

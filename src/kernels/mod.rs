@@ -8,6 +8,7 @@ pub mod activation;
 pub mod attention;
 pub mod gather_rows;
 pub mod linear;
+pub mod matmul;
 pub mod packed;
 mod simd;
 pub mod top_logits;
@@ -57,6 +58,9 @@ pub trait Kernels: Backend {
         values: FloatTensor<Self>,
         causal: bool,
     ) -> FloatTensor<Self>;
+
+    /// See [`matmul`].
+    fn batched_matmul(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 impl Kernels for Flex {
@@ -90,6 +94,10 @@ impl Kernels for Flex {
     ) -> FlexTensor {
         attention::cpu::attention(queries, keys, values, causal)
     }
+
+    fn batched_matmul(left: FlexTensor, right: FlexTensor) -> FlexTensor {
+        matmul::cpu::matmul(left, right)
+    }
 }
 
 impl Kernels for CubeBackend {
@@ -122,6 +130,10 @@ impl Kernels for CubeBackend {
         causal: bool,
     ) -> CubeTensor {
         attention::gpu::attention(queries, keys, values, causal)
+    }
+
+    fn batched_matmul(left: CubeTensor, right: CubeTensor) -> CubeTensor {
+        matmul::gpu::matmul(left, right)
     }
 }
 
@@ -218,6 +230,21 @@ pub fn attention(
         keys.into_dispatch(),
         values.into_dispatch(),
         causal,
+    ))
+}
+
+/// Matrices times matrices: `[batch, rows, depth]` and `[batch, depth, columns]` give `[batch, rows,
+/// columns]`.
+pub fn matmul(left: Tensor<3>, right: Tensor<3>) -> Tensor<3> {
+    let ([batch, _, depth], [right_batch, right_depth, _]) = (left.dims(), right.dims());
+    assert_eq!(
+        [batch, depth],
+        [right_batch, right_depth],
+        "batch and depth of a product"
+    );
+    Tensor::from_dispatch(<Dispatch as Kernels>::batched_matmul(
+        left.into_dispatch(),
+        right.into_dispatch(),
     ))
 }
 

@@ -1,6 +1,7 @@
 //! Scaled dot-product attention (Vaswani et al., arXiv 1706.03762) over heads, and the keys and
 //! values that are kept between calls.
 
+use super::matmul;
 use crate::kernels::{self, ids_tensor};
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 
@@ -106,21 +107,24 @@ pub fn attend(queries: Tensor<4>, context: KeysValues, causal: bool) -> Tensor<4
 fn attend_trainable(queries: Tensor<4>, context: KeysValues, causal: bool) -> Tensor<4> {
     let [_, _, tokens, width] = queries.dims();
     let queries = queries * (width as f32).sqrt().recip();
-    let mut scores = queries.matmul(context.keys.swap_dims(2, 3)); // [batch, heads, tokens, keys]
+    let mut scores = matmul(queries, context.keys.swap_dims(2, 3)); // [batch, heads, tokens, keys]
     if let Some(Padding(bias)) = context.padding {
         scores = scores + bias;
     }
     if causal {
         scores = scores.clone() + future(tokens, &scores.device());
     }
-    softmax(scores, 3).matmul(context.values)
+    matmul(softmax(scores, 3), context.values)
 }
 
 /// `softmax(Q Kᵀ / sqrt(head width))`, what [`attend`] weighs values by: `[batch, heads, tokens,
 /// keys]`.
 pub fn attention_probabilities(queries: Tensor<4>, keys: Tensor<4>, causal: bool) -> Tensor<4> {
     let [_, _, tokens, width] = queries.dims();
-    let mut scores = (queries * (width as f32).sqrt().recip()).matmul(keys.swap_dims(2, 3));
+    let mut scores = matmul(
+        queries * (width as f32).sqrt().recip(),
+        keys.swap_dims(2, 3),
+    );
     if causal && tokens > 1 {
         scores = scores.clone() + future(tokens, &scores.device());
     }

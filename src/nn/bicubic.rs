@@ -1,6 +1,7 @@
 //! Bicubic resizing of a grid of position embeddings, as `torch.nn.functional.interpolate` does it
 //! (a = -0.75, `align_corners=False`, no antialiasing): the reference's `interpolate_pos_encoding`.
 
+use super::matmul;
 use burn::tensor::{Tensor, TensorData};
 
 /// Keys' cubic convolution kernel at distance `x` with PyTorch's a.
@@ -49,8 +50,8 @@ pub fn resize_positions(positions: Tensor<2>, from: usize, to: [usize; 2]) -> Te
     let grid = positions
         .slice([1..entries, 0..width])
         .reshape([from, from * width]);
-    let tall = matrix(to[0]).matmul(grid).reshape([to[0], from, width]);
+    let tall = matmul(matrix(to[0]), grid).reshape([to[0], from, width]);
     let wide = matrix(to[1]).unsqueeze::<3>().expand([to[0], to[1], from]);
-    let grid = wide.matmul(tall).reshape([to[0] * to[1], width]);
+    let grid = matmul(wide, tall).reshape([to[0] * to[1], width]);
     Tensor::cat(vec![class, grid], 0)
 }

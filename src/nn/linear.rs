@@ -1,6 +1,6 @@
 //! Linear layers and embedding tables, over packed weights or, in training, over plain tensors.
 
-use super::Parameters;
+use super::{Parameters, matmul};
 use crate::Result;
 use crate::kernels::{self, Activation, PackedMatrix};
 use burn::tensor::{Device, Tensor, TensorData, activation};
@@ -92,7 +92,7 @@ impl Linear {
         let rows = shape[..D - 1].iter().product::<usize>();
         let flat = output_gradient.reshape([rows, outputs]);
         shape[D - 1] = self.weight.dims()[1];
-        flat.matmul(self.weight.unpacked()).reshape(shape)
+        matmul(flat, self.weight.unpacked()).reshape(shape)
     }
 
     /// The activation's derivative where [`Self::forward`] applies it: `[..., inputs]` to `[...,
@@ -133,7 +133,7 @@ impl Linear {
 
     /// The same in operations that have gradients: `[rows, inputs]` to `[rows, outputs]`.
     fn forward_trainable(&self, input: Tensor<2>, weight: Tensor<2>) -> Tensor<2> {
-        let product = input.matmul(weight.transpose());
+        let product = matmul(input, weight.transpose());
         let sum = match &self.bias {
             Some(bias) => product + bias.clone().unsqueeze::<2>(),
             None => product,

@@ -6,6 +6,7 @@ mod bicubic;
 mod convolution;
 mod layer_norm;
 mod linear;
+mod matmul;
 mod mlp;
 mod parameters;
 pub mod resnet;
@@ -19,5 +20,6 @@ pub use attention::{
 pub use bicubic::resize_positions;
 pub use layer_norm::LayerNorm;
 pub use linear::{Embedding, Linear, Weight};
+pub use matmul::matmul;
 pub use mlp::Mlp;
 pub use parameters::{Dtype, Parameters, Target, Trainable, is_embedding};

@@ -204,6 +204,29 @@ pub async fn check_attention(placement: &Placement) {
     }
 }
 
+/// Products of computed matrices, in batches.
+pub async fn check_matmul(placement: &Placement) {
+    for [batch, rows, depth, columns] in
+        [[1, 1, 1, 1], [3, 5, 7, 9], [2, 33, 8, 17], [12, 20, 64, 37]]
+    {
+        let left = noise(batch * rows * depth, 1);
+        let right = noise(batch * depth * columns, 2);
+        let naive = kernels::matmul::naive::matmul;
+        let pairs = left
+            .chunks_exact(rows * depth)
+            .zip(right.chunks_exact(depth * columns));
+        let expected: Vec<f32> = pairs
+            .flat_map(|(left, right)| naive(left, right, depth, columns))
+            .collect();
+        let found = kernels::matmul(
+            tensor(left, [batch, rows, depth], placement),
+            tensor(right, [batch, depth, columns], placement),
+        );
+        let what = format!("{batch} products of {rows} x {depth} and {depth} x {columns}");
+        compare(&what, &to_vec(found).await, &expected, 2e-6);
+    }
+}
+
 /// The best logits of each row, ties and watched ones included.
 pub async fn check_top_logits(placement: &Placement) {
     for (rows, vocabulary, count) in [

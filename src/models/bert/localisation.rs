@@ -8,7 +8,8 @@
 
 use super::{Attention, Bert, Context, Layer};
 use crate::nn::{
-    KeysValues, SelfCache, attention_probabilities, merge_heads, softmax_gradient, split_heads,
+    KeysValues, SelfCache, attention_probabilities, matmul, merge_heads, softmax_gradient,
+    split_heads,
 };
 use burn::tensor::Tensor;
 
@@ -36,7 +37,7 @@ impl Attention {
     fn trace(&self, input: Tensor<3>, context: KeysValues) -> Attended {
         let queries = self.queries(input.clone());
         let probabilities = attention_probabilities(queries.clone(), context.keys.clone(), false);
-        let attended = probabilities.clone().matmul(context.values.clone());
+        let attended = matmul(probabilities.clone(), context.values.clone());
         let sum = self.output.forward(merge_heads(attended)) + input;
         Attended {
             output: self.norm.forward(sum.clone()),
@@ -58,7 +59,7 @@ impl Attention {
         let sum = self.norm.gradient(attended.sum.clone(), output);
         let heads = split_heads(self.output.gradient(sum.clone()), self.heads);
         let values = attended.context.values.clone();
-        let probabilities = heads.clone().matmul(values.swap_dims(2, 3));
+        let probabilities = matmul(heads.clone(), values.swap_dims(2, 3));
         (sum, heads, probabilities)
     }
 
@@ -70,7 +71,7 @@ impl Attention {
 
     /// The gradient of the queries' input: `[batch, tokens, width]`.
     fn queries_gradient(&self, attended: &Attended, scores: Tensor<4>) -> Tensor<3> {
-        let queries = scores.matmul(attended.context.keys.clone());
+        let queries = matmul(scores, attended.context.keys.clone());
         self.query.gradient(merge_heads(queries))
     }
 
@@ -78,11 +79,8 @@ impl Attention {
     fn own_gradient(&self, attended: &Attended, output: Tensor<3>) -> Tensor<3> {
         let (sum, heads, probabilities) = self.gradients(attended, output);
         let scores = Self::scores_gradient(attended, probabilities);
-        let keys = scores
-            .clone()
-            .swap_dims(2, 3)
-            .matmul(attended.queries.clone());
-        let values = attended.probabilities.clone().swap_dims(2, 3).matmul(heads);
+        let keys = matmul(scores.clone().swap_dims(2, 3), attended.queries.clone());
+        let values = matmul(attended.probabilities.clone().swap_dims(2, 3), heads);
         sum + self.queries_gradient(attended, scores)
             + self.key.gradient(merge_heads(keys))
             + self.value.gradient(merge_heads(values))

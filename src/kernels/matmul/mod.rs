@@ -1,0 +1,7 @@
+//! Products of matrices that are both computed, in batches: what attention maps and resized
+//! positions take. Nothing that is on the way of every picture or word goes through here, so the
+//! loops are plain. Burn's own product would add a third to the wasm.
+
+pub mod cpu;
+pub mod gpu;
+pub mod naive;
