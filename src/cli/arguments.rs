@@ -1,6 +1,7 @@
 //! What can be asked on the command line; the comments are the help texts.
 
 use super::album_arguments::{AlbumCommand, Search};
+use super::bench::Work;
 #[cfg(feature = "train")]
 use super::training_arguments::{Eval, Filter, ScenesArguments, Train};
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -119,6 +120,8 @@ pub enum Command {
     Convert(Convert),
     /// Show what a model file holds
     Inspect(Inspect),
+    /// Measure how long a model's tasks take on this machine (CLIP, BLIP)
+    Bench(Bench),
     /// Train a model, or go on training one
     #[cfg(feature = "train")]
     Train(Box<Train>),
@@ -371,4 +374,39 @@ pub struct Convert {
 pub struct Inspect {
     /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
+}
+
+/// Measures how long a model's tasks take on this machine.
+///
+/// The picture is decoded once, and each text is one that was not encoded before. Captions and
+/// answers have exactly as many tokens as asked for. `scripts/bench` runs this beside other
+/// programs and in the browser.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    pub model: PathBuf,
+    /// The picture
+    pub image: PathBuf,
+    /// Measure only this, instead of all that the model can do; may be several, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', value_name = "WORK")]
+    pub only: Vec<Work>,
+    /// Runs that count, after those to warm up
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=200))]
+    pub runs: u16,
+    /// Runs that do not count
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(0..=200))]
+    pub warm_up: u16,
+    /// Tokens of the caption
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u16).range(1..=400))]
+    pub tokens: u16,
+    /// How many of ImageNet's labels to classify by
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    pub labels: u16,
+    /// The question to answer
+    #[arg(long, default_value = "what is in the picture?")]
+    pub question: String,
+    /// Instead: measure once whatever WORK is named on a line of standard input, and print one JSON
+    /// object for each
+    #[arg(long, conflicts_with_all = ["only", "runs", "warm_up"])]
+    pub on_request: bool,
 }

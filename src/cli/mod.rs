@@ -3,6 +3,7 @@
 mod album;
 mod album_arguments;
 mod arguments;
+mod bench;
 mod convert;
 #[cfg(feature = "train")]
 mod eval;
@@ -48,6 +49,7 @@ pub fn run() -> ExitCode {
         Command::Labels(command) => labels::labels(command, common),
         Command::Convert(command) => convert::convert(command, common),
         Command::Inspect(command) => inspect::inspect(command, common),
+        Command::Bench(command) => bench::bench(command, common),
         #[cfg(feature = "train")]
         Command::Train(command) => train::train(command, common),
         #[cfg(feature = "train")]

@@ -1,0 +1,71 @@
+// obscura through its public module, as a page uses it: its model in a worker, the picture decoded once.
+
+const PICTURE = "/bench/picture.png";
+
+/** Makes the next load a first one. */
+export async function forget({ library }) {
+  const { cache } = await import(library);
+  await cache.clear();
+}
+
+/** @returns a runner: `run(work)` gives {times, result}. */
+export async function open(model, { dtype, device, library }, expected) {
+  const { load, decode, labelSet } = await import(library);
+  const { texts } = expected;
+  const tasks = { retrieval: ["embed-image"] }[model];
+  const address = new URL(`/bench/models/${expected.folders[model]}/`, location).href;
+  const loaded = await load(address, { dtype, device, tasks });
+  const picture = await decode(await (await fetch(PICTURE)).blob());
+  const { labels: names } = await labelSet("imagenet");
+  const labels = names.slice(0, expected.labels);
+  let number = texts.first;
+  let encoded;
+
+  const timed = async (name, work) => {
+    const began = performance.now();
+    const result = await work();
+    return { times: { [name]: performance.now() - began }, result };
+  };
+  const exactly = (tokens) => ({ minLength: tokens, maxNewTokens: tokens });
+  const image = (name) => timed(name, async () => ({ vector: [...(await loaded.embed(picture))] }));
+  const best = async (among) => ({ best: (await loaded.classify(picture, among, { topK: 5 })).map(({ label }) => label) });
+  const works = {
+    "clip-image": () => image("clip-image"),
+    "blip-image": () => image("blip-image"),
+    "clip-text": () => {
+      const text = texts.text.replace("{number}", number++);
+      return timed("clip-text", async () => ({ text, vector: [...(await loaded.embed(text))] }));
+    },
+    "clip-labels": () => {
+      const template = texts.template.replace("{label}", "{}").replace("{number}", number++);
+      return timed("clip-labels", async () => {
+        encoded = await loaded.embedLabels(labels, { template });
+        return best(encoded);
+      });
+    },
+    "clip-classify": async () => {
+      if (!encoded) await works["clip-labels"]();
+      return timed("clip-classify", () => best(encoded));
+    },
+    "blip-caption": async () => {
+      const began = performance.now();
+      const arrivals = [];
+      const onToken = (_, id) => id !== undefined && arrivals.push(performance.now() - began);
+      const { tokens } = await loaded.caption(picture, { ...exactly(expected.tokens), onToken });
+      const whole = performance.now() - began;
+      const token = (arrivals.at(-1) - arrivals[0]) / (arrivals.length - 1);
+      return { times: { "blip-first-token": arrivals[0], "blip-token": token, "blip-caption": whole }, result: { tokens } };
+    },
+    "blip-beam": () =>
+      timed("blip-beam", async () => {
+        const { tokens } = await loaded.caption(picture, { ...exactly(expected.tokens), numBeams: expected.beams });
+        return { tokens };
+      }),
+    "blip-answer": () =>
+      timed("blip-answer", async () => {
+        const { tokens } = await loaded.answer(picture, texts.question, exactly(expected.answerTokens));
+        return { tokens };
+      }),
+  };
+  return { info: loaded.info, run: (work) => works[work]() };
+}

@@ -1,0 +1,199 @@
+// Measures obscura and its peers side by side; scripts/bench is what one starts.
+//
+//   node scripts/benchmark/run.mjs [--only METRICS] [--peers PEERS] [--runs N] [--warm-up N] [--against WWW]
+//        [--bench FOLDER] [--picture FILE] [--adapter NAME] [--label NAME] [--json FILE] [--write FILE] [--needs]
+//
+// Everything that is measured in one go runs round robin, so that slow moments of the machine hit all peers alike.
+
+import { execFileSync } from "node:child_process";
+import { copyFile, readFile } from "node:fs/promises";
+import { cpus, totalmem } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
+import { startBrowser } from "./browser.mjs";
+import { check } from "./check.mjs";
+import { commandOf, openProcess } from "./native.mjs";
+import { OPENINGS, PEERS, WORKS, against, choosePeers, chooseWorks } from "./peers.mjs";
+import { merge, print, write } from "./report.mjs";
+import { transferred } from "./transferred.mjs";
+
+const ROOT = fileURLToPath(new URL("../..", import.meta.url));
+const TARGET = process.env.CARGO_TARGET_DIR ?? join(ROOT, "target");
+const SLOW_RUNS = 1; // a software GPU takes a minute for what others do in one second
+
+const { values } = parseArgs({
+  options: {
+    only: { type: "string" },
+    peers: { type: "string" },
+    runs: { type: "string", default: "5" },
+    "warm-up": { type: "string", default: "1" },
+    against: { type: "string" },
+    bench: { type: "string", default: join(TARGET, "bench") },
+    picture: { type: "string", default: join(ROOT, "tests/pictures/large.png") },
+    adapter: { type: "string", default: "swiftshader" },
+    label: { type: "string", default: "now" },
+    json: { type: "string" },
+    write: { type: "string" },
+    needs: { type: "boolean", default: false },
+  },
+});
+const [runs, warmUp] = ["runs", "warm-up"].map((name) => {
+  const number = Number(values[name]);
+  if (!Number.isInteger(number) || number < (name === "runs" ? 1 : 0)) fail(`--${name} is a whole number, not '${values[name]}'`);
+  return number;
+});
+const bench = resolve(values.bench);
+const here = fileURLToPath(new URL(".", import.meta.url));
+const everyone = [...PEERS, ...(values.against ? against : [])];
+let peers, works;
+try {
+  peers = values.peers ? choosePeers(everyone, values.peers.split(",")) : everyone;
+  works = values.only ? chooseWorks(values.only.split(",")) : [...Object.values(WORKS).flat(), ...OPENINGS];
+} catch (error) {
+  fail(error.message);
+}
+if (values.needs) {
+  console.log([...new Set(peers.map(({ runner }) => runner))].join(" ")); // for scripts/bench, which installs them
+  process.exit(0);
+}
+const expected = JSON.parse(await readFile(join(bench, "expected.json"), "utf8"));
+await copyFile(resolve(values.picture), join(bench, "picture.png"));
+const native = {
+  obscura: join(TARGET, "release/obscura"),
+  python: process.env.PYTHON || join(bench, "python/bin/python"),
+  picture: resolve(values.picture),
+  bench,
+  here,
+  expected,
+};
+const found = new Map(); // peer -> metric -> {times, check}
+let browser; // started for the first peer that wants one
+
+try {
+  for (const [model, all] of Object.entries(WORKS)) {
+    const wanted = all.filter((work) => works.includes(work));
+    if (wanted.length > 0) await measureModel(model, wanted);
+  }
+  for (const opening of OPENINGS.filter((one) => works.includes(one))) await measureOpening(opening);
+  const measured = merge(found, {
+    label: values.label,
+    peers,
+    sizes: await transferred(ROOT, peers),
+    machine: machine(),
+    file: values.json && resolve(values.json),
+  });
+  print(measured, values.label);
+  if (values.write) await write(measured, resolve(values.write));
+} finally {
+  await browser?.close();
+}
+
+/** All works with one model, of each peer that can do them: first those that warm up, then those that count. */
+async function measureModel(model, wanted) {
+  const opened = [];
+  try {
+    for (const peer of peers.filter((one) => one.works.some((work) => wanted.includes(work)))) {
+      const runner = await open(peer, model).catch((error) => report(peer, wanted, error));
+      if (runner) opened.push({ peer, runner, broken: false });
+    }
+    for (let round = 0; round < warmUp + runs; round++) {
+      for (const work of wanted) {
+        for (const one of opened) {
+          const enough = one.peer.slow && round >= Math.min(warmUp, 1) + SLOW_RUNS;
+          if (one.broken || enough || !one.peer.works.includes(work)) continue;
+          await measureOnce(one, work, one.peer.slow ? round >= Math.min(warmUp, 1) : round >= warmUp);
+        }
+      }
+    }
+    for (const { peer, runner } of opened) {
+      const memory = await runner.memory();
+      if (memory.wasm) add(peer, `${model}-memory`, memory.wasm);
+      if (memory.gpu) add(peer, `${model}-gpu`, memory.gpu);
+    }
+  } finally {
+    for (const { runner } of opened) await runner.close();
+  }
+}
+
+async function measureOnce(one, work, counts) {
+  try {
+    const { times, result } = await one.runner.run(nameFor(one.peer, work));
+    for (const [name, time] of Object.entries(times)) {
+      const metric = one.peer.table === "native" ? `${work.split("-")[0]}-${name}` : name;
+      const checked = check(work, result, expected);
+      add(one.peer, metric, counts ? time : null, checked);
+      process.stderr.write(`${one.peer.id} ${metric}: ${time.toFixed(1)} ms${counts ? "" : " (warm-up)"}\n`);
+    }
+  } catch (error) {
+    one.broken = true;
+    report(one.peer, [work], error);
+  }
+}
+
+/** A load from localhost, of which nothing is kept; or what passes from navigation to a caption with the model kept. */
+async function measureOpening(opening) {
+  const [family, kind] = opening.split("-");
+  const model = family === "clip" ? "clip" : "caption";
+  const able = peers.filter(({ works, slow }) => !slow && works.some((work) => WORKS[model].includes(work)));
+  for (let round = 0; round < warmUp + runs; round++) {
+    for (const peer of able.filter(({ id, table }) => !found.get(id)?.[opening]?.failed && (kind === "load" || table !== "native"))) {
+      try {
+        const runner = await open(peer, model, { first: kind === "load" });
+        if (kind === "cold") await runner.run("blip-caption");
+        const time = kind === "load" ? runner.times.load : performance.now() - runner.began;
+        await runner.close();
+        add(peer, opening, round >= warmUp ? time : null);
+        process.stderr.write(`${peer.id} ${opening}: ${time.toFixed(0)} ms${round >= warmUp ? "" : " (warm-up)"}\n`);
+      } catch (error) {
+        report(peer, [opening], error);
+      }
+    }
+  }
+}
+
+async function open(peer, model, options) {
+  if (peer.table === "native") return openProcess(commandOf(peer, model, native));
+  browser ??= await startBrowser({ www: join(ROOT, "www"), bench, here, adapter: values.adapter, against: values.against && resolve(values.against) });
+  return browser.open(peer, model, options);
+}
+
+/** Native peers know what their model is. */
+function nameFor({ table }, work) {
+  return table === "native" ? work.slice(work.indexOf("-") + 1) : work;
+}
+
+function add({ id }, metric, time, checked) {
+  const metrics = found.get(id) ?? {};
+  found.set(id, metrics);
+  metrics[metric] ??= { times: [] };
+  if (time !== null) metrics[metric].times.push(time);
+  if (checked) metrics[metric].check ??= checked;
+}
+
+/** A peer that fails is not measured, and said to have failed. */
+function report(peer, failedWorks, error) {
+  process.stderr.write(`${peer.id}: ${error.message}\n`);
+  for (const work of failedWorks) {
+    add(peer, work, null);
+    found.get(peer.id)[work].failed = error.message.split("\n")[0];
+  }
+  process.exitCode = 1;
+}
+
+function machine() {
+  const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
+  const changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "www") !== "";
+  return {
+    commit: git("rev-parse", "--short", "HEAD") + (changed ? " and changes" : ""),
+    processor: cpus()[0].model,
+    cores: cpus().length,
+    memory: totalmem(),
+    browser: browser?.version,
+  };
+}
+
+function fail(message) {
+  console.error(`bench: ${message}`);
+  process.exit(2);
+}
