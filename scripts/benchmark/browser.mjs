@@ -31,7 +31,8 @@ export async function startBrowser({ www, bench, against, here, adapter }) {
 /** A page with the peer's runner, its model loaded; `first`: as nothing of it were kept from before. */
 async function openPage(context, url, peer, model, { first = false } = {}) {
   const page = await context.newPage();
-  page.on("worker", (worker) => worker.evaluate(watchMemory).catch(() => {})); // long before the weights come
+  // Long before the weights come. The workers of others are threads, which compute and do not answer.
+  if (peer.options.library) page.on("worker", (worker) => worker.evaluate(watchMemory).catch(() => {}));
   page.on("pageerror", (error) => console.error(`${peer.id}: ${error.message}`));
   const began = performance.now();
   await page.goto(`${url}benchmark/page/empty.html`);
@@ -52,9 +53,9 @@ async function openPage(context, url, peer, model, { first = false } = {}) {
     },
     /** Peak bytes of WebAssembly memory, of live GPU buffers, in the page and its workers. */
     memory: async () => {
-      const places = [page, ...page.workers()];
       const engine = peer.options.library && new URL("pkg/obscura_wasm.js", new URL(peer.options.library, url)).href;
-      const found = await Promise.all(places.map((place) => place.evaluate(readMemory, place === page ? null : engine)));
+      const places = engine ? page.workers() : [page]; // the threads of others are workers, too, and share one memory
+      const found = await Promise.all(places.map((place) => place.evaluate(readMemory, engine)));
       const most = (key) => Math.max(0, ...found.map((one) => one[key] ?? 0));
       return { wasm: most("wasm"), gpu: most("gpu") };
     },
@@ -62,7 +63,7 @@ async function openPage(context, url, peer, model, { first = false } = {}) {
   };
 }
 
-/** Runs in a page or worker. obscura's engine may have started before its worker could be watched: it is asked itself. */
+/** Runs in a page, or in obscura's worker, whose engine may have started before it could be watched: it is asked itself. */
 async function readMemory(engine) {
   const watched = globalThis.watchedMemory?.() ?? {};
   if (!engine) return watched;

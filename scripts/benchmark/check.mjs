@@ -10,7 +10,7 @@ export function check(work, result, expected) {
     const similarity = cosine(result.vector, reference);
     return { cosine: similarity, wrong: !(similarity > DIFFERENT) };
   }
-  const found = result.tokens ?? result.best;
+  const found = result.tokens ?? result.best ?? result.labels.map(({ label }) => label);
   // Tokens follow from those before them: what counts is how many are right in a row.
   const first = found.findIndex((one, place) => one !== reference[place]);
   const equal = result.tokens ? (first < 0 ? found.length : first) : found.filter((one) => reference.includes(one)).length;

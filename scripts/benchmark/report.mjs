@@ -64,7 +64,7 @@ function markdown({ machine, sizes, peers }) {
     if (rows.length === 0) continue;
     parts.push(`### ${title}`, timesTable(rows), checksTable(rows));
   }
-  parts.push(memoryTable(Object.values(peers), sizes));
+  parts.push(memoryTable(peers, sizes));
   return parts.filter(Boolean).join("\n\n");
 }
 
@@ -101,13 +101,13 @@ function checksTable(rows) {
 }
 
 function memoryTable(peers, sizes) {
-  const rows = peers.filter(({ table }) => table !== "native");
+  const rows = Object.entries(peers).filter(([, { table }]) => table !== "native");
   const megabytes = (bytes) => (bytes ? precise(bytes / 1e6, 3) : "");
   const most = ({ metrics }, model, kind) => megabytes(metrics[`${model}-${kind}`]?.median);
-  const cells = rows.map((row) => [
+  const cells = rows.map(([id, row]) => [
     `${row.name}${row.table === "webgpu" ? ", WebGPU" : ""}`,
-    megabytes(sizes[row.runner]?.wasm),
-    megabytes(sizes[row.runner]?.js),
+    megabytes(sizes[id]?.wasm),
+    megabytes(sizes[id]?.js),
     ...["clip", "caption"].flatMap((model) => [most(row, model, "memory"), most(row, model, "gpu")]),
   ]);
   if (cells.length === 0) return "";

@@ -1,7 +1,8 @@
 // Measures obscura and its peers side by side; scripts/bench is what one starts.
 //
 //   node scripts/benchmark/run.mjs [--only METRICS] [--peers PEERS] [--runs N] [--warm-up N] [--against WWW]
-//        [--bench FOLDER] [--picture FILE] [--adapter NAME] [--label NAME] [--json FILE] [--write FILE] [--needs]
+//        [--bench FOLDER] [--picture FILE] [--adapter NAME] [--label NAME] [--json FILE] [--write FILE]
+//        [--www FOLDER --obscura FILE --commit NAME] [--needs]
 //
 // Everything that is measured in one go runs round robin, so that slow moments of the machine hit all peers alike.
 
@@ -35,6 +36,9 @@ const { values } = parseArgs({
     label: { type: "string", default: "now" },
     json: { type: "string" },
     write: { type: "string" },
+    www: { type: "string", default: join(ROOT, "www") },
+    obscura: { type: "string", default: join(TARGET, "release/obscura") },
+    commit: { type: "string" },
     needs: { type: "boolean", default: false },
   },
 });
@@ -60,7 +64,7 @@ if (values.needs) {
 const expected = JSON.parse(await readFile(join(bench, "expected.json"), "utf8"));
 await copyFile(resolve(values.picture), join(bench, "picture.png"));
 const native = {
-  obscura: join(TARGET, "release/obscura"),
+  obscura: resolve(values.obscura),
   python: process.env.PYTHON || join(bench, "python/bin/python"),
   picture: resolve(values.picture),
   bench,
@@ -79,7 +83,7 @@ try {
   const measured = merge(found, {
     label: values.label,
     peers,
-    sizes: await transferred(ROOT, peers),
+    sizes: await transferred({ www: resolve(values.www), bench }, peers),
     machine: machine(),
     file: values.json && resolve(values.json),
   });
@@ -154,7 +158,7 @@ async function measureOpening(opening) {
 
 async function open(peer, model, options) {
   if (peer.table === "native") return openProcess(commandOf(peer, model, native));
-  browser ??= await startBrowser({ www: join(ROOT, "www"), bench, here, adapter: values.adapter, against: values.against && resolve(values.against) });
+  browser ??= await startBrowser({ www: resolve(values.www), bench, here, adapter: values.adapter, against: values.against && resolve(values.against) });
   return browser.open(peer, model, options);
 }
 
@@ -185,7 +189,7 @@ function machine() {
   const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
   const changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "www") !== "";
   return {
-    commit: git("rev-parse", "--short", "HEAD") + (changed ? " and changes" : ""),
+    commit: values.commit ?? git("rev-parse", "--short", "HEAD") + (changed ? " and changes" : ""),
     processor: cpus()[0].model,
     cores: cpus().length,
     memory: totalmem(),

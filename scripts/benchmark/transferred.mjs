@@ -8,27 +8,33 @@ import { brotliCompress, constants } from "node:zlib";
 
 const LEVEL = 9; // the level that servers take for files which they compress once
 
-/** {runner: {wasm, js}} in bytes, of the peers that have such files. */
-export async function transferred(root, peers) {
+/** {peer: {wasm, js}} in bytes, of the peers that have such files. */
+export async function transferred({ www, bench }, peers) {
   const found = {};
-  for (const runner of new Set(peers.map((peer) => peer.runner))) {
-    const files = await filesOf(runner, root);
+  for (const peer of peers) {
+    const files = await filesOf(peer, www, join(bench, "node_modules"));
     if (files.length === 0) continue;
-    const sizes = await Promise.all(files.map(async (file) => [file.endsWith(".wasm") ? "wasm" : "js", await compressedSize(file)]));
-    found[runner] = { wasm: 0, js: 0 };
-    for (const [kind, size] of sizes) found[runner][kind] += size;
+    found[peer.id] = { wasm: 0, js: 0 };
+    for (const file of files) found[peer.id][file.endsWith(".wasm") ? "wasm" : "js"] += await compressedSize(file);
   }
   return found;
 }
 
-async function filesOf(runner, root) {
-  if (runner !== "obscura") return [];
-  const www = join(root, "www");
-  const own = (await readdir(www)).filter((name) => name.endsWith(".js") && !["app.js", "sw.js", "node.js"].includes(name));
-  return [...own, "pkg/obscura_wasm.js", "pkg/obscura_wasm_bg.wasm"].map((name) => join(www, name));
+async function filesOf({ runner, options }, www, packages) {
+  if (runner === "obscura" && options.library === "/obscura.js") {
+    const own = (await readdir(www)).filter((name) => name.endsWith(".js") && !["app.js", "sw.js", "node.js"].includes(name));
+    return [...own, "pkg/obscura_wasm.js", "pkg/obscura_wasm_bg.wasm"].map((name) => join(www, name));
+  }
+  const [flavour, bundle] = options.device === "webgpu" ? [".asyncify", "webgpu"] : ["", "wasm"];
+  const engine = (folder) => [`ort.${bundle}.bundle.min.mjs`, `ort-wasm-simd-threaded${flavour}.wasm`].map((name) => join(folder, "onnxruntime-web/dist", name));
+  return runner === "ort" ? engine(packages) : [];
 }
 
+const sizes = new Map(); // several peers have the same files
+
 async function compressedSize(file) {
+  if (sizes.has(file)) return sizes.get(file);
   const compressed = await promisify(brotliCompress)(await readFile(file), { params: { [constants.BROTLI_PARAM_QUALITY]: LEVEL } });
+  sizes.set(file, compressed.length);
   return compressed.length;
 }

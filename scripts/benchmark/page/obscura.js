@@ -1,5 +1,7 @@
 // obscura through its public module, as a page uses it: its model in a worker, the picture decoded once.
 
+import { timed } from "./shared.js";
+
 const PICTURE = "/bench/picture.png";
 
 /** Makes the next load a first one. */
@@ -21,11 +23,6 @@ export async function open(model, { dtype, device, library }, expected) {
   let number = texts.first;
   let encoded;
 
-  const timed = async (name, work) => {
-    const began = performance.now();
-    const result = await work();
-    return { times: { [name]: performance.now() - began }, result };
-  };
   const exactly = (tokens) => ({ minLength: tokens, maxNewTokens: tokens });
   const image = (name) => timed(name, async () => ({ vector: [...(await loaded.embed(picture))] }));
   const best = async (among) => ({ best: (await loaded.classify(picture, among, { topK: 5 })).map(({ label }) => label) });
