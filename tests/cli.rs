@@ -5,6 +5,8 @@
 
 #[path = "cli/album.rs"]
 mod album;
+#[path = "cli/bench.rs"]
+mod bench;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/files.rs"]

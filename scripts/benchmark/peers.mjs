@@ -11,11 +11,17 @@ export const WORKS = {
 /** Metrics that a work's times are called by, beside its own name. */
 export const METRICS_OF = { "blip-caption": ["blip-first-token", "blip-token", "blip-caption"] };
 
+/** Works that take so long that they run only so often, without any to warm up. */
+export const LONG = { "clip-labels": 2 };
+
 /** Measured by opening pages anew: loads from localhost, and from navigation to the first caption with the model cached. */
 export const OPENINGS = ["clip-load", "blip-load", "blip-cold"];
 
-const CLIP = WORKS.clip;
 const ALL = Object.values(WORKS).flat();
+const CLIP = WORKS.clip; // transformers.js has no BLIP
+const CAPTION = ["blip-caption"]; // candle has neither beams nor answers for it
+const ORT_WEBGPU = ALL.filter((work) => work !== "blip-beam"); // whose caches would have to come back from the GPU
+const SLOW = { slow: true }; // measured once: tens of seconds here
 
 const peer = (id, name, table, runner, options, works = ALL, more = {}) => ({ id, name, table, runner, options, works, ...more });
 
@@ -33,7 +39,15 @@ export const PEERS = [
   peer("ort-f32-2t", "onnxruntime-web, f32, 2 threads", "cpu", "ort", ort("f32", 2)),
   peer("ort-int8-2t", "onnxruntime-web, int8, 2 threads", "cpu", "ort", ort("int8", 2)),
   peer("ort-q4-2t", "onnxruntime-web, 4-bit, 2 threads", "cpu", "ort", ort("q4", 2)),
-  peer("obscura-webgpu-q8", "obscura, q8", "webgpu", "obscura", obscura("q8", "webgpu"), ALL, { slow: true }),
+  peer("transformersjs-f32", "transformers.js, f32", "cpu", "transformersjs", { dtype: "f32", threads: 1 }, CLIP),
+  peer("transformersjs-int8", "transformers.js, int8", "cpu", "transformersjs", { dtype: "int8", threads: 1 }, CLIP),
+  peer("candle-f32", "candle, f32", "cpu", "candle", { dtype: "f32" }, CAPTION, SLOW),
+  peer("candle-q8", "candle, Q8_0", "cpu", "candle", { dtype: "q8" }, CAPTION, SLOW),
+  peer("candle-q4", "candle, Q4_0", "cpu", "candle", { dtype: "q4" }, CAPTION, SLOW),
+  peer("obscura-webgpu-q8", "obscura, q8", "webgpu", "obscura", obscura("q8", "webgpu"), ALL, SLOW),
+  peer("obscura-webgpu-f32", "obscura, f32", "webgpu", "obscura", obscura("f32", "webgpu"), ALL, SLOW),
+  peer("ort-webgpu-f32", "onnxruntime-web, f32", "webgpu", "ort", ort("f32", 1, "webgpu"), ORT_WEBGPU, SLOW),
+  peer("ort-webgpu-q4", "onnxruntime-web, 4-bit", "webgpu", "ort", ort("q4", 1, "webgpu"), ORT_WEBGPU, SLOW),
   peer("obscura-native-q8", "obscura, q8", "native", "obscura-native", { dtype: "q8" }),
   peer("obscura-native-f32", "obscura, f32", "native", "obscura-native", { dtype: "f32" }),
   peer("pytorch-f32", "PyTorch, f32, 2 threads", "native", "pytorch", { threads: 2 }),
@@ -43,7 +57,7 @@ export const PEERS = [
 /** With --against FOLDER: another build of www/, beside the one that is there. */
 export const against = [
   peer("against-q8", "obscura, q8, the other build", "cpu", "obscura", obscura("q8", "cpu", "/against/obscura.js")),
-  peer("against-webgpu-q8", "obscura, q8, the other build", "webgpu", "obscura", obscura("q8", "webgpu", "/against/obscura.js"), ALL, { slow: true }),
+  peer("against-webgpu-q8", "obscura, q8, the other build", "webgpu", "obscura", obscura("q8", "webgpu", "/against/obscura.js"), ALL, SLOW),
 ];
 
 /** Peers whose id is one of `names` or begins with one, up to a hyphen. */

@@ -15,7 +15,7 @@ import { parseArgs } from "node:util";
 import { startBrowser } from "./browser.mjs";
 import { check } from "./check.mjs";
 import { commandOf, openProcess } from "./native.mjs";
-import { OPENINGS, PEERS, WORKS, against, choosePeers, chooseWorks } from "./peers.mjs";
+import { LONG, OPENINGS, PEERS, WORKS, against, choosePeers, chooseWorks } from "./peers.mjs";
 import { merge, print, write } from "./report.mjs";
 import { transferred } from "./transferred.mjs";
 
@@ -104,9 +104,9 @@ async function measureModel(model, wanted) {
     for (let round = 0; round < warmUp + runs; round++) {
       for (const work of wanted) {
         for (const one of opened) {
-          const enough = one.peer.slow && round >= Math.min(warmUp, 1) + SLOW_RUNS;
-          if (one.broken || enough || !one.peer.works.includes(work)) continue;
-          await measureOnce(one, work, one.peer.slow ? round >= Math.min(warmUp, 1) : round >= warmUp);
+          const [before, counting] = roundsFor(one.peer, work);
+          if (one.broken || round >= before + counting || !one.peer.works.includes(work)) continue;
+          await measureOnce(one, work, round >= before);
         }
       }
     }
@@ -118,6 +118,12 @@ async function measureModel(model, wanted) {
   } finally {
     for (const { runner } of opened) await runner.close();
   }
+}
+
+/** [how many to warm up, how many that count] */
+function roundsFor({ slow }, work) {
+  if (work in LONG) return [0, Math.min(runs, slow ? SLOW_RUNS : LONG[work])];
+  return slow ? [Math.min(warmUp, 1), Math.min(runs, SLOW_RUNS)] : [warmUp, runs];
 }
 
 async function measureOnce(one, work, counts) {
