@@ -1,6 +1,7 @@
 // Peers that run in a page of headless Chromium: each in a page of its own, with a runner of page/ in it.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { rmSync } from "node:fs";
+import { mkdtemp } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { chromium } from "../../tests/browser/node_modules/playwright-core/index.mjs";
@@ -15,7 +16,9 @@ export async function startBrowser({ www, bench, against, here, adapter }) {
   const server = await serve({ root: www, mounts, isolate: true }); // onnxruntime-web's threads want isolation
   const profile = await mkdtemp(join(tmpdir(), "obscura-bench-")); // on disk: private windows keep files in memory
   const args = ["--no-sandbox", "--enable-unsafe-webgpu", ...(adapter === "default" ? [] : [`--use-webgpu-adapter=${adapter}`])];
-  const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args });
+  process.on("exit", () => rmSync(profile, { recursive: true, force: true, maxRetries: 3 })); // however it ends
+  const settings = { executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args, handleSIGINT: false, handleSIGTERM: false };
+  const context = await chromium.launchPersistentContext(profile, settings);
   await context.addInitScript(watchMemory);
   return {
     version: context.browser()?.version() ?? "",
@@ -23,7 +26,6 @@ export async function startBrowser({ www, bench, against, here, adapter }) {
     async close() {
       await context.close();
       await server.close();
-      await rm(profile, { recursive: true, force: true });
     },
   };
 }

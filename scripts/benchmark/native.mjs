@@ -13,7 +13,11 @@ export async function openProcess([program, ...words]) {
   });
   failed.catch(() => {});
   const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]();
-  const answer = async () => JSON.parse((await Promise.race([lines.next(), failed])).value);
+  const answer = async () => {
+    const { value, done } = await Promise.race([lines.next(), failed]);
+    if (done) return failed;
+    return JSON.parse(value);
+  };
   const opened = await answer();
   return {
     ...opened,

@@ -74,19 +74,21 @@ const native = {
 const found = new Map(); // peer -> metric -> {times, check}
 let browser; // started for the first peer that wants one
 
+const sizes = await transferred({ www: resolve(values.www), bench }, peers);
+const writeDown = () => merge(found, { label: values.label, peers, sizes, machine: machine(), file: values.json && resolve(values.json) });
+for (const signal of ["SIGINT", "SIGTERM"]) {
+  process.on(signal, () => {
+    writeDown(); // what is measured by then is not lost
+    process.exit(130);
+  });
+}
 try {
   for (const [model, all] of Object.entries(WORKS)) {
     const wanted = all.filter((work) => works.includes(work));
     if (wanted.length > 0) await measureModel(model, wanted);
   }
   for (const opening of OPENINGS.filter((one) => works.includes(one))) await measureOpening(opening);
-  const measured = merge(found, {
-    label: values.label,
-    peers,
-    sizes: await transferred({ www: resolve(values.www), bench }, peers),
-    machine: machine(),
-    file: values.json && resolve(values.json),
-  });
+  const measured = writeDown();
   print(measured, values.label);
   if (values.write) await write(measured, resolve(values.write));
 } finally {

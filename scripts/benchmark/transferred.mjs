@@ -1,6 +1,7 @@
 // What a page's visitor downloads before the first result, the model aside: each peer's wasm and JavaScript,
 // compressed with brotli as hosts send it.
 
+import { existsSync } from "node:fs";
 import { readFile, readdir } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
@@ -12,7 +13,7 @@ const LEVEL = 9; // the level that servers take for files which they compress on
 export async function transferred({ www, bench }, peers) {
   const found = {};
   for (const peer of peers) {
-    const files = await filesOf(peer, www, join(bench, "node_modules"));
+    const files = (await filesOf(peer, www, bench)).filter((file) => existsSync(file));
     if (files.length === 0) continue;
     found[peer.id] = { wasm: 0, js: 0 };
     for (const file of files) found[peer.id][file.endsWith(".wasm") ? "wasm" : "js"] += await compressedSize(file);
@@ -20,10 +21,16 @@ export async function transferred({ www, bench }, peers) {
   return found;
 }
 
-async function filesOf({ runner, options }, www, packages) {
+async function filesOf({ runner, options }, www, bench) {
   if (runner === "obscura" && options.library === "/obscura.js") {
     const own = (await readdir(www)).filter((name) => name.endsWith(".js") && !["app.js", "sw.js", "node.js"].includes(name));
     return [...own, "pkg/obscura_wasm.js", "pkg/obscura_wasm_bg.wasm"].map((name) => join(www, name));
+  }
+  if (runner === "candle") return ["benchmark_candle.js", "benchmark_candle_bg.wasm"].map((name) => join(bench, "candle/pkg", name));
+  const packages = join(bench, "node_modules");
+  if (runner === "transformersjs") {
+    const folder = join(packages, "@huggingface/transformers");
+    return ["dist/transformers.min.js", "node_modules/onnxruntime-web/dist/ort-wasm-simd-threaded.asyncify.wasm"].map((name) => join(folder, name));
   }
   const [flavour, bundle] = options.device === "webgpu" ? [".asyncify", "webgpu"] : ["", "wasm"];
   const engine = (folder) => [`ort.${bundle}.bundle.min.mjs`, `ort-wasm-simd-threaded${flavour}.wasm`].map((name) => join(folder, "onnxruntime-web/dist", name));

@@ -1,7 +1,7 @@
 """Writes BLIP's weights for candle: safetensors with the tied head in it, as the official file has it, and GGUF files of
 Q8_0 and Q4_0, the formats of obscura's q8 and q4.
 
-    python scripts/benchmark/candle-model.py OUT
+    python scripts/benchmark/candle_model.py OUT
 """
 
 import sys
