@@ -2,6 +2,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { PEERS } from "./peers.mjs";
 
 const COLUMNS = {
   "clip-image": "CLIP image",
@@ -57,8 +58,10 @@ export async function write(all, file) {
   await writeFile(file, text.slice(0, begin) + parts.join("\n") + text.slice(end));
 }
 
-function markdown({ machine, sizes, peers }) {
+function markdown({ machine, sizes, peers: unordered }) {
   const parts = [facts(machine)];
+  const known = PEERS.map(({ id }) => id);
+  const peers = Object.fromEntries(Object.entries(unordered).sort(([a], [b]) => known.indexOf(a) - known.indexOf(b)));
   for (const [table, title] of Object.entries(TABLES)) {
     const rows = Object.values(peers).filter((peer) => peer.table === table);
     if (rows.length === 0) continue;
@@ -68,9 +71,10 @@ function markdown({ machine, sizes, peers }) {
   return parts.filter(Boolean).join("\n\n");
 }
 
-function facts({ commit, processor, cores, memory, browser }) {
+function facts({ commit, processor, cores, memory, browser, versions }) {
   const gigabytes = Math.round(memory / 2 ** 30);
-  return `Commit ${commit}; ${cores} cores (${processor}), ${gigabytes} GB of memory${browser ? `; Chromium ${browser}` : ""}. Milliseconds, medians; in brackets how many times as long as obscura in the first row.`;
+  const software = [...(browser ? [`Chromium ${browser}`] : []), ...Object.entries(versions).map(([name, version]) => `${name} ${version}`)];
+  return `Commit ${commit}; ${cores} cores (${processor}), ${gigabytes} GB of memory; ${software.join(", ")}. Milliseconds, medians; in brackets how many times as long as obscura in the first row.`;
 }
 
 function timesTable(rows) {

@@ -71,6 +71,7 @@ const native = {
   here,
   expected,
 };
+const versions = await pinnedVersions();
 const found = new Map(); // peer -> metric -> {times, check}
 let browser; // started for the first peer that wants one
 
@@ -201,7 +202,23 @@ function machine() {
     processor: cpus()[0].model,
     cores: cpus().length,
     memory: totalmem(),
-    browser: browser?.version,
+    ...(browser && { browser: browser.version }),
+    versions,
+  };
+}
+
+/** Of the peers that are installed for this. */
+async function pinnedVersions() {
+  const texts = ["benchmark/package.json", "benchmark/candle/Cargo.toml", "bench-requirements.txt"];
+  const [packages, candle, python] = await Promise.all(texts.map((name) => readFile(join(ROOT, "scripts", name), "utf8")));
+  const { dependencies } = JSON.parse(packages);
+  const pinned = (name) => new RegExp(`^${name}==(.*)$`, "m").exec(python)[1];
+  return {
+    "onnxruntime-web": dependencies["onnxruntime-web"],
+    "transformers.js": dependencies["@huggingface/transformers"],
+    candle: /^candle-transformers = "=(.*)"$/m.exec(candle)[1],
+    PyTorch: pinned("torch"),
+    transformers: pinned("transformers"),
   };
 }
 
