@@ -8,6 +8,9 @@ mod search;
 
 use burn::tensor::{Device, Tensor};
 use obscura::device::Placement;
+use obscura::generate::GenerationOptions;
+use obscura::kernels::PackedFormat;
+use obscura::tasks::Model;
 use std::cell::RefCell;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
 
@@ -53,6 +56,7 @@ async fn kernels_on_the_cpu_equal_their_definitions() {
     let cpu = Placement::cpu();
     kernels::check_linear(&cpu).await;
     kernels::check_attention(&cpu).await;
+    kernels::check_layer_norm(&cpu).await;
     kernels::check_gather_rows(&cpu).await;
     kernels::check_top_logits(&cpu).await;
     kernels::check_matmul(&cpu).await;
@@ -61,13 +65,14 @@ async fn kernels_on_the_cpu_equal_their_definitions() {
 #[wasm_bindgen_test]
 async fn linear_layers_on_webgpu_equal_their_definition() {
     let gpu = gpu().await;
-    kernels::check_linear(&gpu).await;
+    kernels::check_linear_variants(&gpu).await;
 }
 
 #[wasm_bindgen_test]
 async fn attention_and_lookups_on_webgpu_equal_their_definitions() {
     let gpu = gpu().await;
-    kernels::check_attention(&gpu).await;
+    kernels::check_attention_variants(&gpu).await;
+    kernels::check_layer_norm(&gpu).await;
     kernels::check_gather_rows(&gpu).await;
     kernels::check_top_logits(&gpu).await;
     kernels::check_matmul(&gpu).await;
@@ -106,6 +111,100 @@ async fn quantized_models_stay_within_their_bounds_on_both_devices() {
     check_quantized_models(&Placement::cpu()).await;
     let gpu = gpu().await;
     check_quantized_models(&gpu).await;
+}
+
+/// What the page has asked of WebGPU since [`count_requests`], Burn's own operations included.
+struct Requests {
+    dispatches: f64,
+    pipelines: f64,
+    readbacks: f64,
+}
+
+fn count_requests() {
+    let script = "
+        if (globalThis.requests) return;
+        globalThis.requests = {};
+        const count = (type, method, name) => {
+            const original = type.prototype[method];
+            requests[name] = 0;
+            type.prototype[method] = function (...given) {
+                requests[name]++;
+                return original.apply(this, given);
+            };
+        };
+        count(GPUComputePassEncoder, 'dispatchWorkgroups', 'dispatches');
+        count(GPUDevice, 'createComputePipeline', 'pipelines');
+        count(GPUBuffer, 'mapAsync', 'readbacks');";
+    let script = js_sys::Function::new_no_args(script);
+    script.call0(&wasm_bindgen::JsValue::NULL).expect("WebGPU");
+}
+
+fn requests() -> Requests {
+    let all = js_sys::Reflect::get(&js_sys::global(), &"requests".into()).expect("counted");
+    let read = |name: &str| {
+        let count = js_sys::Reflect::get(&all, &name.into()).expect("a property");
+        count.as_f64().expect("a number")
+    };
+    Requests {
+        dispatches: read("dispatches"),
+        pipelines: read("pipelines"),
+        readbacks: read("readbacks"),
+    }
+}
+
+/// What a caption of exactly so many tokens asks for.
+async fn requests_of_caption(model: &Model, tokens: usize, beams: usize) -> Requests {
+    let image = parity::golden::decode_file("pictures/photo.jpg");
+    let options = GenerationOptions {
+        max_new_tokens: tokens,
+        min_length: tokens + 1,
+        num_beams: beams,
+        ..Default::default()
+    };
+    let before = requests();
+    let caption = model.caption(&image, "", &options, async |_, _| Ok(()));
+    caption.await.expect("a caption");
+    let after = requests();
+    Requests {
+        dispatches: after.dispatches - before.dispatches,
+        pipelines: after.pipelines - before.pipelines,
+        readbacks: after.readbacks - before.readbacks,
+    }
+}
+
+/// Around the layers of a step are an embedding with its positions and norm, the head over the
+/// vocabulary, and the choice.
+const AROUND_LAYERS: f64 = 10.0;
+const LAYERS: f64 = 3.0;
+
+#[wasm_bindgen_test]
+async fn a_token_takes_twelve_dispatches_a_layer_one_readback_and_no_new_pipeline() {
+    let gpu = gpu().await;
+    count_requests();
+    let folder = "golden/blip-caption/model";
+    let model = parity::golden::load_in_any_form(folder, gpu, PackedFormat::F32);
+    let model = model.await.expect("a model");
+    let first = requests().pipelines;
+    model.warm_up().await.expect("compiled kernels");
+    assert!(requests().pipelines > first, "kernels are compiled before");
+    let short = requests_of_caption(&model, 3, 1).await;
+    assert_eq!(
+        short.pipelines, 0.0,
+        "nothing is compiled by the first caption"
+    );
+    let long = requests_of_caption(&model, 11, 1).await;
+    assert_eq!(long.pipelines, 0.0, "nothing is compiled by a longer one");
+    assert_eq!(long.readbacks - short.readbacks, 8.0, "a readback a token");
+    let dispatches = (long.dispatches - short.dispatches) / 8.0;
+    let of_layer = (dispatches - AROUND_LAYERS) / LAYERS;
+    console_log!("{dispatches} dispatches a token");
+    assert!(
+        of_layer <= 12.0,
+        "{dispatches} dispatches a token of {LAYERS} layers"
+    );
+    requests_of_caption(&model, 3, 3).await; // compiles what beams take
+    let beams = requests_of_caption(&model, 11, 3).await;
+    assert_eq!(beams.pipelines, 0.0, "nor by beams");
 }
 
 /// Static constructors that run on every call once made this 5,800 us; see `web::start`.

@@ -3,7 +3,10 @@
 
 mod kernels;
 
-use kernels::{check_attention, check_gather_rows, check_linear, check_matmul, check_top_logits};
+use kernels::{
+    check_attention, check_attention_variants, check_gather_rows, check_layer_norm, check_linear,
+    check_linear_variants, check_matmul, check_top_logits,
+};
 use obscura::device::{self, DevicePreference, Placement};
 use pollster::block_on;
 
@@ -15,6 +18,11 @@ fn linear_layers_on_the_cpu_equal_their_definition() {
 #[test]
 fn attention_on_the_cpu_equals_its_definition() {
     block_on(check_attention(&Placement::cpu()));
+}
+
+#[test]
+fn layer_norm_on_the_cpu_equals_its_definition() {
+    block_on(check_layer_norm(&Placement::cpu()));
 }
 
 #[test]
@@ -39,8 +47,9 @@ fn all_kernels_on_the_gpu_equal_their_definitions() {
         Err(error) => return skipped(&error.to_string()),
     };
     block_on(async {
-        check_linear(&placement).await;
-        check_attention(&placement).await;
+        check_linear_variants(&placement).await;
+        check_attention_variants(&placement).await;
+        check_layer_norm(&placement).await;
         check_gather_rows(&placement).await;
         check_top_logits(&placement).await;
         check_matmul(&placement).await;

@@ -22,7 +22,7 @@ export type ErrorCode =
   | "network"
   /** A file is not the one that `sha256` promises. */
   | "integrity"
-  /** The GPU went away, or the engine crashed, in the middle of the work: load the model again. */
+  /** The GPU went away, or the engine crashed, in the middle of the work. The model's next call loads it again. */
   | "device_lost"
   /** The call's `signal` was aborted, or the model disposed of. */
   | "aborted";

@@ -64,15 +64,17 @@ export async function load(source, options) {
   checkOneOf("dtype", dtype, DTYPES);
   for (const task of tasks ?? []) checkOneOf("each of tasks", task, TASKS);
   const engine = new Engine();
+  let described = null;
   try {
     const prepare = async () => {
       const found = await findModel(source, { revision, hub }, signal);
       if (cache && found.description.kind === "remote") askToKeep();
       const hashes = checkHashes(sha256 ?? found.sha256, found.description.file);
-      return [{ source: found.description, device, dtype, tasks: tasks && [...new Set(tasks)].sort(), sha256: hashes, cache }];
+      described = { source: found.description, device, dtype, tasks: tasks && [...new Set(tasks)].sort(), sha256: hashes, cache };
+      return [described];
     };
     const info = await engine.call("load", prepare, { signal, onProgress: progress });
-    return new Model(engine, info);
+    return new Model(engine, info, described);
   } catch (error) {
     engine.terminate(error);
     throw error;
@@ -98,9 +100,12 @@ export async function decode(image, options) {
 /** A loaded model. Calls may overlap: they run one after the other, in the order they were made. */
 class Model {
   #engine;
+  #described; // what the worker was told to load
+  #reloading = null;
 
-  constructor(engine, info) {
+  constructor(engine, info, described) {
     this.#engine = engine;
+    this.#described = described;
     this.info = Object.freeze({ ...info, tasks: Object.freeze([...info.tasks]) });
   }
 
@@ -123,7 +128,7 @@ class Model {
   async filter(images, texts, options) {
     const checked = checkOptions("filter", options, CALL_OPTIONS.filter);
     const judge = (picture, given, settings) =>
-      this.#engine.call("filter", async () => [picture, given, settings], { signal: checked.signal });
+      this.#send("filter", async () => [picture, given, settings], { signal: checked.signal });
     return filterPictures(judge, images, texts, checked);
   }
 
@@ -183,7 +188,27 @@ class Model {
 
   #call(method, options, prepare) {
     const { signal, onToken, progress, ...plain } = checkOptions(method, options, CALL_OPTIONS[method]);
-    return this.#engine.call(method, () => prepare(plain, signal), { signal, onToken, onProgress: progress });
+    return this.#send(method, () => prepare(plain, signal), { signal, onToken, onProgress: progress });
+  }
+
+  /** A call of a model whose device was lost loads it again first, which its cache makes quick. */
+  #send(method, prepare, settings) {
+    if (!this.#engine.isLost && !this.#reloading) return this.#engine.call(method, prepare, settings);
+    const prepared = prepare(); // at once, as ever
+    prepared.catch(() => {}); // the call will say it
+    this.#reloading ??= this.#reload().finally(() => (this.#reloading = null));
+    return this.#reloading.then(() => this.#engine.call(method, () => prepared, settings));
+  }
+
+  async #reload() {
+    const engine = new Engine();
+    this.#engine = engine; // so that it can be disposed of meanwhile
+    try {
+      await engine.call("load", async () => [this.#described]);
+    } catch (error) {
+      engine.terminate(error.code === "aborted" ? error : new ObscuraError("device_lost", error.message, { cause: error }));
+      throw error;
+    }
   }
 }
 
@@ -209,6 +234,11 @@ class Engine {
       const detail = event.message || "worker.js or a file that it imports is missing";
       this.terminate(new ObscuraError("network", `The worker broke: ${detail}. Load the model again.`));
     };
+  }
+
+  /** Whether its device was lost: a new engine can load the model again. */
+  get isLost() {
+    return this.#dead?.code === "device_lost" && !this.#disposed;
   }
 
   /** Whether no call can be made any more. */

@@ -63,12 +63,15 @@ async function run({ id, method, parameters }) {
   }
 }
 
-/** {code, message, fatal}; after a fatal error the wasm's memory cannot be trusted. */
+/** {code, message, fatal}; after a fatal error the wasm's memory cannot be trusted, or its device is gone. */
 function explain(error) {
   if (error instanceof WebAssembly.RuntimeError) {
     const full = memory?.buffer.byteLength > NEARLY_ALL_MEMORY;
-    const what = full ? "The model does not fit into memory" : `The engine stopped (${error.message})`;
-    return { code: full ? "out_of_memory" : "device_lost", message: `${what}. Load the model again.`, fatal: true };
+    if (full) return { code: "out_of_memory", message: "The model does not fit into memory. Load the model again.", fatal: true };
+    return { code: "device_lost", message: `The engine stopped (${error.message}). The next call loads the model again.`, fatal: true };
+  }
+  if (error?.code === "device_lost") {
+    return { code: error.code, message: `${error.message} The next call loads the model again.`, fatal: true };
   }
   if (ERROR_CODES.includes(error?.code)) return { code: error.code, message: error.message };
   if (error instanceof RangeError) return { code: "out_of_memory", message: `Not enough memory: ${error.message}` };

@@ -5,8 +5,11 @@
 //! implementation of the device that the tensors live on.
 
 pub mod activation;
+pub mod adapter;
+pub mod append_rows;
 pub mod attention;
 pub mod gather_rows;
+pub mod layer_norm;
 pub mod linear;
 pub mod matmul;
 pub mod packed;
@@ -23,16 +26,19 @@ use burn_flex::{Flex, FlexTensor};
 use burn_wgpu::{CubeBackend, CubeTensor};
 
 pub use activation::Activation;
+pub use append_rows::AppendPlace;
+pub use attention::{AttentionShape, Columns};
 pub use packed::{PackedFormat, PackedMatrix, PackedShape};
 
 /// The custom operations, once per backend. The functions of this module are the typed way in.
 #[backend_extension(Cube, Flex)]
 pub trait Kernels: Backend {
-    /// See [`linear`]. `bias` is read only if `epilogue` says so.
+    /// See [`linear`]. `bias` and `residual` are read only if `epilogue` says so.
     fn packed_linear(
         input: FloatTensor<Self>,
         words: IntTensor<Self>,
         bias: FloatTensor<Self>,
+        residual: FloatTensor<Self>,
         shape: PackedShape,
         epilogue: Epilogue,
     ) -> FloatTensor<Self>;
@@ -56,7 +62,23 @@ pub trait Kernels: Backend {
         queries: FloatTensor<Self>,
         keys: FloatTensor<Self>,
         values: FloatTensor<Self>,
-        causal: bool,
+        shape: AttentionShape,
+    ) -> FloatTensor<Self>;
+
+    /// See [`append_rows`].
+    fn append_rows(
+        cache: FloatTensor<Self>,
+        keys: FloatTensor<Self>,
+        values: FloatTensor<Self>,
+        place: AppendPlace,
+    ) -> FloatTensor<Self>;
+
+    /// See [`layer_norm`].
+    fn normalise_rows(
+        input: FloatTensor<Self>,
+        weight: FloatTensor<Self>,
+        bias: FloatTensor<Self>,
+        epsilon: f64,
     ) -> FloatTensor<Self>;
 
     /// See [`matmul`].
@@ -68,10 +90,11 @@ impl Kernels for Flex {
         input: FlexTensor,
         words: FlexTensor,
         bias: FlexTensor,
+        residual: FlexTensor,
         shape: PackedShape,
         epilogue: Epilogue,
     ) -> FlexTensor {
-        linear::cpu::packed_linear(input, words, bias, shape, epilogue)
+        linear::cpu::packed_linear(input, words, bias, residual, shape, epilogue)
     }
 
     fn packed_gather_rows(
@@ -90,9 +113,27 @@ impl Kernels for Flex {
         queries: FlexTensor,
         keys: FlexTensor,
         values: FlexTensor,
-        causal: bool,
+        shape: AttentionShape,
     ) -> FlexTensor {
-        attention::cpu::attention(queries, keys, values, causal)
+        attention::cpu::attention(queries, keys, values, shape)
+    }
+
+    fn append_rows(
+        cache: FlexTensor,
+        keys: FlexTensor,
+        values: FlexTensor,
+        place: AppendPlace,
+    ) -> FlexTensor {
+        append_rows::cpu::append_rows(cache, keys, values, place)
+    }
+
+    fn normalise_rows(
+        input: FlexTensor,
+        weight: FlexTensor,
+        bias: FlexTensor,
+        epsilon: f64,
+    ) -> FlexTensor {
+        layer_norm::cpu::layer_norm(input, weight, bias, epsilon)
     }
 
     fn batched_matmul(left: FlexTensor, right: FlexTensor) -> FlexTensor {
@@ -105,10 +146,11 @@ impl Kernels for CubeBackend {
         input: CubeTensor,
         words: CubeTensor,
         bias: CubeTensor,
+        residual: CubeTensor,
         shape: PackedShape,
         epilogue: Epilogue,
     ) -> CubeTensor {
-        linear::gpu::packed_linear(input, words, bias, shape, epilogue)
+        linear::gpu::packed_linear(input, words, bias, residual, shape, epilogue)
     }
 
     fn packed_gather_rows(
@@ -127,14 +169,46 @@ impl Kernels for CubeBackend {
         queries: CubeTensor,
         keys: CubeTensor,
         values: CubeTensor,
-        causal: bool,
+        shape: AttentionShape,
     ) -> CubeTensor {
-        attention::gpu::attention(queries, keys, values, causal)
+        attention::gpu::attention(queries, keys, values, shape)
+    }
+
+    fn append_rows(
+        cache: CubeTensor,
+        keys: CubeTensor,
+        values: CubeTensor,
+        place: AppendPlace,
+    ) -> CubeTensor {
+        append_rows::gpu::append_rows(cache, keys, values, place)
+    }
+
+    fn normalise_rows(
+        input: CubeTensor,
+        weight: CubeTensor,
+        bias: CubeTensor,
+        epsilon: f64,
+    ) -> CubeTensor {
+        layer_norm::gpu::layer_norm(input, weight, bias, epsilon)
     }
 
     fn batched_matmul(left: CubeTensor, right: CubeTensor) -> CubeTensor {
         matmul::gpu::matmul(left, right)
     }
+}
+
+/// Whether [`attention`], [`append_rows`] and [`layer_norm`] can take this tensor, or Burn's own
+/// operations have to: those that have gradients, and those for devices that run no WGSL.
+pub fn suit<const D: usize>(tensor: &Tensor<D>) -> bool {
+    // A model for the browser is not trained there, and need not bring the code for it.
+    if !cfg!(feature = "train") {
+        return true;
+    }
+    #[cfg(feature = "cuda")]
+    if tensor.device().without_autodiff() == Device::cuda(0) {
+        return false;
+    }
+    !tensor.is_autodiff()
 }
 
 /// What a linear layer does to its sums.
@@ -144,36 +218,61 @@ pub struct Epilogue {
     pub bias: bool,
     /// What follows.
     pub activation: Activation,
+    /// Whether a residual is added last.
+    pub residual: bool,
 }
 
 type Dispatch = burn::backend::Dispatch;
 
-/// `activation(input · weightᵀ + bias)`.
+/// `activation(input · weightᵀ + bias) + residual`.
 ///
-/// `input` is `[rows, columns of weight]`, `bias` `[rows of weight]`; the result is
+/// `input` is `[rows, columns of weight]`, `bias` `[rows of weight]`; `residual` and the result are
 /// `[rows, rows of weight]`. `weight` is stored as PyTorch stores `nn.Linear`: `[out, in]`.
 pub fn linear(
     input: Tensor<2>,
     weight: &PackedMatrix,
     bias: Option<Tensor<1>>,
     activation: Activation,
+    residual: Option<Tensor<2>>,
 ) -> Tensor<2> {
     let shape = weight.shape();
+    let [rows, columns] = input.dims();
     assert_eq!(
-        input.dims()[1],
-        shape.columns,
+        columns, shape.columns,
         "input width and weight columns differ"
     );
+    if let Some(residual) = &residual {
+        assert_eq!(residual.dims(), [rows, shape.rows], "residual and result");
+    }
     let epilogue = Epilogue {
         bias: bias.is_some(),
         activation,
+        residual: residual.is_some(),
     };
     let input = input.into_dispatch();
     // The dispatch macro knows no optional tensors; any float tensor fills the place.
     let bias = bias.map_or_else(|| input.clone(), Tensor::into_dispatch);
+    let residual = residual.map_or_else(|| input.clone(), Tensor::into_dispatch);
     let words = weight.words().into_dispatch();
     Tensor::from_dispatch(<Dispatch as Kernels>::packed_linear(
-        input, words, bias, shape, epilogue,
+        input, words, bias, residual, shape, epilogue,
+    ))
+}
+
+/// `(x - mean) / sqrt(variance + epsilon) * weight + bias` of each row of `input`, `[rows, width]`
+/// to the same shape; `weight` and `bias` are `[width]`.
+pub fn layer_norm(input: Tensor<2>, weight: Tensor<1>, bias: Tensor<1>, epsilon: f64) -> Tensor<2> {
+    let width = input.dims()[1];
+    assert_eq!(
+        [weight.dims(), bias.dims()],
+        [[width]; 2],
+        "one weight and bias a column"
+    );
+    Tensor::from_dispatch(<Dispatch as Kernels>::normalise_rows(
+        input.into_dispatch(),
+        weight.into_dispatch(),
+        bias.into_dispatch(),
+        epsilon,
     ))
 }
 
@@ -206,30 +305,75 @@ pub fn top_logits(logits: Tensor<2>, watched: Tensor<2, Int>, count: usize) -> T
     ))
 }
 
-/// `softmax(Q Kᵀ / sqrt(width)) V`, all of `[batch, heads, tokens, width]`. With `causal`, a token
-/// sees itself and those before it; queries and keys are then the same tokens.
+/// `softmax(Q Kᵀ / sqrt(width / heads)) V`, head by head: `[batch, tokens, width]` queries give
+/// as many rows.
+///
+/// The first `context` rows of `keys` and `values` count. With `causal`, the queries are the last of
+/// the context's tokens, and a token sees itself and those before it.
 pub fn attention(
-    queries: Tensor<4>,
-    keys: Tensor<4>,
-    values: Tensor<4>,
+    queries: Columns,
+    keys: Columns,
+    values: Columns,
+    heads: usize,
+    context: usize,
     causal: bool,
-) -> Tensor<4> {
-    let [batch, heads, tokens, width] = queries.dims();
-    assert_eq!(
-        [batch, heads, width],
-        [keys.dims()[0], keys.dims()[1], keys.dims()[3]],
-        "batch, heads, width"
-    );
+) -> Tensor<3> {
+    let [batch, tokens, width] = queries.dims();
+    let [_, capacity, _] = keys.dims();
     assert_eq!(keys.dims(), values.dims(), "keys and values");
-    assert!(
-        !causal || keys.dims()[2] == tokens,
-        "causal attention is among the same tokens"
+    assert_eq!(
+        keys.dims(),
+        [batch, capacity, width],
+        "batch and width of keys and of queries"
     );
+    assert_eq!(width % heads, 0, "heads of equal width");
+    assert!(
+        context <= capacity && context > 0,
+        "{context} rows of context out of {capacity}"
+    );
+    assert!(
+        !causal || tokens <= context,
+        "{tokens} queries are the last of {context} tokens"
+    );
+    let shape = AttentionShape {
+        heads,
+        width: width / heads,
+        context,
+        starts: [queries.start(), keys.start(), values.start()],
+        causal: causal && tokens > 1, // a single new token sees all before it
+    };
     Tensor::from_dispatch(<Dispatch as Kernels>::softmax_attention(
-        queries.into_dispatch(),
-        keys.into_dispatch(),
-        values.into_dispatch(),
-        causal,
+        queries.into_rows().into_dispatch(),
+        keys.into_rows().into_dispatch(),
+        values.into_rows().into_dispatch(),
+        shape,
+    ))
+}
+
+/// Writes keys and values, `[batch, tokens, width]` each, side by side into the rows of `cache`,
+/// `[batch, capacity, 2 * width]`, from row `at` on.
+///
+/// In place: `cache` is the only one left that is used of its tensor.
+pub fn append_rows(cache: Tensor<3>, keys: Columns, values: Columns, at: usize) -> Tensor<3> {
+    let [batch, capacity, row] = cache.dims();
+    let [_, tokens, width] = keys.dims();
+    assert_eq!(keys.dims(), values.dims(), "keys and values");
+    assert_eq!([batch, row], [keys.dims()[0], 2 * width], "cache and rows");
+    assert!(
+        at + tokens <= capacity,
+        "{at} + {tokens} of {capacity} rows"
+    );
+    let place = AppendPlace {
+        at,
+        tokens,
+        width,
+        starts: [keys.start(), values.start()],
+    };
+    Tensor::from_dispatch(<Dispatch as Kernels>::append_rows(
+        cache.into_dispatch(),
+        keys.into_rows().into_dispatch(),
+        values.into_rows().into_dispatch(),
+        place,
     ))
 }
 

@@ -116,6 +116,41 @@ impl PackedMatrix {
         Self::from_words(words, shape, device)
     }
 
+    /// The rows of several matrices, one after another, or `None` if their formats or columns differ.
+    pub fn join(parts: &[Self]) -> Option<Self> {
+        let first = parts.first()?.shape;
+        let fits = |part: &Self| {
+            let PackedShape {
+                columns, format, ..
+            } = part.shape;
+            (columns, format) == (first.columns, first.format)
+        };
+        if !parts.iter().all(fits) {
+            return None;
+        }
+        // All values come first, then all scales.
+        let slice = |part: &Self, is_scales: bool| {
+            let values = part.shape.rows * part.shape.words_per_row();
+            let range = if is_scales {
+                values..part.shape.total_words()
+            } else {
+                0..values
+            };
+            part.words.clone().slice([range])
+        };
+        let mut pieces: Vec<_> = parts.iter().map(|part| slice(part, false)).collect();
+        if first.blocks_per_row() > 0 {
+            pieces.extend(parts.iter().map(|part| slice(part, true)));
+        }
+        Some(Self {
+            words: Tensor::cat(pieces, 0),
+            shape: PackedShape {
+                rows: parts.iter().map(|part| part.shape.rows).sum(),
+                ..first
+            },
+        })
+    }
+
     /// A matrix that has a size but no values.
     pub fn hollow(rows: usize, columns: usize, device: &Device) -> Self {
         let shape = PackedShape {

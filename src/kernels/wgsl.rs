@@ -1,9 +1,13 @@
 //! Launching WGSL text on a CubeCL device.
 
+use crate::kernels::packed::BLOCK;
 use crate::kernels::{PackedFormat, PackedShape};
 use burn::tensor::Shape;
 use burn_wgpu::{CubeTensor, KernelSource, SourceKernel, SourceTemplate};
-use cubecl::{prelude::*, server::KernelArguments};
+use cubecl::{
+    prelude::*,
+    server::{KernelArguments, MetadataBindingInfo},
+};
 
 /// A WGSL file with its `{{name}}` placeholders filled in. The filled-in pairs key the pipeline
 /// cache, so `K` and `values` must determine the text.
@@ -24,8 +28,15 @@ impl<K: 'static> Wgsl<K> {
     }
 
     /// Runs the kernel over `groups` workgroups of `group_size` invocations; `buffers` are bound
-    /// in order as read-write storage.
-    pub fn launch(self, groups: [usize; 3], group_size: [usize; 2], buffers: &[&CubeTensor]) {
+    /// in order as read-write storage, `sizes` behind them as a uniform of 32-bit numbers, if there
+    /// are any. Unlike the text's values, these may differ from launch to launch.
+    pub fn launch(
+        self,
+        groups: [usize; 3],
+        group_size: [usize; 2],
+        buffers: &[&CubeTensor],
+        sizes: &[usize],
+    ) {
         let client = buffers[0].client.clone();
         let dim = CubeDim::new_2d(group_size[0] as u32, group_size[1] as u32);
         let [x, y, z] =
@@ -34,11 +45,19 @@ impl<K: 'static> Wgsl<K> {
             x.max(y).max(z) <= 65_535,
             "{groups:?} workgroups are beyond WebGPU's limit"
         );
-        let arguments = buffers
+        for (index, buffer) in buffers.iter().enumerate() {
+            let mut others = buffers[..index].iter();
+            assert!(
+                !others.any(|other| is_same_memory(other, buffer)),
+                "WebGPU binds a buffer once"
+            );
+        }
+        let mut arguments = buffers
             .iter()
             .fold(KernelArguments::new(), |arguments, buffer| {
                 arguments.with_buffer((*buffer).clone().handle.binding())
             });
+        arguments.info = MetadataBindingInfo::custom(uniform(sizes));
         let kernel = Box::new(SourceKernel::new(self, dim));
         client.launch(kernel, CubeCount::Static(x, y, z), arguments);
     }
@@ -60,6 +79,24 @@ impl<K: 'static> KernelSource for Wgsl<K> {
     fn lang(&self) -> &'static str {
         "wgsl"
     }
+}
+
+/// Numbers as a uniform of whole vectors of four, two in each word.
+fn uniform(sizes: &[usize]) -> Vec<u64> {
+    let narrow = |size: &usize| u64::from(u32::try_from(*size).expect("a size fits 32 bits"));
+    let vectors = sizes.chunks(4);
+    vectors
+        .flat_map(|vector| {
+            let [x, y, z, w] = [0, 1, 2, 3].map(|place| vector.get(place).map_or(0, narrow));
+            [x | y << 32, z | w << 32]
+        })
+        .collect()
+}
+
+/// Whether two tensors lie in the same buffer at the same place.
+pub fn is_same_memory(one: &CubeTensor, other: &CubeTensor) -> bool {
+    one.handle.memory.descriptor() == other.handle.memory.descriptor()
+        && one.handle.offset_start == other.handle.offset_start
 }
 
 /// A fresh, contiguous float tensor beside `like`.
@@ -84,13 +121,21 @@ pub fn weight_element(format: PackedFormat) -> &'static str {
     }
 }
 
-/// The body of the WGSL function `load_weight(row: u32, vector: u32) -> vec4<f32>`: four values of a row, decoded.
-pub fn load_vector(shape: PackedShape) -> String {
+/// Vectors of four values that have one scale: of a block, or of a whole row of floats.
+pub fn block_vectors(shape: PackedShape) -> usize {
+    match shape.format {
+        PackedFormat::F32 | PackedFormat::F16 => shape.padded_columns() / 4,
+        PackedFormat::Q8 | PackedFormat::Q4 => BLOCK / 4,
+    }
+}
+
+/// The WGSL functions `load_unscaled(row: u32, vector: u32) -> vec4<f32>`, four values of a row,
+/// `load_scale(row: u32, block: u32) -> f32`, what those of a block are to be multiplied with, and
+/// `load_weight(row: u32, vector: u32) -> vec4<f32>`, the values themselves.
+pub fn load_functions(shape: PackedShape) -> String {
     let vectors = shape.padded_columns() / 4;
     let words = shape.words_per_row();
-    let blocks = shape.blocks_per_row();
-    let scales = shape.rows * words;
-    match shape.format {
+    let unscaled = match shape.format {
         PackedFormat::F32 => format!("return weight[row * {vectors}u + vector];"),
         PackedFormat::F16 => format!(
             "let pair = weight[row * {vectors}u + vector];
@@ -98,19 +143,90 @@ pub fn load_vector(shape: PackedShape) -> String {
         ),
         PackedFormat::Q8 => format!(
             "let word = bitcast<i32>(weight[row * {words}u + vector]);
-             let scale = bitcast<f32>(weight[{scales}u + row * {blocks}u + vector / 8u]);
-             return scale * vec4<f32>(
-                 f32(extractBits(word, 0u, 8u)), f32(extractBits(word, 8u, 8u)),
-                 f32(extractBits(word, 16u, 8u)), f32(extractBits(word, 24u, 8u)));"
+             return {};",
+            bytes_of("word")
         ),
         // Vectors 0..4 of a block are the low nibbles of its four words, 4..8 the high ones.
         PackedFormat::Q4 => format!(
-            "let block = vector / 8u;
-             let word = weight[row * {words}u + block * 4u + vector % 4u] >> (vector % 8u / 4u * 4u);
-             let scale = bitcast<f32>(weight[{scales}u + row * {blocks}u + block]);
-             return scale * (vec4<f32>(
-                 f32(word & 15u), f32((word >> 8u) & 15u),
-                 f32((word >> 16u) & 15u), f32((word >> 24u) & 15u)) - 8.0);"
+            "let word = weight[row * {words}u + vector / 8u * 4u + vector % 4u] >> (vector % 8u / 4u * 4u);
+             return {};",
+            low_nibbles_of("word")
         ),
-    }
+    };
+    let (scale, scaled) = match shape.blocks_per_row() {
+        0 => ("return 1.0;".to_string(), ""),
+        blocks => (
+            format!(
+                "return bitcast<f32>(weight[{}u + row * {blocks}u + block]);",
+                shape.rows * words
+            ),
+            " * load_scale(row, vector / 8u)",
+        ),
+    };
+    format!(
+        "fn load_unscaled(row: u32, vector: u32) -> vec4<f32> {{
+            {unscaled}
+        }}
+        fn load_scale(row: u32, block: u32) -> f32 {{
+            {scale}
+        }}
+        fn load_weight(row: u32, vector: u32) -> vec4<f32> {{
+            return load_unscaled(row, vector){scaled};
+        }}"
+    )
+}
+
+/// Whether all words of a matrix can be read four at a time, no row sharing a read with another.
+pub fn fits_wide_reads(shape: PackedShape) -> bool {
+    shape.words_per_row().is_multiple_of(4) && shape.total_words().is_multiple_of(4)
+}
+
+/// The same as [`load_functions`] for a buffer of `vec4<u32>`: `load_scale`, and `unpack_vector(words:
+/// vec4<u32>, vector: u32) -> vec4<f32>`, one of the vectors in 16 bytes.
+pub fn wide_load_functions(shape: PackedShape) -> String {
+    let unpack = match shape.format {
+        PackedFormat::F32 => "return bitcast<vec4<f32>>(words);".to_string(),
+        PackedFormat::F16 => "let first = vector * 2u;
+            return vec4<f32>(unpack2x16float(words[first]), unpack2x16float(words[first + 1u]));"
+            .to_string(),
+        PackedFormat::Q8 => format!(
+            "let word = bitcast<i32>(words[vector]);
+             return {};",
+            bytes_of("word")
+        ),
+        PackedFormat::Q4 => format!(
+            "let word = words[vector % 4u] >> (vector / 4u * 4u);
+             return {};",
+            low_nibbles_of("word")
+        ),
+    };
+    let scale = match shape.blocks_per_row() {
+        0 => "return 1.0;".to_string(),
+        blocks => format!(
+            "let at = {}u + row * {blocks}u + block;
+             return bitcast<f32>(weight[at / 4u][at % 4u]);",
+            shape.rows * shape.words_per_row()
+        ),
+    };
+    format!(
+        "fn load_scale(row: u32, block: u32) -> f32 {{
+            {scale}
+        }}
+        fn unpack_vector(words: vec4<u32>, vector: u32) -> vec4<f32> {{
+            {unpack}
+        }}"
+    )
+}
+
+fn bytes_of(word: &str) -> String {
+    format!(
+        "vec4<f32>(vec4<i32>(extractBits({word}, 0u, 8u), extractBits({word}, 8u, 8u),
+             extractBits({word}, 16u, 8u), extractBits({word}, 24u, 8u)))"
+    )
+}
+
+fn low_nibbles_of(word: &str) -> String {
+    format!(
+        "vec4<f32>(vec4<u32>({word}, {word} >> 8u, {word} >> 16u, {word} >> 24u) & vec4<u32>(15u)) - 8.0"
+    )
 }

@@ -29,7 +29,7 @@ pub use source::{Promises, Source};
 use crate::device::Placement;
 use crate::image::Preprocessor;
 use crate::models::blip::TIES;
-use crate::models::{Blip, Clip, Family, ModelConfig};
+use crate::models::{Blip, Clip, Family, ModelConfig, joined_with};
 use crate::nn::{Parameters, Target};
 use crate::tasks::{Model, Network};
 use crate::tokenizer::Tokenizer;
@@ -127,11 +127,13 @@ impl Assembly {
         placement: Placement,
         target: Target,
     ) -> Result<Self> {
+        let mut parameters = Parameters::new(placement.device.clone(), target);
+        parameters.join(joined_with);
         Ok(Self {
             config,
             tokenizer: Tokenizer::from_json(&description.tokenizer)?,
             preprocessor: Preprocessor::from_json(&description.preprocessor)?,
-            parameters: Parameters::new(placement.device.clone(), target),
+            parameters,
             placement,
         })
     }

@@ -5,10 +5,10 @@
 mod localisation;
 
 use crate::Result;
-use crate::kernels::Activation;
+use crate::kernels::{Activation, Columns};
 use crate::nn::{
-    Embedding, KeysValues, LayerNorm, Linear, Mlp, Padding, Parameters, SelfCache, attend,
-    attend_shared, merge_heads, split_heads,
+    Embedding, KeysValues, LayerNorm, Linear, Mlp, Padding, Parameters, Projections, SelfCache,
+    attend,
 };
 use burn::tensor::{Device, Tensor};
 
@@ -35,61 +35,116 @@ pub struct BertConfig {
     pub epsilon: f64,
 }
 
-/// Projections and the post-norm around one attention.
+/// What follows an attention: output projection, residual, post-norm.
 #[derive(Debug, Clone)]
-struct Attention {
-    query: Linear,
-    key: Linear,
-    value: Linear,
+struct Finish {
     output: Linear,
     norm: LayerNorm,
+}
+
+impl Finish {
+    /// Takes the layers of the attention at `prefix`.
+    fn load(parameters: &mut Parameters, prefix: &str, config: &BertConfig) -> Result<Self> {
+        let at = |name: &str| format!("{prefix}.output.{name}");
+        let width = config.width;
+        Ok(Self {
+            output: Linear::load(parameters, &at("dense"), [width, width])?,
+            norm: LayerNorm::load(parameters, &at("LayerNorm"), width, config.epsilon)?,
+        })
+    }
+
+    /// What was attended to and what came in, `[batch, tokens, width]` each, to the same shape.
+    fn forward(&self, attended: Tensor<3>, input: Tensor<3>) -> Tensor<3> {
+        self.norm
+            .forward(self.output.forward_added(attended, input))
+    }
+}
+
+/// The attention of a text to itself.
+#[derive(Debug, Clone)]
+struct SelfAttention {
+    /// To queries, keys and values.
+    projections: Projections<3>,
+    finish: Finish,
     heads: usize,
 }
 
-impl Attention {
-    fn load(
-        parameters: &mut Parameters,
-        prefix: &str,
-        config: &BertConfig,
-        context_width: usize,
-    ) -> Result<Self> {
-        let width = config.width;
-        let at = |name: &str| format!("{prefix}.{name}");
+impl SelfAttention {
+    fn load(parameters: &mut Parameters, prefix: &str, config: &BertConfig) -> Result<Self> {
+        let names = ["query", "key", "value"].map(|name| format!("{prefix}.self.{name}"));
+        let names = names.each_ref().map(String::as_str);
         Ok(Self {
-            query: Linear::load(parameters, &at("self.query"), [width, width])?,
-            key: Linear::load(parameters, &at("self.key"), [width, context_width])?,
-            value: Linear::load(parameters, &at("self.value"), [width, context_width])?,
-            output: Linear::load(parameters, &at("output.dense"), [width, width])?,
-            norm: LayerNorm::load(parameters, &at("output.LayerNorm"), width, config.epsilon)?,
+            projections: Projections::load(parameters, names, [config.width, config.width])?,
+            finish: Finish::load(parameters, prefix, config)?,
             heads: config.heads,
         })
     }
 
-    /// `[batch, heads, tokens, head width]`.
-    fn queries(&self, input: Tensor<3>) -> Tensor<4> {
-        split_heads(self.query.forward(input), self.heads)
+    /// Queries, `[batch, tokens, width]`, and what they attend to, of the same tokens.
+    fn project(&self, input: Tensor<3>, padding: Option<&Padding>) -> (Columns, KeysValues) {
+        let [queries, keys, values] = self.projections.forward(input);
+        (queries, KeysValues::new(keys, values, padding.cloned()))
+    }
+
+    /// `[batch, tokens, width]` to the same shape. With a cache, the tokens follow those in it, and
+    /// each sees itself and those before it.
+    fn forward(
+        &self,
+        input: Tensor<3>,
+        padding: Option<&Padding>,
+        cache: Option<&mut SelfCache>,
+    ) -> Tensor<3> {
+        let causal = cache.is_some();
+        let (queries, mut context) = self.project(input.clone(), padding);
+        if let Some(cache) = cache {
+            context = cache.append(context);
+        }
+        let attended = attend(queries, context, self.heads, causal);
+        self.finish.forward(attended, input)
+    }
+}
+
+/// The attention of a text to its context.
+#[derive(Debug, Clone)]
+struct CrossAttention {
+    query: Linear,
+    /// To keys and values.
+    projections: Projections<2>,
+    finish: Finish,
+    heads: usize,
+}
+
+impl CrossAttention {
+    fn load(parameters: &mut Parameters, prefix: &str, config: &BertConfig) -> Result<Self> {
+        let width = config.width;
+        let names = ["key", "value"].map(|name| format!("{prefix}.self.{name}"));
+        let names = names.each_ref().map(String::as_str);
+        Ok(Self {
+            query: Linear::load(parameters, &format!("{prefix}.self.query"), [width, width])?,
+            projections: Projections::load(parameters, names, [width, config.context_width])?,
+            finish: Finish::load(parameters, prefix, config)?,
+            heads: config.heads,
+        })
     }
 
     /// Keys and values of a context, `[batch, tokens, context width]`.
     fn keys_values(&self, context: Tensor<3>, padding: Option<&Padding>) -> KeysValues {
-        KeysValues {
-            keys: split_heads(self.key.forward(context.clone()), self.heads),
-            values: split_heads(self.value.forward(context), self.heads),
-            padding: padding.cloned(),
-        }
+        let [keys, values] = self.projections.forward(context);
+        KeysValues::new(keys, values, padding.cloned())
     }
 
-    /// Output projection, residual, post-norm: `[batch, tokens, width]`.
-    fn finish(&self, attended: Tensor<4>, input: Tensor<3>) -> Tensor<3> {
-        self.norm
-            .forward(self.output.forward(merge_heads(attended)) + input)
+    /// `[batch, tokens, width]` to the same shape.
+    fn forward(&self, input: Tensor<3>, context: &KeysValues) -> Tensor<3> {
+        let queries = self.query.forward(input.clone());
+        let attended = attend(queries.into(), context.clone(), self.heads, false);
+        self.finish.forward(attended, input)
     }
 }
 
 #[derive(Debug, Clone)]
 struct Layer {
-    self_attention: Attention,
-    cross_attention: Attention,
+    self_attention: SelfAttention,
+    cross_attention: CrossAttention,
     mlp: Mlp,
     norm: LayerNorm,
 }
@@ -99,13 +154,8 @@ impl Layer {
         let at = |name: &str| format!("{prefix}.{name}");
         let width = config.width;
         Ok(Self {
-            self_attention: Attention::load(parameters, &at("attention"), config, width)?,
-            cross_attention: Attention::load(
-                parameters,
-                &at("crossattention"),
-                config,
-                config.context_width,
-            )?,
+            self_attention: SelfAttention::load(parameters, &at("attention"), config)?,
+            cross_attention: CrossAttention::load(parameters, &at("crossattention"), config)?,
             mlp: Mlp::load(
                 parameters,
                 [&at("intermediate.dense"), &at("output.dense")],
@@ -116,23 +166,6 @@ impl Layer {
         })
     }
 
-    /// The self-attention: `[batch, tokens, width]` to the same shape.
-    fn attend_to_itself(
-        &self,
-        input: Tensor<3>,
-        padding: Option<&Padding>,
-        cache: Option<&mut SelfCache>,
-    ) -> Tensor<3> {
-        let causal = cache.is_some();
-        let queries = self.self_attention.queries(input.clone());
-        let mut keys_values = self.self_attention.keys_values(input.clone(), padding);
-        if let Some(cache) = cache {
-            keys_values = cache.append(keys_values);
-        }
-        let attended = attend(queries, keys_values, causal);
-        self.self_attention.finish(attended, input)
-    }
-
     /// `[batch, tokens, width]` to the same shape.
     fn forward(
         &self,
@@ -141,13 +174,12 @@ impl Layer {
         context: Option<&KeysValues>,
         cache: Option<&mut SelfCache>,
     ) -> Tensor<3> {
-        let mut hidden = self.attend_to_itself(input, padding, cache);
+        let mut hidden = self.self_attention.forward(input, padding, cache);
         if let Some(context) = context {
-            let queries = self.cross_attention.queries(hidden.clone());
-            let attended = attend_shared(queries, context.clone());
-            hidden = self.cross_attention.finish(attended, hidden);
+            hidden = self.cross_attention.forward(hidden, context);
         }
-        self.norm.forward(self.mlp.forward(hidden.clone()) + hidden)
+        self.norm
+            .forward(self.mlp.forward_added(hidden.clone(), hidden))
     }
 }
 
@@ -157,7 +189,7 @@ impl Layer {
 pub struct Context(Vec<KeysValues>);
 
 /// The keys and values of the tokens so far, of each layer.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Cache(Vec<SelfCache>);
 
 impl Cache {
@@ -234,7 +266,7 @@ impl Bert {
 
     /// A cache for [`Self::decode`] that holds no tokens yet.
     pub fn empty_cache(&self) -> Cache {
-        Cache(vec![SelfCache::default(); self.layers.len()])
+        Cache(self.layers.iter().map(|_| SelfCache::default()).collect())
     }
 
     /// A whole text, each token seeing all others: `[batch, tokens, width]`.

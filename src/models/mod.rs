@@ -18,3 +18,27 @@ pub fn normalize(vectors: Tensor<2>) -> Tensor<2> {
     let length = vectors.clone().powf_scalar(2.0).sum_dim(1).sqrt();
     vectors / length
 }
+
+/// The matrices that are multiplied with the same input as `name` and become one matrix with it, in
+/// order.
+pub fn joined_with(name: &str) -> Option<Vec<String>> {
+    const GROUPS: [&[&str]; 3] = [
+        &[
+            ".self_attn.q_proj",
+            ".self_attn.k_proj",
+            ".self_attn.v_proj",
+        ],
+        &[
+            ".attention.self.query",
+            ".attention.self.key",
+            ".attention.self.value",
+        ],
+        &[".crossattention.self.key", ".crossattention.self.value"],
+    ];
+    let name = name.strip_suffix(".weight")?;
+    GROUPS.into_iter().find_map(|group| {
+        let prefix = group.iter().find_map(|part| name.strip_suffix(part))?;
+        let names = group.iter().map(|part| format!("{prefix}{part}.weight"));
+        Some(names.collect())
+    })
+}

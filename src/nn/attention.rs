@@ -1,19 +1,55 @@
-//! Scaled dot-product attention (Vaswani et al., arXiv 1706.03762) over heads, and the keys and
-//! values that are kept between calls.
+//! Scaled dot-product attention (Vaswani et al., arXiv 1706.03762) over heads.
 
 use super::matmul;
-use crate::kernels::{self, ids_tensor};
+use crate::kernels::{self, Columns};
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 
-/// Keys and values, `[batch, heads, tokens, head width]` each.
+/// What queries attend to.
 #[derive(Debug, Clone)]
 pub struct KeysValues {
     /// What queries are compared with.
-    pub keys: Tensor<4>,
+    pub keys: Columns,
     /// What is averaged.
-    pub values: Tensor<4>,
+    pub values: Columns,
+    /// Rows of both that count.
+    pub tokens: usize,
     /// Which of them only fill up a batch of texts of different lengths.
     pub padding: Option<Padding>,
+}
+
+impl KeysValues {
+    /// All rows of keys and values, `[batch, tokens, width]` each.
+    pub fn new(keys: Columns, values: Columns, padding: Option<Padding>) -> Self {
+        let [_, tokens, _] = keys.dims();
+        Self {
+            keys,
+            values,
+            tokens,
+            padding,
+        }
+    }
+
+    /// These and more of the same texts, copied.
+    pub fn followed_by(self, more: Self) -> Self {
+        let join = |first: Columns, second: Columns| {
+            Tensor::cat(vec![first.into_tensor(), second.into_tensor()], 1).into()
+        };
+        let keys = join(self.keys, more.keys);
+        Self::new(keys, join(self.values, more.values), None)
+    }
+
+    /// Keys and values head by head: `[batch, heads, tokens, head width]` each.
+    pub fn split_heads(&self, heads: usize) -> [Tensor<4>; 2] {
+        [&self.keys, &self.values].map(|columns| {
+            let all = columns.clone().into_tensor();
+            let capacity = all.dims()[1];
+            let counting = match capacity == self.tokens {
+                true => all,
+                false => all.narrow(1, 0, self.tokens),
+            };
+            split_heads(counting, heads)
+        })
+    }
 }
 
 /// What is added to attention scores so that padding is not seen: 0 for a text's own tokens, a
@@ -39,44 +75,6 @@ impl Padding {
     }
 }
 
-/// The keys and values of the tokens so far, of one self-attention layer.
-#[derive(Debug, Clone, Default)]
-pub struct SelfCache(Option<KeysValues>);
-
-impl SelfCache {
-    /// Tokens so far.
-    pub fn tokens(&self) -> usize {
-        self.0.as_ref().map_or(0, |cached| cached.keys.dims()[2])
-    }
-
-    /// Appends the keys and values of new tokens and returns those of all tokens.
-    pub fn append(&mut self, new: KeysValues) -> KeysValues {
-        let all = match self.0.take() {
-            None => new,
-            Some(cached) => KeysValues {
-                keys: Tensor::cat(vec![cached.keys, new.keys], 2),
-                values: Tensor::cat(vec![cached.values, new.values], 2),
-                padding: None,
-            },
-        };
-        self.0 = Some(all.clone());
-        all
-    }
-
-    /// Makes batch entry `i` continue what entry `parents[i]` was.
-    pub fn reorder(&mut self, parents: &[usize]) {
-        if let Some(cached) = self.0.take() {
-            let device = cached.keys.device();
-            let indices = ids_tensor(parents.iter().map(|parent| *parent as i32), &device);
-            self.0 = Some(KeysValues {
-                keys: cached.keys.select(0, indices.clone()),
-                values: cached.values.select(0, indices),
-                padding: None,
-            });
-        }
-    }
-}
-
 /// `[batch, tokens, width]` to `[batch, heads, tokens, width / heads]`.
 pub fn split_heads(input: Tensor<3>, heads: usize) -> Tensor<4> {
     let [batch, tokens, width] = input.dims();
@@ -93,28 +91,50 @@ pub fn merge_heads(input: Tensor<4>) -> Tensor<3> {
         .reshape([batch, tokens, heads * width])
 }
 
-/// `softmax(Q Kᵀ / sqrt(head width)) V`, `[batch, heads, tokens, head width]` throughout. With
-/// `causal`, a token sees itself and those before it; queries and keys are then the same tokens.
-pub fn attend(queries: Tensor<4>, context: KeysValues, causal: bool) -> Tensor<4> {
-    let causal = causal && queries.dims()[2] > 1; // a single new token sees all before it
-    if queries.is_autodiff() || context.padding.is_some() {
-        return attend_trainable(queries, context, causal);
+/// `softmax(Q Kᵀ / sqrt(head width)) V`, head by head: `[batch, tokens, width]` queries give as many
+/// rows. A context of batch 1 is shared by all batch entries. With `causal`, the queries are the
+/// context's last tokens, and a token sees itself and those before it.
+pub fn attend(queries: Columns, context: KeysValues, heads: usize, causal: bool) -> Tensor<3> {
+    let [batch, tokens, width] = queries.dims();
+    let [shared, ..] = context.keys.dims();
+    if shared != batch {
+        assert_eq!(shared, 1, "a context is per batch entry or shared by all");
+        // The batch's queries are laid side by side instead of repeating the context.
+        let side_by_side = queries.reshape([1, batch * tokens]);
+        return attend(side_by_side, context, heads, false).reshape([batch, tokens, width]);
     }
-    kernels::attention(queries, context.keys, context.values, causal)
+    let causal = causal && tokens > 1; // a single new token sees all before it
+    if !queries.suit() || context.padding.is_some() {
+        let queries = split_heads(queries.into_tensor(), heads);
+        let keys_values = context.split_heads(heads);
+        return merge_heads(attend_trainable(
+            queries,
+            keys_values,
+            context.padding,
+            causal,
+        ));
+    }
+    let KeysValues { keys, values, .. } = context;
+    kernels::attention(queries, keys, values, heads, context.tokens, causal)
 }
 
-/// [`attend`] in operations that have gradients.
-fn attend_trainable(queries: Tensor<4>, context: KeysValues, causal: bool) -> Tensor<4> {
+/// [`attend`] in Burn's operations.
+fn attend_trainable(
+    queries: Tensor<4>,
+    [keys, values]: [Tensor<4>; 2],
+    padding: Option<Padding>,
+    causal: bool,
+) -> Tensor<4> {
     let [_, _, tokens, width] = queries.dims();
     let queries = queries * (width as f32).sqrt().recip();
-    let mut scores = matmul(queries, context.keys.swap_dims(2, 3)); // [batch, heads, tokens, keys]
-    if let Some(Padding(bias)) = context.padding {
+    let mut scores = matmul(queries, keys.swap_dims(2, 3)); // [batch, heads, tokens, keys]
+    if let Some(Padding(bias)) = padding {
         scores = scores + bias;
     }
     if causal {
         scores = scores.clone() + future(tokens, &scores.device());
     }
-    matmul(softmax(scores, 3), context.values)
+    matmul(softmax(scores, 3), values)
 }
 
 /// `softmax(Q Kᵀ / sqrt(head width))`, what [`attend`] weighs values by: `[batch, heads, tokens,
@@ -151,24 +171,4 @@ fn future(tokens: usize, device: &Device) -> Tensor<4> {
         TensorData::new(bias.collect(), [1, 1, tokens, tokens]),
         device,
     )
-}
-
-/// [`attend`] to a context that all batch entries may share: a context of batch 1 is not repeated,
-/// the batch's queries are laid side by side instead.
-pub fn attend_shared(queries: Tensor<4>, context: KeysValues) -> Tensor<4> {
-    let [batch, heads, tokens, width] = queries.dims();
-    if context.keys.dims()[0] == batch {
-        return attend(queries, context, false);
-    }
-    assert_eq!(
-        context.keys.dims()[0],
-        1,
-        "a context is per batch entry or shared by all"
-    );
-    let side_by_side = queries
-        .swap_dims(0, 1)
-        .reshape([1, heads, batch * tokens, width]);
-    attend(side_by_side, context, false)
-        .reshape([heads, batch, tokens, width])
-        .swap_dims(0, 1) // [batch, heads, tokens, head width]
 }

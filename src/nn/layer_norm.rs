@@ -1,7 +1,7 @@
 //! Layer normalisation (Ba et al., arXiv 1607.06450) over the last dimension.
 
 use super::Parameters;
-use crate::Result;
+use crate::{Result, kernels};
 use burn::tensor::{Tensor, module::layer_norm};
 
 /// `(x - mean) / sqrt(variance + epsilon) * weight + bias`.
@@ -29,12 +29,14 @@ impl LayerNorm {
 
     /// `[..., width]` to the same shape.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
-        layer_norm(
-            input,
-            self.weight.clone(),
-            Some(self.bias.clone()),
-            self.epsilon,
-        )
+        let (weight, bias) = (self.weight.clone(), self.bias.clone());
+        if !kernels::suit(&input) || !kernels::suit(&weight) {
+            return layer_norm(input, weight, Some(bias), self.epsilon);
+        }
+        let shape = input.dims();
+        let rows = shape[..D - 1].iter().product::<usize>();
+        let flat = input.reshape([rows, shape[D - 1]]);
+        kernels::layer_norm(flat, weight, bias, self.epsilon).reshape(shape)
     }
 
     /// The gradient of what came in, from what came in and the gradient of what went out: `[...,

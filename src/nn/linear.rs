@@ -72,6 +72,30 @@ impl Linear {
         })
     }
 
+    /// Takes the layers at `prefixes`, `[outputs, inputs]` each, as one of all their outputs; `None`
+    /// where their weights were not joined.
+    pub fn load_joined(
+        parameters: &mut Parameters,
+        prefixes: &[&str],
+        [outputs, inputs]: [usize; 2],
+    ) -> Result<Option<Self>> {
+        let names: Vec<String> = prefixes
+            .iter()
+            .map(|prefix| format!("{prefix}.weight"))
+            .collect();
+        let Some(matrix) = parameters.joined(&names, [outputs, inputs])? else {
+            return Ok(None);
+        };
+        let biases = prefixes.iter();
+        let biases = biases.map(|prefix| parameters.tensor(&format!("{prefix}.bias"), [outputs]));
+        let bias = Tensor::cat(biases.collect::<Result<_>>()?, 0);
+        Ok(Some(Self {
+            weight: Weight::Packed(matrix),
+            bias: Some(bias),
+            activation: Activation::None,
+        }))
+    }
+
     /// The same layer with an activation on its output.
     pub fn with_activation(mut self, activation: Activation) -> Self {
         self.activation = activation;
@@ -117,17 +141,41 @@ impl Linear {
 
     /// `[..., inputs]` to `[..., outputs]`.
     pub fn forward<const D: usize>(&self, input: Tensor<D>) -> Tensor<D> {
+        self.forward_to(input, None)
+    }
+
+    /// The same with a residual added, `[..., outputs]`.
+    pub fn forward_added<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        residual: Tensor<D>,
+    ) -> Tensor<D> {
+        self.forward_to(input, Some(residual))
+    }
+
+    fn forward_to<const D: usize>(
+        &self,
+        input: Tensor<D>,
+        residual: Option<Tensor<D>>,
+    ) -> Tensor<D> {
         let mut shape = input.dims();
-        let inputs = shape[D - 1];
+        let [outputs, inputs] = self.weight.dims();
         let rows = shape[..D - 1].iter().product::<usize>();
         let flat = input.reshape([rows, inputs]);
+        let residual = residual.map(|residual| residual.reshape([rows, outputs]));
         let output = match &self.weight {
             Weight::Packed(weight) => {
-                kernels::linear(flat, weight, self.bias.clone(), self.activation)
+                kernels::linear(flat, weight, self.bias.clone(), self.activation, residual)
             }
-            Weight::Trainable(weight) => self.forward_trainable(flat, weight.clone()),
+            Weight::Trainable(weight) => {
+                let output = self.forward_trainable(flat, weight.clone());
+                match residual {
+                    Some(residual) => output + residual,
+                    None => output,
+                }
+            }
         };
-        shape[D - 1] = self.weight.dims()[0];
+        shape[D - 1] = outputs;
         output.reshape(shape)
     }
 

@@ -31,6 +31,12 @@ impl Mlp {
         self.contract.forward(self.expand.forward(input))
     }
 
+    /// The same with a residual added, of the same shape.
+    pub fn forward_added(&self, input: Tensor<3>, residual: Tensor<3>) -> Tensor<3> {
+        self.contract
+            .forward_added(self.expand.forward(input), residual)
+    }
+
     /// The gradient of what came in, from what came in and the gradient of what went out: `[batch,
     /// tokens, width]` each.
     pub fn gradient(&self, input: Tensor<3>, output_gradient: Tensor<3>) -> Tensor<3> {

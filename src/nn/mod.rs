@@ -3,23 +3,27 @@
 
 mod attention;
 mod bicubic;
+mod cache;
 mod convolution;
 mod layer_norm;
 mod linear;
 mod matmul;
 mod mlp;
 mod parameters;
+mod projections;
 pub mod resnet;
 pub mod transformer;
 pub mod vit;
 
 pub use attention::{
-    KeysValues, Padding, SelfCache, attend, attend_shared, attention_probabilities, merge_heads,
-    softmax_gradient, split_heads,
+    KeysValues, Padding, attend, attention_probabilities, merge_heads, softmax_gradient,
+    split_heads,
 };
 pub use bicubic::resize_positions;
+pub use cache::SelfCache;
 pub use layer_norm::LayerNorm;
 pub use linear::{Embedding, Linear, Weight};
 pub use matmul::matmul;
 pub use mlp::Mlp;
 pub use parameters::{Dtype, Parameters, Target, Trainable, is_embedding};
+pub use projections::Projections;

@@ -4,7 +4,7 @@
 //! of open_clip.
 
 use super::convolution::{Convolution, halve};
-use super::{KeysValues, Linear, Parameters, attend, merge_heads, resize_positions, split_heads};
+use super::{KeysValues, Linear, Parameters, attend, resize_positions};
 use crate::Result;
 use burn::tensor::{Tensor, activation::relu};
 
@@ -129,14 +129,10 @@ impl AttentionPool {
         let tokens = Tensor::cat(vec![places.clone().mean_dim(1), places], 1); // [batch, 1 + places, width]
         let positions = resize_positions(self.position_embedding.clone(), grid, [rows, columns]);
         let tokens = tokens + positions.unsqueeze::<3>();
-        let heads = |linear: &Linear, input| split_heads(linear.forward(input), self.heads);
-        let queries = heads(&self.queries, tokens.clone().narrow(1, 0, 1));
-        let context = KeysValues {
-            keys: heads(&self.keys, tokens.clone()),
-            values: heads(&self.values, tokens),
-            padding: None,
-        };
-        let pooled = merge_heads(attend(queries, context, false)); // [batch, 1, width]
+        let queries = self.queries.forward(tokens.clone().narrow(1, 0, 1));
+        let keys = self.keys.forward(tokens.clone());
+        let context = KeysValues::new(keys.into(), self.values.forward(tokens).into(), None);
+        let pooled = attend(queries.into(), context, self.heads, false); // [batch, 1, width]
         self.output.forward(pooled.reshape([batch, width]))
     }
 }

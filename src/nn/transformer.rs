@@ -1,6 +1,6 @@
 //! The pre-norm transformer block of both vision encoders and of CLIP's text encoder.
 
-use super::{KeysValues, LayerNorm, Linear, Mlp, Parameters, attend, merge_heads, split_heads};
+use super::{KeysValues, LayerNorm, Linear, Mlp, Parameters, Projections, attend};
 use crate::Result;
 use crate::kernels::Activation;
 use burn::tensor::Tensor;
@@ -29,17 +29,11 @@ pub enum ProjectionNames {
     Fused,
 }
 
-#[derive(Debug, Clone)]
-enum Projections {
-    Separate(Box<[Linear; 3]>),
-    Fused(Box<Linear>),
-}
-
 /// `x + attention(norm(x))`, then `x + mlp(norm(x))`.
 #[derive(Debug, Clone)]
 pub struct Block {
     attention_norm: LayerNorm,
-    projections: Projections,
+    projections: Projections<3>,
     output: Linear,
     mlp_norm: LayerNorm,
     mlp: Mlp,
@@ -56,22 +50,22 @@ impl Block {
     ) -> Result<Self> {
         let width = config.width;
         let at = |name: &str| format!("{prefix}.{name}");
-        let mut linear =
-            |name: &str, outputs| Linear::load(parameters, &at(name), [outputs, width]);
+        let shape = [width, width];
         let (projections, output) = match names {
-            ProjectionNames::Separate => (
-                Projections::Separate(Box::new([
-                    linear("self_attn.q_proj", width)?,
-                    linear("self_attn.k_proj", width)?,
-                    linear("self_attn.v_proj", width)?,
-                ])),
-                linear("self_attn.out_proj", width)?,
-            ),
-            ProjectionNames::Fused => (
-                Projections::Fused(Box::new(linear("self_attn.qkv", 3 * width)?)),
-                linear("self_attn.projection", width)?,
-            ),
+            ProjectionNames::Separate => {
+                let names = ["q_proj", "k_proj", "v_proj"].map(|name| format!("self_attn.{name}"));
+                let names = names.map(|name| at(&name));
+                let names = names.each_ref().map(String::as_str);
+                let projections = Projections::load(parameters, names, shape)?;
+                (projections, "self_attn.out_proj")
+            }
+            ProjectionNames::Fused => {
+                let name = at("self_attn.qkv");
+                let projections = Projections::load_fused(parameters, &name, shape)?;
+                (projections, "self_attn.projection")
+            }
         };
+        let output = Linear::load(parameters, &at(output), shape)?;
         Ok(Self {
             attention_norm: LayerNorm::load(parameters, &at("layer_norm1"), width, config.epsilon)?,
             projections,
@@ -89,31 +83,13 @@ impl Block {
 
     /// `[batch, tokens, width]` to the same shape.
     pub fn forward(&self, input: Tensor<3>, causal: bool) -> Tensor<3> {
-        let [queries, keys, values] = self
-            .project(self.attention_norm.forward(input.clone()))
-            .map(|projected| split_heads(projected, self.heads)); // [batch, heads, tokens, head width]
-        let context = KeysValues {
-            keys,
-            values,
-            padding: None,
-        };
-        let attended = merge_heads(attend(queries, context, causal));
-        let input = input + self.output.forward(attended); // [batch, tokens, width]
-        input.clone() + self.mlp.forward(self.mlp_norm.forward(input))
-    }
-
-    /// Queries, keys and values, `[batch, tokens, width]` each.
-    fn project(&self, input: Tensor<3>) -> [Tensor<3>; 3] {
-        match &self.projections {
-            Projections::Separate(projections) => projections
-                .each_ref()
-                .map(|projection| projection.forward(input.clone())),
-            Projections::Fused(projection) => {
-                let width = input.dims()[2];
-                let all = projection.forward(input); // [batch, tokens, 3 * width]
-                [0, 1, 2].map(|part| all.clone().narrow(2, part * width, width))
-            }
-        }
+        let normal = self.attention_norm.forward(input.clone());
+        let [queries, keys, values] = self.projections.forward(normal);
+        let context = KeysValues::new(keys, values, None);
+        let attended = attend(queries, context, self.heads, causal);
+        let input = self.output.forward_added(attended, input); // [batch, tokens, width]
+        let normal = self.mlp_norm.forward(input.clone());
+        self.mlp.forward_added(normal, input)
     }
 }
 

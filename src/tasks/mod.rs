@@ -13,6 +13,7 @@ mod label_vectors;
 mod matching;
 mod retrieval;
 mod text;
+mod warm_up;
 
 pub use answer::{Answer, CANDIDATES, RankedAnswer};
 pub use attention::{CaptionAttention, MatchAttention, TokenMap};

@@ -66,7 +66,10 @@ impl Loader {
         };
         let (file, options) = (file.as_deref(), &self.options);
         match load::load(&name, files, file, entry, options, placement, on_event).await {
-            Ok(model) => Ok(Model(model)),
+            Ok(model) => {
+                model.warm_up().await?;
+                Ok(Model(model))
+            }
             Err(error @ Error::Integrity(_)) => Err(error.into()),
             Err(error) => Err(thrown.take().unwrap_or_else(|| error.into())),
         }

@@ -3,7 +3,8 @@
 
 use burn::tensor::{Int, Tensor, TensorData};
 use obscura::device::Placement;
-use obscura::kernels::{self, Activation, PackedFormat, PackedMatrix, PackedShape};
+use obscura::kernels::adapter::{Adapter, pretend};
+use obscura::kernels::{self, Activation, Columns, PackedFormat, PackedMatrix, PackedShape};
 
 const FORMATS: [PackedFormat; 4] = [
     PackedFormat::F32,
@@ -102,21 +103,32 @@ async fn check_linear_shape(placement: &Placement, rows: usize, shape: PackedSha
     let bias = noise(shape.rows, seed + 2);
     let matrix = PackedMatrix::from_f32(&weight, shape, &placement.device);
     let words = words(&matrix).await;
+    // All epilogues with a few shapes, one with each other: compiling is most of the test's time.
+    let all = rows == 5 || shape.columns == 256;
     for (index, activation) in ACTIVATIONS.into_iter().enumerate() {
+        if !all && index != seed as usize % ACTIVATIONS.len() {
+            continue;
+        }
         let with_bias = index != 1;
         let bias = with_bias.then_some(bias.as_slice());
         let expected =
             kernels::linear::naive::packed_linear(&input, &words, bias, shape, activation);
         let device_input = tensor(input.clone(), [rows, shape.columns], placement);
         let device_bias = bias.map(|bias| tensor(bias.to_vec(), [shape.rows], placement));
+        let residual = (index != 0).then(|| noise(rows * shape.rows, seed + 3));
         let found = to_vec(kernels::linear(
             device_input,
             &matrix,
             device_bias,
             activation,
+            residual
+                .clone()
+                .map(|residual| tensor(residual, [rows, shape.rows], placement)),
         ))
         .await;
         let what = format!("{rows} rows, {shape:?}, {activation:?}, bias {with_bias}");
+        let added = residual.unwrap_or_else(|| vec![0.0; expected.len()]);
+        let expected: Vec<f32> = expected.iter().zip(added).map(|(a, b)| a + b).collect();
         compare(&what, &found, &expected, 2e-6);
     }
 }
@@ -158,48 +170,166 @@ pub async fn check_gather_rows(placement: &Placement) {
     }
 }
 
-/// Attention, causal and not, with tokens and head widths around the tile's edges.
+const ADAPTERS: [Adapter; 2] = [Adapter::Software, Adapter::Hardware];
+
+/// Linear layers by the kernels for software and by those for hardware: each device runs them all.
+pub async fn check_linear_variants(placement: &Placement) {
+    for adapter in ADAPTERS {
+        pretend(Some(adapter));
+        check_linear(placement).await;
+    }
+    pretend(None);
+}
+
+/// Attention in the same way.
+pub async fn check_attention_variants(placement: &Placement) {
+    for adapter in ADAPTERS {
+        pretend(Some(adapter));
+        check_attention(placement).await;
+    }
+    pretend(None);
+}
+
+/// Attention, causal and not, with tokens and head widths around the tiles' edges; queries, keys and
+/// values on their own and as columns of the same rows, with more rows than count.
 pub async fn check_attention(placement: &Placement) {
     for (rows, tokens, width) in [
         (1, 1, 1),
         (1, 577, 64),
+        (1, 1030, 80),
         (2, 2, 20),
         (3, 50, 12),
+        (3, 9, 260),
         (4, 7, 8),
         (5, 5, 80),
         (6, 33, 32),
+        (9, 40, 132),
         (13, 13, 17),
         (50, 50, 64),
         (77, 197, 64),
+        (130, 70, 32),
     ] {
         for causal in [false, true] {
-            if causal && rows != tokens {
+            if causal && rows > tokens {
                 continue;
             }
-            let (batch, heads) = (2, 3);
-            let make = |tokens: usize, seed| noise(batch * heads * tokens * width, seed);
-            let (queries, keys, values) = (make(rows, 1), make(tokens, 2), make(tokens, 3));
-            let mut expected = Vec::new();
-            for head in 0..batch * heads {
-                let part = |all: &[f32], tokens: usize| {
-                    all[head * tokens * width..(head + 1) * tokens * width].to_vec()
-                };
-                let (queries, keys, values) = (
-                    part(&queries, rows),
-                    part(&keys, tokens),
-                    part(&values, tokens),
-                );
-                let head = kernels::attention::naive::attend_head;
-                expected.extend(head(&queries, &keys, &values, width, causal));
-            }
-            let found = kernels::attention(
-                tensor(queries, [batch, heads, rows, width], placement),
-                tensor(keys, [batch, heads, tokens, width], placement),
-                tensor(values, [batch, heads, tokens, width], placement),
-                causal,
+            check_attention_shape(placement, [rows, tokens, width], causal).await;
+        }
+    }
+}
+
+async fn check_attention_shape(
+    placement: &Placement,
+    [rows, tokens, width]: [usize; 3],
+    causal: bool,
+) {
+    let (batch, heads) = (2, 3);
+    let all = heads * width;
+    let make = |tokens: usize, seed| noise(batch * tokens * all, seed);
+    let (queries, keys, values) = (make(rows, 1), make(tokens, 2), make(tokens, 3));
+    let mut expected = vec![0.0; queries.len()];
+    for (entry, head) in (0..batch).flat_map(|entry| (0..heads).map(move |head| (entry, head))) {
+        let part = |values: &[f32], tokens: usize| -> Vec<f32> {
+            let rows = values[entry * tokens * all..(entry + 1) * tokens * all].chunks(all);
+            rows.flat_map(|row| &row[head * width..(head + 1) * width])
+                .copied()
+                .collect()
+        };
+        let attended = kernels::attention::naive::attend_head(
+            &part(&queries, rows),
+            &part(&keys, tokens),
+            &part(&values, tokens),
+            width,
+            causal,
+        );
+        for (row, attended) in attended.chunks(width).enumerate() {
+            let at = (entry * rows + row) * all + head * width;
+            expected[at..at + width].copy_from_slice(attended);
+        }
+    }
+    let what = format!("{rows} queries, {tokens} keys of {width}, causal {causal}");
+    let own = |values: &[f32], tokens: usize| -> Columns {
+        tensor(values.to_vec(), [batch, tokens, all], placement).into()
+    };
+    let (alone, keys_alone, values_alone) = (
+        own(&queries, rows),
+        own(&keys, tokens),
+        own(&values, tokens),
+    );
+    let found = kernels::attention(
+        alone.clone(),
+        keys_alone.clone(),
+        values_alone.clone(),
+        heads,
+        tokens,
+        causal,
+    );
+    compare(&what, &to_vec(found).await, &expected, 2e-6);
+    // A cache with room for more, into which the rows come in two steps.
+    let capacity = tokens + 3;
+    let unread = vec![f32::NAN; batch * capacity * 2 * all];
+    let mut cache = tensor(unread, [batch, capacity, 2 * all], placement);
+    let first = tokens / 2;
+    for (at, count) in [(0, first), (first, tokens - first)] {
+        if count > 0 {
+            let part = |columns: &Columns| -> Columns {
+                let rows = columns.clone().into_tensor();
+                rows.narrow(1, at, count).into()
+            };
+            cache = kernels::append_rows(cache, part(&keys_alone), part(&values_alone), at);
+        }
+    }
+    let columns = |part: usize| Columns::new(cache.clone(), part * all, all);
+    let found = kernels::attention(alone, columns(0), columns(1), heads, tokens, causal);
+    compare(
+        &format!("{what}, cached"),
+        &to_vec(found).await,
+        &expected,
+        2e-6,
+    );
+    if rows != tokens {
+        return;
+    }
+    let row = |index: usize| {
+        let part = |values: &[f32]| values[index * all..(index + 1) * all].to_vec();
+        [part(&queries), part(&keys), part(&values)].concat()
+    };
+    let joined: Vec<f32> = (0..batch * tokens).flat_map(row).collect();
+    let joined = tensor(joined, [batch, tokens, 3 * all], placement);
+    let columns = |part: usize| Columns::new(joined.clone(), part * all, all);
+    let found = kernels::attention(columns(0), columns(1), columns(2), heads, tokens, causal);
+    compare(
+        &format!("{what}, joined"),
+        &to_vec(found).await,
+        &expected,
+        2e-6,
+    );
+}
+
+/// Layer norms of rows of any width, far from zero, too.
+pub async fn check_layer_norm(placement: &Placement) {
+    for (rows, width) in [
+        (1, 1),
+        (1, 768),
+        (2, 3),
+        (5, 64),
+        (7, 66),
+        (577, 32),
+        (50, 1000),
+    ] {
+        for offset in [0.0, 10.0] {
+            let input: Vec<f32> = noise(rows * width, 7).iter().map(|x| x + offset).collect();
+            let (weight, bias) = (noise(width, 8), noise(width, 9));
+            let expected = kernels::layer_norm::naive::layer_norm(&input, &weight, &bias, 1e-5);
+            let found = kernels::layer_norm(
+                tensor(input, [rows, width], placement),
+                tensor(weight, [width], placement),
+                tensor(bias, [width], placement),
+                1e-5,
             );
-            let what = format!("{rows} queries, {tokens} keys of {width}, causal {causal}");
-            compare(&what, &to_vec(found).await, &expected, 2e-6);
+            let what = format!("{rows} rows of {width} around {offset}");
+            let bound = if offset == 0.0 { 2e-6 } else { 2e-5 }; // digits that the offset takes
+            compare(&what, &to_vec(found).await, &expected, bound);
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Attention on the CPU, a head at a time and a few queries at a time: their scores with all keys
 //! fit the first-level cache, so the matrix of all scores never exists.
 
+use crate::kernels::AttentionShape;
 use crate::kernels::simd::{TILE_COLUMNS, TILE_ROWS, for_each_chunk, pack_rows, vectorised};
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
@@ -13,24 +14,31 @@ pub fn attention(
     queries: FlexTensor,
     keys: FlexTensor,
     values: FlexTensor,
-    causal: bool,
+    shape: AttentionShape,
 ) -> FlexTensor {
-    let shape: [usize; 4] = queries.layout().shape().dims();
-    let [_, _, rows, width] = shape;
-    let [queries, keys, values] = [queries, keys, values].map(|tensor| tensor.to_contiguous());
-    let queries: &[f32] = queries.as_slice().expect("contiguous f32 queries");
-    let keys: &[f32] = keys.as_slice().expect("contiguous f32 keys");
-    let values: &[f32] = values.as_slice().expect("contiguous f32 values");
-    let heads = shape[0] * shape[1];
-    let context = keys.len() / heads;
-    let mut output = vec![0.0; queries.len()];
-    for_each_chunk(&mut output, rows * width, |head, output| {
+    let [batch, rows, _]: [usize; 3] = queries.layout().shape().dims();
+    let AttentionShape { heads, width, .. } = shape;
+    let operands = [queries, keys, values].map(|tensor| tensor.to_contiguous());
+    // The operands of one head, `[tokens, width]` each.
+    let part = |operand: usize, head: usize, tokens: usize| -> Vec<f32> {
+        let tensor = &operands[operand];
+        let [_, all_tokens, row]: [usize; 3] = tensor.layout().shape().dims();
+        let entry = &tensor.as_slice::<f32>().expect("contiguous f32 operands")
+            [head / heads * all_tokens * row..][..tokens * row];
+        let first = shape.starts[operand] + head % heads * width;
+        let rows = entry.chunks_exact(row);
+        rows.flat_map(|row| &row[first..first + width])
+            .copied()
+            .collect()
+    };
+    let mut by_head = vec![0.0; batch * heads * rows * width];
+    for_each_chunk(&mut by_head, rows * width, |head, output| {
         let job = Head {
-            queries: &queries[head * rows * width..(head + 1) * rows * width],
-            keys: &keys[head * context..(head + 1) * context],
-            values: &values[head * context..(head + 1) * context],
+            queries: &part(0, head, rows),
+            keys: &part(1, head, shape.context),
+            values: &part(2, head, shape.context),
             width,
-            causal,
+            causal: shape.causal,
         };
         if rows <= FEW_ROWS {
             attend_rows(&job, output);
@@ -38,7 +46,13 @@ pub fn attention(
             attend_tiles(&job, output);
         }
     });
-    FlexTensor::from_data(TensorData::new(output, shape))
+    let mut output = vec![0.0; by_head.len()];
+    for (index, row) in by_head.chunks_exact(width).enumerate() {
+        let (head, token) = (index / rows, index % rows);
+        let first = (head / heads * rows + token) * heads + head % heads;
+        output[first * width..(first + 1) * width].copy_from_slice(row);
+    }
+    FlexTensor::from_data(TensorData::new(output, [batch, rows, heads * width]))
 }
 
 /// One head: `queries` `[rows, width]`, `keys` and `values` `[tokens, width]`.
@@ -61,7 +75,10 @@ impl Head<'_> {
 
     /// Tokens that a query sees.
     fn seen(&self, row: usize) -> usize {
-        if self.causal { row + 1 } else { self.tokens() }
+        match self.causal {
+            true => self.tokens() - self.queries.len() / self.width + row + 1,
+            false => self.tokens(),
+        }
     }
 
     /// Keys in panels of [`TILE_COLUMNS`] tokens, each `[width, TILE_COLUMNS]`.

@@ -1,18 +1,175 @@
-//! Attention on the GPU: Burn's own, as separate products and softmax.
+//! Attention in WGSL, with the softmax computed as the keys go by (Milakov and Gimelshein, arXiv
+//! 1805.02867; Dao et al., arXiv 2205.14135): `row.wgsl` for the few queries of a decoding step,
+//! `blocks.wgsl` (hardware) and `tiles.wgsl` (software) for many.
 
-use burn::backend::ops::{AttentionModuleOptions, attention::attention_fallback};
-use burn_wgpu::{CubeBackend, CubeTensor};
+use crate::kernels::AttentionShape;
+use crate::kernels::adapter::{self, Adapter};
+use crate::kernels::wgsl::{Wgsl, empty_like, is_same_memory};
+use burn_wgpu::CubeTensor;
+
+/// Queries up to which `row.wgsl` is used, a workgroup for each.
+const FEW_ROWS: usize = 4;
+/// Invocations of a workgroup.
+const LANES: usize = 64;
+/// Queries of one invocation of `tiles.wgsl`.
+const TILE_ROWS: usize = 4;
+/// Vectors of a head up to which a block of keys and values fits the workgroup memory that every
+/// adapter has.
+const BLOCK_VECTORS: usize = 32;
+
+struct RowKernel;
+struct BlocksKernel;
+struct TilesKernel;
+
+/// A kernel's text in front of what all of them share.
+macro_rules! with_rows {
+    ($file:literal) => {
+        concat!(include_str!($file), include_str!("rows.wgsl"))
+    };
+}
 
 /// See [`crate::kernels::attention()`].
 pub fn attention(
     queries: CubeTensor,
     keys: CubeTensor,
     values: CubeTensor,
-    causal: bool,
+    shape: AttentionShape,
 ) -> CubeTensor {
-    let options = AttentionModuleOptions {
-        is_causal: causal,
-        ..Default::default()
-    };
-    attention_fallback::<CubeBackend>(queries, keys, values, None, None, options)
+    let operands = [queries, keys, values].map(with_plain_rows);
+    let AttentionShape { heads, width, .. } = shape;
+    let [batch, rows] = [0, 1].map(|dimension| operands[0].meta.shape()[dimension]);
+    let output = empty_like(&operands[0], [batch, rows, heads * width]);
+    let vectors = width.div_ceil(4);
+    let groups = batch * heads;
+    let source = Source::new(&operands, shape);
+    let sizes = sizes(&operands, rows, shape);
+    let mut buffers = source.buffers(&operands);
+    buffers.push(&output);
+    if rows <= FEW_ROWS && vectors <= LANES {
+        Wgsl::<RowKernel>::new(with_rows!("row.wgsl"), source.values).launch(
+            [rows, groups, 1],
+            [LANES, 1],
+            &buffers,
+            &sizes,
+        );
+    } else if adapter::of(&output) == Adapter::Hardware && vectors <= BLOCK_VECTORS {
+        Wgsl::<BlocksKernel>::new(with_rows!("blocks.wgsl"), source.values).launch(
+            [rows.div_ceil(LANES), groups, 1],
+            [LANES, 1],
+            &buffers,
+            &sizes,
+        );
+    } else {
+        let groups = [rows.div_ceil(TILE_ROWS * 16), groups, 1];
+        Wgsl::<TilesKernel>::new(with_rows!("tiles.wgsl"), source.values).launch(
+            groups,
+            [16, 1],
+            &buffers,
+            &sizes,
+        );
+    }
+    output
+}
+
+/// Rows whose numbers are next to each other, at any distance of rows and batch entries.
+fn with_plain_rows(tensor: CubeTensor) -> CubeTensor {
+    match tensor.meta.strides()[2] {
+        1 => tensor,
+        _ => burn_wgpu::into_contiguous(tensor),
+    }
+}
+
+/// The `Sizes` of `rows.wgsl`.
+fn sizes(operands: &[CubeTensor; 3], rows: usize, shape: AttentionShape) -> Vec<usize> {
+    let mut sizes = vec![rows, shape.context, shape.heads, usize::from(shape.causal)];
+    for (tensor, start) in operands.iter().zip(shape.starts) {
+        let strides = tensor.meta.strides();
+        sizes.extend([start, strides[0], strides[1]]);
+    }
+    sizes
+}
+
+/// How the operands are bound: each buffer once, however many of them lie in it, for WebGPU allows
+/// no second binding of a buffer that is bound for writing.
+struct Source {
+    values: Vec<(&'static str, String)>,
+    /// The first operand that lies in the same buffer as this one.
+    owners: [usize; 3],
+}
+
+const NAMES: [&str; 3] = ["queries", "keys", "values"];
+
+impl Source {
+    fn new(operands: &[CubeTensor; 3], shape: AttentionShape) -> Self {
+        let owners = [0, 1, 2].map(|operand| {
+            let same = |other: &usize| is_same_memory(&operands[*other], &operands[operand]);
+            (0..operand).find(same).unwrap_or(operand)
+        });
+        let of_vectors = |(tensor, start): (&CubeTensor, &usize)| {
+            let strides = tensor.meta.strides();
+            [*start, strides[0], strides[1]]
+                .iter()
+                .all(|offset| offset.is_multiple_of(4))
+        };
+        let is_vectors =
+            shape.width.is_multiple_of(4) && operands.iter().zip(&shape.starts).all(of_vectors);
+        let element = if is_vectors { "vec4<f32>" } else { "f32" };
+        let mut bound = Vec::new();
+        let mut bindings = String::new();
+        for operand in 0..3 {
+            if owners[operand] == operand {
+                bindings += &format!(
+                    "@group(0) @binding({}) var<storage, read_write> {}: array<{element}>;\n",
+                    bound.len(),
+                    NAMES[operand]
+                );
+                bound.push(operand);
+            }
+        }
+        bindings += &format!(
+            "@group(0) @binding({}) var<storage, read_write> output: array<{element}>;\n\
+             @group(0) @binding({}) var<uniform> sizes: Sizes;",
+            bound.len(),
+            bound.len() + 1
+        );
+        let load = |operand: usize| {
+            let buffer = NAMES[owners[operand]];
+            match is_vectors {
+                true => format!("return {buffer}[at / 4u + vector];"),
+                false => format!(
+                    "let first = vector * 4u;
+                     var loaded = vec4<f32>();
+                     for (var i = 0u; i < min(4u, WIDTH - first); i++) {{
+                         loaded[i] = {buffer}[at + first + i];
+                     }}
+                     return loaded;"
+                ),
+            }
+        };
+        let store = match is_vectors {
+            true => "output[at / 4u + vector] = stored;",
+            false => {
+                "let first = vector * 4u;
+                 for (var i = 0u; i < min(4u, WIDTH - first); i++) {
+                     output[at + first + i] = stored[i];
+                 }"
+            }
+        };
+        let values = vec![
+            ("width", shape.width.to_string()),
+            ("scale", format!("{:e}", 1.0 / (shape.width as f32).sqrt())),
+            ("bindings", bindings),
+            ("load_query", load(0)),
+            ("load_key", load(1)),
+            ("load_value", load(2)),
+            ("store", store.to_string()),
+        ];
+        Self { values, owners }
+    }
+
+    /// The operands' buffers, in the order of their bindings.
+    fn buffers<'a>(&self, operands: &'a [CubeTensor; 3]) -> Vec<&'a CubeTensor> {
+        let owned = (0..3).filter(|operand| self.owners[*operand] == *operand);
+        owned.map(|operand| &operands[operand]).collect()
+    }
 }

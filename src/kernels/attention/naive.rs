@@ -1,7 +1,7 @@
 //! What attention computes for one head, in double precision.
 
 /// `queries` `[rows, width]`, `keys` and `values` `[tokens, width]` give `[rows, width]`. With
-/// `causal`, row `i` sees the tokens up to `i`.
+/// `causal`, the queries are the last tokens, and each sees itself and those before it.
 pub fn attend_head(
     queries: &[f32],
     keys: &[f32],
@@ -10,8 +10,13 @@ pub fn attend_head(
     causal: bool,
 ) -> Vec<f32> {
     let mut output = Vec::new();
+    let (rows, tokens) = (queries.len() / width, keys.len() / width);
     for (row, query) in queries.chunks_exact(width).enumerate() {
-        let seen = if causal { row + 1 } else { keys.len() / width };
+        let seen = if causal {
+            tokens - rows + row + 1
+        } else {
+            tokens
+        };
         let scores: Vec<f64> = keys
             .chunks_exact(width)
             .take(seen)

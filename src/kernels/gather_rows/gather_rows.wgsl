@@ -6,9 +6,7 @@
 
 const COLUMNS = {{columns}}u;
 
-fn load_weight(row: u32, vector: u32) -> vec4<f32> {
-    {{load_weight}}
-}
+{{load_functions}}
 
 @compute @workgroup_size(64, 1, 1)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {

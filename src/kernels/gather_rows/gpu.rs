@@ -2,7 +2,7 @@
 
 use crate::kernels::{
     PackedShape,
-    wgsl::{Wgsl, empty_like, load_vector, weight_element},
+    wgsl::{Wgsl, empty_like, load_functions, weight_element},
 };
 use burn_wgpu::CubeTensor;
 
@@ -20,13 +20,14 @@ pub fn packed_gather_rows(
     let values = vec![
         ("columns", shape.columns.to_string()),
         ("weight_element", weight_element(shape.format).to_string()),
-        ("load_weight", load_vector(shape)),
+        ("load_functions", load_functions(shape)),
     ];
     let groups = [shape.columns.div_ceil(4 * 64), count, 1];
     Wgsl::<GatherRowsKernel>::new(include_str!("gather_rows.wgsl"), values).launch(
         groups,
         [64, 1],
         &[&words, &indices, &output],
+        &[],
     );
     output
 }

@@ -18,6 +18,7 @@ pub fn packed_linear(
     input: FlexTensor,
     words: FlexTensor,
     bias: FlexTensor,
+    residual: FlexTensor,
     shape: PackedShape,
     epilogue: Epilogue,
 ) -> FlexTensor {
@@ -28,13 +29,20 @@ pub fn packed_linear(
     let bias = epilogue
         .bias
         .then(|| bias.as_slice::<f32>().expect("a contiguous f32 bias"));
-    let output = linear(
+    let mut output = linear(
         input,
         bytemuck::cast_slice(words),
         bias,
         shape,
         epilogue.activation,
     );
+    if epilogue.residual {
+        let residual = residual.to_contiguous();
+        let residual: &[f32] = residual.as_slice().expect("a contiguous f32 residual");
+        for (value, residual) in output.iter_mut().zip(residual) {
+            *value += residual;
+        }
+    }
     let rows = output.len() / shape.rows;
     FlexTensor::from_data(TensorData::new(output, [rows, shape.rows]))
 }

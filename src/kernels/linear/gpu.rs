@@ -1,83 +1,129 @@
-//! Packed linear layers in WGSL: `rows.wgsl` for many rows, `vector.wgsl` for the few rows of a
-//! decoding step.
+//! Packed linear layers in WGSL. Software adapters run kernels without barriers, `columns.wgsl` for the
+//! few rows of a decoding step and `rows.wgsl` for more; hardware runs `vector.wgsl` and `tiled.wgsl`,
+//! whose invocations share what they read.
 
-use crate::kernels::{
-    Activation, Epilogue, PackedShape,
-    wgsl::{Wgsl, empty_like, load_vector, weight_element},
+use crate::kernels::adapter::{self, Adapter};
+use crate::kernels::wgsl::{
+    Wgsl, block_vectors, empty_like, fits_wide_reads, load_functions, weight_element,
+    wide_load_functions,
 };
+use crate::kernels::{Activation, Epilogue, PackedShape};
 use burn::backend::ops::FloatTensorOps;
-use burn_wgpu::{CubeBackend, CubeTensor};
+use burn::tensor::FloatDType;
+use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
-/// Rows up to which `vector.wgsl` is used; it holds one sum per row and invocation.
-const VECTOR_ROWS: usize = 4;
-/// Output columns of one workgroup of `vector.wgsl`.
-const VECTOR_COLUMNS: usize = 4;
-/// Rows and columns of one workgroup of `rows.wgsl`: 8 x 8 invocations of 4 x 4 each.
-const TILE: usize = 32;
-
-const BIAS_BINDING: &str = "@group(0) @binding(3) var<storage, read_write> bias: array<f32>;";
+/// Rows up to which there is a sum for each row in every invocation.
+const FEW_ROWS: usize = 4;
 
 struct RowsKernel;
+struct ColumnsKernel;
+struct TiledKernel;
 struct VectorKernel;
+
+/// A kernel's text with what all of them share.
+macro_rules! kernel {
+    ($file:literal) => {
+        concat!(
+            include_str!($file),
+            include_str!("shared.wgsl"),
+            include_str!("../activation.wgsl")
+        )
+    };
+}
 
 /// See [`crate::kernels::linear()`].
 pub fn packed_linear(
     input: CubeTensor,
     words: CubeTensor,
     bias: CubeTensor,
+    residual: CubeTensor,
     shape: PackedShape,
     epilogue: Epilogue,
 ) -> CubeTensor {
-    let input = contiguous(pad_columns(input, shape.padded_columns()));
+    let input = into_contiguous(pad_columns(input, shape.padded_columns()));
+    let [bias, residual] = [bias, residual].map(into_contiguous);
     let rows = input.meta.shape()[0];
     let output = empty_like(&input, [rows, shape.rows]);
-    let bias = contiguous(bias);
-    let mut values = vec![
+    let mut buffers = vec![&input, &words, &output];
+    // A binding that a shader does not read is no part of its layout.
+    let mut bindings = String::new();
+    let optional = [
+        (epilogue.bias, "bias", &bias),
+        (epilogue.residual, "residual", &residual),
+    ];
+    for (is_read, name, tensor) in optional {
+        if is_read {
+            bindings += &format!(
+                "@group(0) @binding({}) var<storage, read_write> {name}: array<f32>;\n",
+                buffers.len()
+            );
+            buffers.push(tensor);
+        }
+    }
+    let is_hardware = adapter::of(&input) == Adapter::Hardware;
+    let is_wide = rows <= FEW_ROWS && is_hardware && fits_wide_reads(shape);
+    let mut values = vec![("bindings", bindings)];
+    values.extend(epilogue_values(epilogue));
+    values.extend(weight_values(shape, is_wide));
+    match rows {
+        ..=FEW_ROWS => {
+            values.push(("rows", rows.to_string()));
+            if is_wide {
+                values.push(("words", shape.words_per_row().to_string()));
+                let groups = two_dimensions(shape.rows.div_ceil(4));
+                let kernel = Wgsl::<VectorKernel>::new(kernel!("vector.wgsl"), values);
+                kernel.launch(groups, [64, 1], &buffers, &[]);
+            } else {
+                let groups = two_dimensions(shape.rows.div_ceil(2 * 16));
+                let kernel = Wgsl::<ColumnsKernel>::new(kernel!("columns.wgsl"), values);
+                kernel.launch(groups, [16, 1], &buffers, &[]);
+            }
+        }
+        _ if is_hardware => {
+            let groups = [shape.rows.div_ceil(64), rows.div_ceil(64), 1];
+            let kernel = Wgsl::<TiledKernel>::new(kernel!("tiled.wgsl"), values);
+            kernel.launch(groups, [128, 1], &buffers, &[]);
+        }
+        _ => {
+            let groups = [shape.rows.div_ceil(4 * 8), rows.div_ceil(8 * 8), 1];
+            let kernel = Wgsl::<RowsKernel>::new(kernel!("rows.wgsl"), values);
+            kernel.launch(groups, [8, 8], &buffers, &[]);
+        }
+    }
+    output
+}
+
+fn weight_values(shape: PackedShape, is_wide: bool) -> Vec<(&'static str, String)> {
+    let (element, functions) = match is_wide {
+        true => ("vec4<u32>", wide_load_functions(shape)),
+        false => (weight_element(shape.format), load_functions(shape)),
+    };
+    vec![
         ("columns", shape.padded_columns().to_string()),
         ("outputs", shape.rows.to_string()),
-        ("weight_element", weight_element(shape.format).to_string()),
-        ("load_weight", load_vector(shape)),
-        (
-            "bias",
-            if epilogue.bias { "bias[column]" } else { "0.0" }.to_string(),
-        ),
-        // A binding that a shader does not read is no part of its layout.
-        (
-            "bias_binding",
-            if epilogue.bias { BIAS_BINDING } else { "" }.to_string(),
-        ),
+        ("block_vectors", block_vectors(shape).to_string()),
+        ("weight_element", element.to_string()),
+        ("load_functions", functions),
+    ]
+}
+
+fn epilogue_values(epilogue: Epilogue) -> Vec<(&'static str, String)> {
+    let or_zero = |is_read, text: &str| if is_read { text } else { "0.0" }.to_string();
+    let residual = "residual[row * OUTPUTS + column]";
+    vec![
+        ("bias", or_zero(epilogue.bias, "bias[column]")),
+        ("residual", or_zero(epilogue.residual, residual)),
         (
             "activation",
             activation_name(epilogue.activation).to_string(),
         ),
-    ];
-    let all = [&input, &words, &output, &bias];
-    let buffers = if epilogue.bias { &all[..] } else { &all[..3] };
-    if rows <= VECTOR_ROWS {
-        values.push(("rows", rows.to_string()));
-        let groups = shape.rows.div_ceil(VECTOR_COLUMNS);
-        // WebGPU allows 65,535 groups in a dimension, fewer than a large vocabulary may need.
-        let groups = [groups.min(32_768), groups.div_ceil(32_768), 1];
-        Wgsl::<VectorKernel>::new(
-            concat!(
-                include_str!("vector.wgsl"),
-                include_str!("../activation.wgsl")
-            ),
-            values,
-        )
-        .launch(groups, [64, 1], buffers);
-    } else {
-        let groups = [shape.rows.div_ceil(TILE), rows.div_ceil(TILE), 1];
-        Wgsl::<RowsKernel>::new(
-            concat!(
-                include_str!("rows.wgsl"),
-                include_str!("../activation.wgsl")
-            ),
-            values,
-        )
-        .launch(groups, [8, 8], buffers);
-    }
-    output
+    ]
+}
+
+/// So many workgroups in a row, or in several: WebGPU allows 65,535 in a dimension, fewer than a
+/// large vocabulary may need.
+fn two_dimensions(groups: usize) -> [usize; 3] {
+    [groups.min(32_768), groups.div_ceil(32_768), 1]
 }
 
 /// Appends columns of zeros, so that rows are whole vectors of four.
@@ -86,16 +132,12 @@ fn pad_columns(input: CubeTensor, columns: usize) -> CubeTensor {
     if width == columns {
         return input;
     }
-    let padding = empty_like(&input, [rows, columns - width]);
-    let padding = CubeBackend::float_mul_scalar(padding, 0.0.into());
+    let shape = [rows, columns - width].into();
+    let padding = CubeBackend::float_zeros(shape, &input.device, FloatDType::F32);
     CubeBackend::float_cat(vec![input, padding], 1)
 }
 
-fn contiguous(tensor: CubeTensor) -> CubeTensor {
-    burn_wgpu::into_contiguous(tensor)
-}
-
-/// The function of `rows.wgsl` and `vector.wgsl` that computes an activation.
+/// The function of `activation.wgsl` that computes an activation.
 fn activation_name(activation: Activation) -> &'static str {
     match activation {
         Activation::None => "identity",

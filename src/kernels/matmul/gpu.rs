@@ -21,6 +21,7 @@ pub fn matmul(left: CubeTensor, right: CubeTensor) -> CubeTensor {
         groups,
         [8, 8],
         &[&left, &right, &output],
+        &[],
     );
     output
 }

@@ -12,15 +12,13 @@ pub fn top_logits(logits: CubeTensor, watched: CubeTensor, count: usize) -> Cube
     let [rows, vocabulary] = [logits.meta.shape()[0], logits.meta.shape()[1]];
     let watched_count = watched.meta.shape()[1];
     let output = empty_like(&logits, [rows, 2 * count + watched_count + 1]);
-    let values = vec![
-        ("vocabulary", vocabulary.to_string()),
-        ("count", count.to_string()),
-        ("watched", watched_count.to_string()),
-    ];
-    Wgsl::<TopLogitsKernel>::new(include_str!("top_logits.wgsl"), values).launch(
+    // How many are watched may grow with a text.
+    let sizes = [vocabulary, count, watched_count];
+    Wgsl::<TopLogitsKernel>::new(include_str!("top_logits.wgsl"), Vec::new()).launch(
         [rows, 1, 1],
         [256, 1],
         &[&logits, &watched, &output],
+        &sizes,
     );
     output
 }

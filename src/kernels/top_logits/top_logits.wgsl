@@ -5,10 +5,13 @@
 @group(0) @binding(1) var<storage, read_write> watched: array<i32>;
 @group(0) @binding(2) var<storage, read_write> output: array<f32>;
 
-const VOCABULARY = {{vocabulary}}u;
-const COUNT = {{count}}u;
-const WATCHED = {{watched}}u;
-const WIDTH = 2u * COUNT + WATCHED + 1u;
+struct Sizes {
+    vocabulary: u32,
+    count: u32,
+    watched: u32,
+}
+@group(0) @binding(3) var<uniform> sizes: Sizes;
+
 const INVOCATIONS = 256u;
 const NONE = 0xffffffffu;
 
@@ -25,15 +28,16 @@ fn main(
     @builtin(workgroup_id) group: vec3<u32>,
     @builtin(local_invocation_index) lane: u32,
 ) {
-    let row = group.x * VOCABULARY;
-    let result = group.x * WIDTH;
+    let row = group.x * sizes.vocabulary;
+    let width_of_row = 2u * sizes.count + sizes.watched + 1u;
+    let result = group.x * width_of_row;
     var last_value = 0.0;
     var last_index = NONE;
     var largest = 0.0;
-    for (var rank = 0u; rank < COUNT; rank++) {
+    for (var rank = 0u; rank < sizes.count; rank++) {
         var best_value = -3.4028234e38;
         var best_index = NONE;
-        for (var i = lane; i < VOCABULARY; i += INVOCATIONS) {
+        for (var i = lane; i < sizes.vocabulary; i += INVOCATIONS) {
             let value = logits[row + i];
             let left = rank == 0u || before(last_value, last_index, value, i);
             if (left && (best_index == NONE || before(value, i, best_value, best_index))) {
@@ -62,15 +66,15 @@ fn main(
         }
         if (lane == 0u) {
             output[result + rank] = last_value;
-            output[result + COUNT + rank] = f32(last_index);
+            output[result + sizes.count + rank] = f32(last_index);
         }
         workgroupBarrier();
     }
-    for (var i = lane; i < WATCHED; i += INVOCATIONS) {
-        output[result + 2u * COUNT + i] = logits[row + u32(watched[group.x * WATCHED + i])];
+    for (var i = lane; i < sizes.watched; i += INVOCATIONS) {
+        output[result + 2u * sizes.count + i] = logits[row + u32(watched[group.x * sizes.watched + i])];
     }
     var sum = 0.0;
-    for (var i = lane; i < VOCABULARY; i += INVOCATIONS) {
+    for (var i = lane; i < sizes.vocabulary; i += INVOCATIONS) {
         sum += exp(logits[row + i] - largest);
     }
     values[lane] = sum;
@@ -81,6 +85,6 @@ fn main(
         }
     }
     if (lane == 0u) {
-        output[result + WIDTH - 1u] = largest + log(values[0]);
+        output[result + width_of_row - 1u] = largest + log(values[0]);
     }
 }

@@ -6,7 +6,7 @@
 //! The gradient is computed here by hand, through the few layers behind the chosen one: packed
 //! weights have no autodiff, and the browser's build none at all.
 
-use super::{Attention, Bert, Context, Layer};
+use super::{Bert, Context, CrossAttention, Finish, Layer, SelfAttention};
 use crate::nn::{
     KeysValues, SelfCache, attention_probabilities, matmul, merge_heads, softmax_gradient,
     split_heads,
@@ -15,8 +15,10 @@ use burn::tensor::Tensor;
 
 /// One attention as it was computed, with all that its gradient takes.
 struct Attended {
+    /// `[batch, heads, tokens, head width]` each.
     queries: Tensor<4>,
-    context: KeysValues,
+    keys: Tensor<4>,
+    values: Tensor<4>,
     /// `[batch, heads, tokens, keys]`.
     probabilities: Tensor<4>,
     /// What the norm was given: `[batch, tokens, width]`.
@@ -33,16 +35,25 @@ struct Traced {
     sum: Tensor<3>,
 }
 
-impl Attention {
-    fn trace(&self, input: Tensor<3>, context: KeysValues) -> Attended {
-        let queries = self.queries(input.clone());
-        let probabilities = attention_probabilities(queries.clone(), context.keys.clone(), false);
-        let attended = matmul(probabilities.clone(), context.values.clone());
-        let sum = self.output.forward(merge_heads(attended)) + input;
+impl Finish {
+    /// An attention that is followed by this, from its queries, `[batch, tokens, width]`.
+    fn trace(
+        &self,
+        input: Tensor<3>,
+        queries: Tensor<3>,
+        context: &KeysValues,
+        heads: usize,
+    ) -> Attended {
+        let queries = split_heads(queries, heads);
+        let [keys, values] = context.split_heads(heads);
+        let probabilities = attention_probabilities(queries.clone(), keys.clone(), false);
+        let attended = merge_heads(matmul(probabilities.clone(), values.clone()));
+        let sum = self.output.forward_added(attended, input);
         Attended {
             output: self.norm.forward(sum.clone()),
             queries,
-            context,
+            keys,
+            values,
             probabilities,
             sum,
         }
@@ -56,53 +67,68 @@ impl Attention {
         attended: &Attended,
         output: Tensor<3>,
     ) -> (Tensor<3>, Tensor<4>, Tensor<4>) {
+        let heads = attended.queries.dims()[1];
         let sum = self.norm.gradient(attended.sum.clone(), output);
-        let heads = split_heads(self.output.gradient(sum.clone()), self.heads);
-        let values = attended.context.values.clone();
+        let heads = split_heads(self.output.gradient(sum.clone()), heads);
+        let values = attended.values.clone();
         let probabilities = matmul(heads.clone(), values.swap_dims(2, 3));
         (sum, heads, probabilities)
     }
+}
 
-    /// The gradient of the scaled scores that became `attended`'s probabilities.
-    fn scores_gradient(attended: &Attended, probabilities: Tensor<4>) -> Tensor<4> {
-        let width = attended.queries.dims()[3] as f32;
-        softmax_gradient(attended.probabilities.clone(), probabilities) * width.sqrt().recip()
+impl Attended {
+    /// The gradient of the scaled scores, from that of the probabilities that they became.
+    fn scores_gradient(&self, probabilities: Tensor<4>) -> Tensor<4> {
+        let width = self.queries.dims()[3] as f32;
+        softmax_gradient(self.probabilities.clone(), probabilities) * width.sqrt().recip()
     }
 
-    /// The gradient of the queries' input: `[batch, tokens, width]`.
-    fn queries_gradient(&self, attended: &Attended, scores: Tensor<4>) -> Tensor<3> {
-        let queries = matmul(scores, attended.context.keys.clone());
-        self.query.gradient(merge_heads(queries))
+    /// The gradient of the queries, `[batch, tokens, width]`, from that of the scores.
+    fn queries_gradient(&self, scores: Tensor<4>) -> Tensor<3> {
+        merge_heads(matmul(scores, self.keys.clone()))
+    }
+}
+
+impl SelfAttention {
+    fn trace(&self, input: Tensor<3>) -> Attended {
+        let (queries, context) = self.project(input.clone(), None);
+        let queries = queries.into_tensor();
+        self.finish.trace(input, queries, &context, self.heads)
     }
 
-    /// The gradient of the input of an attention to itself.
-    fn own_gradient(&self, attended: &Attended, output: Tensor<3>) -> Tensor<3> {
-        let (sum, heads, probabilities) = self.gradients(attended, output);
-        let scores = Self::scores_gradient(attended, probabilities);
+    /// The gradient of the input, from that of the output: `[batch, tokens, width]` each.
+    fn gradient(&self, attended: &Attended, output: Tensor<3>) -> Tensor<3> {
+        let (sum, heads, probabilities) = self.finish.gradients(attended, output);
+        let scores = attended.scores_gradient(probabilities);
         let keys = matmul(scores.clone().swap_dims(2, 3), attended.queries.clone());
         let values = matmul(attended.probabilities.clone().swap_dims(2, 3), heads);
-        sum + self.queries_gradient(attended, scores)
-            + self.key.gradient(merge_heads(keys))
-            + self.value.gradient(merge_heads(values))
+        let queries = attended.queries_gradient(scores);
+        let projected = [queries, merge_heads(keys), merge_heads(values)];
+        sum + self.projections.gradient(projected)
+    }
+}
+
+impl CrossAttention {
+    fn trace(&self, input: Tensor<3>, context: &KeysValues) -> Attended {
+        let queries = self.query.forward(input.clone());
+        self.finish.trace(input, queries, context, self.heads)
     }
 
-    /// The gradient of the queries' side of an attention to a context.
-    fn cross_gradient(&self, attended: &Attended, output: Tensor<3>) -> Tensor<3> {
-        let (sum, _, probabilities) = self.gradients(attended, output);
-        let scores = Self::scores_gradient(attended, probabilities);
-        sum + self.queries_gradient(attended, scores)
+    /// The gradient of the queries' side, from that of the output: `[batch, tokens, width]` each.
+    fn gradient(&self, attended: &Attended, output: Tensor<3>) -> Tensor<3> {
+        let (sum, _, probabilities) = self.finish.gradients(attended, output);
+        let scores = attended.scores_gradient(probabilities);
+        sum + self.query.gradient(attended.queries_gradient(scores))
     }
 }
 
 impl Layer {
     /// [`Layer::forward`] of a whole text, each token seeing all others, with a context.
     fn trace(&self, input: Tensor<3>, context: &KeysValues) -> (Tensor<3>, Traced) {
-        let keys_values = self.self_attention.keys_values(input.clone(), None);
-        let own = self.self_attention.trace(input, keys_values);
-        let cross = self
-            .cross_attention
-            .trace(own.output.clone(), context.clone());
-        let sum = self.mlp.forward(cross.output.clone()) + cross.output.clone();
+        let own = self.self_attention.trace(input);
+        let cross = self.cross_attention.trace(own.output.clone(), context);
+        let hidden = cross.output.clone();
+        let sum = self.mlp.forward_added(hidden.clone(), hidden);
         let output = self.norm.forward(sum.clone());
         (output, Traced { own, cross, sum })
     }
@@ -118,8 +144,8 @@ impl Layer {
     /// The gradient of the layer's input.
     fn gradient(&self, traced: &Traced, output: Tensor<3>) -> Tensor<3> {
         let attended = self.mlp_gradient(traced, output);
-        let own = self.cross_attention.cross_gradient(&traced.cross, attended);
-        self.self_attention.own_gradient(&traced.own, own)
+        let own = self.cross_attention.gradient(&traced.cross, attended);
+        self.self_attention.gradient(&traced.own, own)
     }
 }
 
@@ -144,13 +170,12 @@ impl Bert {
             hidden = layer.forward(hidden, None, Some(context), Some(&mut cache));
         }
         let (layer, context) = (&self.layers[layer], &context.0[layer]);
-        let hidden = layer.attend_to_itself(hidden, None, Some(&mut SelfCache::default()));
-        let queries = layer.cross_attention.queries(hidden);
-        mean_of_heads(attention_probabilities(
-            queries,
-            context.keys.clone(),
-            false,
-        ))
+        let cache = &mut SelfCache::default();
+        let hidden = layer.self_attention.forward(hidden, None, Some(cache));
+        let attention = &layer.cross_attention;
+        let queries = split_heads(attention.query.forward(hidden), attention.heads);
+        let [keys, _] = context.split_heads(attention.heads);
+        mean_of_heads(attention_probabilities(queries, keys, false))
     }
 
     /// Grad-CAM of a score of an image-grounded text: a layer's cross-attention times its gradient,
@@ -183,7 +208,8 @@ impl Bert {
                 layer.gradient(traced, output)
             });
         let attended = layer.mlp_gradient(traced, output);
-        let (_, _, gradient) = layer.cross_attention.gradients(&traced.cross, attended);
+        let finish = &layer.cross_attention.finish;
+        let (_, _, gradient) = finish.gradients(&traced.cross, attended);
         mean_of_heads(traced.cross.probabilities.clone() * gradient.clamp_min(0.0))
     }
 }

@@ -34,6 +34,8 @@ pub enum Target {
 #[derive(Debug, Clone)]
 enum Parameter {
     Matrix(PackedMatrix),
+    /// Rows of a matrix that several tensors were joined into, all of which have it.
+    Joined(PackedMatrix),
     Float {
         shape: Vec<usize>,
         tensor: Tensor<1>,
@@ -84,6 +86,7 @@ pub struct Parameters {
     /// Matrices that came from the table at this place of `tied`.
     from_table: HashMap<String, usize>,
     shared: fn(&str) -> Option<String>,
+    joined: fn(&str) -> Option<Vec<String>>,
     /// Names that were asked for and found.
     asked: HashSet<String>,
     elements: usize,
@@ -136,6 +139,7 @@ impl Parameters {
             tied: Vec::new(),
             from_table: HashMap::new(),
             shared: |_| None,
+            joined: |_| None,
             asked: HashSet::new(),
             elements: 0,
             bytes: 0,
@@ -152,6 +156,12 @@ impl Parameters {
     /// Declares whose values a tensor has that the file lacks.
     pub fn share(&mut self, shared: fn(&str) -> Option<String>) {
         self.shared = shared;
+    }
+
+    /// Declares which matrices become one as soon as all of them are there, if their formats are
+    /// equal: given the name of one, their names in order.
+    pub fn join(&mut self, joined: fn(&str) -> Option<Vec<String>>) {
+        self.joined = joined;
     }
 
     /// Where the tensors are.
@@ -202,7 +212,32 @@ impl Parameters {
         self.count(&parameter);
         self.from_table.remove(&info.name);
         self.entries.insert(info.name.clone(), parameter);
+        if let Some(names) = (self.joined)(&info.name) {
+            self.join_parts(&names);
+        }
         Ok(())
+    }
+
+    /// Joins the matrices of these names if all are there. Each then stands for the whole, so that
+    /// none is held twice.
+    fn join_parts(&mut self, names: &[String]) {
+        let part = |name: &String| match self.entries.get(name) {
+            Some(Parameter::Matrix(matrix)) => Some(matrix.clone()),
+            _ => None,
+        };
+        let Some(parts) = names.iter().map(part).collect::<Option<Vec<_>>>() else {
+            return;
+        };
+        let rows = parts[0].shape().rows;
+        if !parts.iter().all(|part| part.shape().rows == rows) {
+            return; // damage, to be found where they are taken
+        }
+        if let Some(joined) = PackedMatrix::join(&parts) {
+            for name in names {
+                let joined = Parameter::Joined(joined.clone());
+                self.entries.insert(name.clone(), joined);
+            }
+        }
     }
 
     /// Announces a tensor that has yet to arrive. A model made of announced tensors has sizes but
@@ -250,7 +285,7 @@ impl Parameters {
                 }
                 Ok(tensor.reshape(shape))
             }
-            Parameter::Matrix(matrix) => {
+            Parameter::Matrix(matrix) | Parameter::Joined(matrix) => {
                 let shape_found = [matrix.shape().rows, matrix.shape().columns];
                 Err(wrong_shape(name, &shape, &shape_found))
             }
@@ -268,6 +303,10 @@ impl Parameters {
                 }
                 Ok(Weight::Packed(matrix))
             }
+            Parameter::Joined(matrix) => {
+                let found = [matrix.shape().rows, matrix.shape().columns];
+                Err(wrong_shape(name, &shape, &found))
+            }
             Parameter::Float {
                 shape: found,
                 tensor,
@@ -280,6 +319,26 @@ impl Parameters {
                 Ok(Weight::Trainable(tensor.reshape(shape)))
             }
         }
+    }
+
+    /// Takes the matrices `names`, of `shape` [rows, columns] each, as one of all their rows; `None`
+    /// if they were not joined.
+    pub fn joined(&mut self, names: &[String], shape: [usize; 2]) -> Result<Option<PackedMatrix>> {
+        let [rows, columns] = shape;
+        let mut whole = None;
+        for name in names {
+            match self.find(name, &shape)? {
+                Parameter::Joined(matrix) => {
+                    let found = [matrix.shape().rows / names.len(), matrix.shape().columns];
+                    if found != [rows, columns] {
+                        return Err(wrong_shape(name, &shape, &found));
+                    }
+                    whole = Some(matrix);
+                }
+                _ => return Ok(None),
+            }
+        }
+        Ok(whole)
     }
 
     /// The tensor `name`, or the one that it shares its values with, or a new one.
@@ -344,7 +403,7 @@ impl Parameters {
     /// Adds a parameter to the statistics.
     fn count(&mut self, parameter: &Parameter) {
         let (elements, bytes, format) = match parameter {
-            Parameter::Matrix(matrix) => {
+            Parameter::Matrix(matrix) | Parameter::Joined(matrix) => {
                 let shape = matrix.shape();
                 (
                     shape.rows * shape.columns,
