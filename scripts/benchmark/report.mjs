@@ -20,6 +20,7 @@ const COLUMNS = {
   "blip-cold": "cold start",
 };
 const TABLES = { cpu: "In the browser, on the CPU", webgpu: "In the browser, on WebGPU", native: "Natively" };
+const NOISY = 1.5;
 const [BEGIN, END] = ["<!-- scripts/bench writes from here -->", "<!-- to here -->"];
 
 /**
@@ -85,10 +86,16 @@ function timesTable(rows) {
     if (failed) return "failed";
     if (median === undefined) return "";
     const factor = metrics !== first && first[column]?.median ? ` (${precise(median / first[column].median, 2)})` : "";
-    return `${precise(median, 3)}${times.length < 5 ? "*" : ""}${factor}`;
+    return `${precise(median, 3)}${marks(times)}${factor}`;
   };
-  const few = rows.some(({ metrics }) => columns.some((column) => metrics[column]?.times.length < 5));
-  return table(["", ...columns.map((column) => COLUMNS[column])], rows.map((row) => [row.name, ...columns.map((column) => cell(row, column))])) + (few ? "\n\n\\* fewer than five runs" : "");
+  const rendered = table(["", ...columns.map((column) => COLUMNS[column])], rows.map((row) => [row.name, ...columns.map((column) => cell(row, column))]));
+  const notes = [["*", "fewer than five runs"], ["†", "the slowest run took more than one and a half times as long as the fastest: the machine was busy with something else"]];
+  const used = notes.filter(([mark]) => rendered.includes(mark)).map(([mark, note]) => `${mark === "*" ? "\\*" : mark} ${note}`);
+  return [rendered, ...used].join("\n\n");
+}
+
+function marks(times) {
+  return (times.length < 5 ? "*" : "") + (Math.max(...times) > NOISY * Math.min(...times) ? "†" : "");
 }
 
 /** How near the results are to the reference's. */

@@ -86,7 +86,8 @@ for (const signal of ["SIGINT", "SIGTERM"]) {
 try {
   for (const [model, all] of Object.entries(WORKS)) {
     const wanted = all.filter((work) => works.includes(work));
-    if (wanted.length > 0) await measureModel(model, wanted);
+    // A table at a time: more models at once would not fit into the memory of a small machine.
+    for (const table of wanted.length > 0 ? new Set(peers.map((peer) => peer.table)) : []) await measureModel(model, wanted, table);
   }
   for (const opening of OPENINGS.filter((one) => works.includes(one))) await measureOpening(opening);
   const measured = writeDown();
@@ -96,11 +97,11 @@ try {
   await browser?.close();
 }
 
-/** All works with one model, of each peer that can do them: first those that warm up, then those that count. */
-async function measureModel(model, wanted) {
+/** All works with one model, of each peer of a table that can do them: first those that warm up, then those that count. */
+async function measureModel(model, wanted, table) {
   const opened = [];
   try {
-    for (const peer of peers.filter((one) => one.works.some((work) => wanted.includes(work)))) {
+    for (const peer of peers.filter((one) => one.table === table && one.works.some((work) => wanted.includes(work)))) {
       const runner = await open(peer, model).catch((error) => report(peer, wanted, error));
       if (runner) opened.push({ peer, runner, broken: false });
     }
@@ -148,20 +149,30 @@ async function measureOnce(one, work, counts) {
 async function measureOpening(opening) {
   const [family, kind] = opening.split("-");
   const model = family === "clip" ? "clip" : "caption";
-  const able = peers.filter(({ works, slow }) => !slow && works.some((work) => WORKS[model].includes(work)));
+  const able = peers.filter(({ works, table }) => works.some((work) => WORKS[model].includes(work)) && (kind === "load" || table !== "native"));
   for (let round = 0; round < warmUp + runs; round++) {
-    for (const peer of able.filter(({ id, table }) => !found.get(id)?.[opening]?.failed && (kind === "load" || table !== "native"))) {
+    for (const peer of able) {
+      const [before, counting] = roundsFor(peer, opening);
+      if (round >= before + counting || found.get(peer.id)?.[opening]?.failed) continue;
       try {
-        const runner = await open(peer, model, { first: kind === "load" });
-        if (kind === "cold") await runner.run("blip-caption");
-        const time = kind === "load" ? runner.times.load : performance.now() - runner.began;
-        await runner.close();
-        add(peer, opening, round >= warmUp ? time : null);
-        process.stderr.write(`${peer.id} ${opening}: ${time.toFixed(0)} ms${round >= warmUp ? "" : " (warm-up)"}\n`);
+        const time = await openOnce(peer, model, kind);
+        add(peer, opening, round >= before ? time : null);
+        process.stderr.write(`${peer.id} ${opening}: ${time.toFixed(0)} ms${round >= before ? "" : " (warm-up)"}\n`);
       } catch (error) {
         report(peer, [opening], error);
       }
     }
+  }
+}
+
+async function openOnce(peer, model, kind) {
+  const runner = await open(peer, model, { first: kind === "load" });
+  try {
+    if (kind === "load") return runner.times.load;
+    await runner.run("blip-caption");
+    return performance.now() - runner.began;
+  } finally {
+    await runner.close();
   }
 }
 
