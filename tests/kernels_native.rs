@@ -5,7 +5,7 @@ mod kernels;
 
 use kernels::{
     check_attention, check_attention_variants, check_gather_rows, check_layer_norm, check_linear,
-    check_linear_variants, check_matmul, check_top_logits,
+    check_linear_edges, check_linear_variants, check_matmul, check_top_logits,
 };
 use obscura::device::{self, DevicePreference, Placement};
 use pollster::block_on;
@@ -13,6 +13,11 @@ use pollster::block_on;
 #[test]
 fn linear_layers_on_the_cpu_equal_their_definition() {
     block_on(check_linear(&Placement::cpu()));
+}
+
+#[test]
+fn linear_layers_on_the_cpu_equal_their_definition_around_every_edge() {
+    block_on(check_linear_edges(&Placement::cpu()));
 }
 
 #[test]

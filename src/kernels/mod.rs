@@ -10,6 +10,7 @@ pub mod append_rows;
 pub mod attention;
 pub mod gather_rows;
 pub mod layer_norm;
+mod layout;
 pub mod linear;
 pub mod matmul;
 pub mod packed;

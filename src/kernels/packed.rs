@@ -1,29 +1,9 @@
-//! A weight matrix as the kernels read it: 32-bit words on the device, in one of four formats.
-//!
-//! Every format starts with the values, row after row, each row padded to a multiple of four
-//! values; the block formats append one `f32` scale for each block of 32 values. Values of a block
-//! keep ggml's order, so a `Q4` word holds elements `4i..4i+4` of its block in the low nibbles and
-//! `16+4i..16+4i+4` in the high ones.
+//! A weight matrix on a device, in one of the formats of [`layout`](super::layout).
 
+pub use super::layout::{BLOCK, PackedFormat, PackedShape, decode};
 use crate::weights::Format;
-use crate::weights::blocks::{dequantize_into, quantize};
+use crate::weights::blocks::quantize;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-
-/// Values per block of the quantized formats, as in ggml.
-pub const BLOCK: usize = 32;
-
-/// How the values of a [`PackedMatrix`] are stored.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum PackedFormat {
-    /// One 32-bit float a word.
-    F32,
-    /// Two half-precision floats a word.
-    F16,
-    /// Four signed bytes a word, scaled per block (ggml's Q8_0).
-    Q8,
-    /// Eight 4-bit values a word, offset by 8 and scaled per block (ggml's Q4_0).
-    Q4,
-}
 
 impl PackedFormat {
     /// The file format whose bytes hold the same values.
@@ -33,55 +13,6 @@ impl PackedFormat {
             PackedFormat::F16 => Format::F16,
             PackedFormat::Q8 => Format::Q8_0,
             PackedFormat::Q4 => Format::Q4_0,
-        }
-    }
-}
-
-/// Size and format of a [`PackedMatrix`], all that a kernel has to know besides the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct PackedShape {
-    /// Outputs of a linear layer, entries of a table.
-    pub rows: usize,
-    /// Inputs of a linear layer, width of a table.
-    pub columns: usize,
-    /// How the values are stored.
-    pub format: PackedFormat,
-}
-
-impl PackedShape {
-    /// Columns as stored: padded to whole words of every format.
-    pub fn padded_columns(&self) -> usize {
-        self.columns.next_multiple_of(4)
-    }
-
-    /// Words that hold the values of one row.
-    pub fn words_per_row(&self) -> usize {
-        match self.format {
-            PackedFormat::F32 => self.padded_columns(),
-            PackedFormat::F16 => self.padded_columns() / 2,
-            PackedFormat::Q8 => self.columns / 4,
-            PackedFormat::Q4 => self.columns / 8,
-        }
-    }
-
-    /// Blocks, and so scales, of one row; zero for the float formats.
-    pub fn blocks_per_row(&self) -> usize {
-        match self.format {
-            PackedFormat::F32 | PackedFormat::F16 => 0,
-            PackedFormat::Q8 | PackedFormat::Q4 => self.columns / BLOCK,
-        }
-    }
-
-    /// Words of the whole matrix, scales included.
-    pub fn total_words(&self) -> usize {
-        self.rows * (self.words_per_row() + self.blocks_per_row())
-    }
-
-    /// Whether rows of this many columns can be stored in this format.
-    pub fn fits(format: PackedFormat, columns: usize) -> bool {
-        match format {
-            PackedFormat::F32 | PackedFormat::F16 => true,
-            PackedFormat::Q8 | PackedFormat::Q4 => columns.is_multiple_of(BLOCK),
         }
     }
 }
@@ -223,66 +154,4 @@ fn split_blocks(blocks: &[u8], value_bytes: usize) -> Vec<u32> {
         words.push(scale.to_f32().to_bits());
     }
     words
-}
-
-/// Decodes `out.len()` values of `row`, from column `start` on, out of a matrix's words.
-///
-/// `start` and `out.len()` are multiples of [`BLOCK`] for the block formats, unless the range ends
-/// with the row. This is the one definition of the layout that the CPU kernels read.
-#[inline(always)]
-pub fn decode(words: &[u32], shape: PackedShape, row: usize, start: usize, out: &mut [f32]) {
-    let per_row = shape.words_per_row();
-    let row_words = &words[row * per_row..(row + 1) * per_row];
-    match shape.format {
-        PackedFormat::F32 => {
-            for (value, word) in out.iter_mut().zip(&row_words[start..]) {
-                *value = f32::from_bits(*word);
-            }
-        }
-        PackedFormat::F16 => {
-            let halves: &[u16] = bytemuck::cast_slice(row_words);
-            decode_halves(&halves[start..start + out.len()], out);
-        }
-        PackedFormat::Q8 => {
-            let scales = row_scales(words, shape, row);
-            let bytes: &[i8] = bytemuck::cast_slice(&row_words[start / 4..]);
-            let blocks = out.chunks_exact_mut(BLOCK).zip(bytes.chunks_exact(BLOCK));
-            for ((values, bytes), scale) in blocks.zip(&scales[start / BLOCK..]) {
-                let scale = f32::from_bits(*scale);
-                for (value, byte) in values.iter_mut().zip(bytes) {
-                    *value = f32::from(*byte) * scale;
-                }
-            }
-        }
-        PackedFormat::Q4 => {
-            let scales = row_scales(words, shape, row);
-            let bytes: &[u8] = bytemuck::cast_slice(&row_words[start / 8..]);
-            let blocks = out
-                .chunks_exact_mut(BLOCK)
-                .zip(bytes.chunks_exact(BLOCK / 2));
-            for ((values, bytes), scale) in blocks.zip(&scales[start / BLOCK..]) {
-                let scale = f32::from_bits(*scale);
-                let (low, high) = values.split_at_mut(BLOCK / 2);
-                for ((low, high), byte) in low.iter_mut().zip(high).zip(bytes) {
-                    *low = (f32::from(byte & 15) - 8.0) * scale;
-                    *high = (f32::from(byte >> 4) - 8.0) * scale;
-                }
-            }
-        }
-    }
-}
-
-/// Kept out of [`decode`], whose other loops are the faster for it.
-#[inline(never)]
-fn decode_halves(halves: &[u16], out: &mut [f32]) {
-    let bytes = bytemuck::cast_slice(halves);
-    dequantize_into(Format::F16, bytes, out).expect("as many halves as values");
-}
-
-/// The bits of the scales of one row's blocks.
-#[inline(always)]
-fn row_scales(words: &[u32], shape: PackedShape, row: usize) -> &[u32] {
-    let blocks = shape.blocks_per_row();
-    let start = shape.rows * shape.words_per_row() + row * blocks;
-    &words[start..start + blocks]
 }

@@ -15,7 +15,7 @@ const FORMATS: [PackedFormat; 4] = [
 const ACTIVATIONS: [Activation; 3] = [Activation::None, Activation::Gelu, Activation::QuickGelu];
 
 /// (rows of the input, inputs, outputs): odd ones, edges of tiles and blocks, sizes of real models.
-const SHAPES: [(usize, usize, usize); 22] = [
+const SHAPES: [(usize, usize, usize); 34] = [
     (1, 1, 1),
     (1, 3, 2),
     (2, 4, 3),
@@ -38,6 +38,27 @@ const SHAPES: [(usize, usize, usize); 22] = [
     (1, 3072, 33),
     (9, 3072, 40),
     (1, 64, 3001),
+    (1, 31, 197),
+    (2, 383, 31),
+    (2, 800, 4),
+    (3, 385, 50),
+    (3, 96, 577),
+    (4, 384, 33),
+    (7, 3072, 8),
+    (8, 1, 768),
+    (31, 416, 2),
+    (50, 33, 197),
+    (197, 7, 31),
+    (577, 3, 4),
+];
+
+/// Around the edges of the CPU's tiles, panels and strips, in rows, inputs and outputs; of these so many
+/// that a sum which cancels out does not decide about the whole.
+#[cfg(not(target_arch = "wasm32"))]
+const EDGES: [&[usize]; 3] = [
+    &[1, 2, 3, 4, 7, 8, 31, 33],
+    &[1, 2, 31, 32, 64, 383, 384, 416, 768],
+    &[15, 16, 17, 31, 33, 63, 64, 65],
 ];
 
 /// Numbers that look random and are the same everywhere.
@@ -91,6 +112,28 @@ pub async fn check_linear(placement: &Placement) {
                     },
                 )
                 .await;
+            }
+        }
+    }
+}
+
+/// Linear layers of every combination of [`EDGES`].
+#[cfg(not(target_arch = "wasm32"))]
+pub async fn check_linear_edges(placement: &Placement) {
+    let [all_rows, all_inputs, all_outputs] = EDGES;
+    for format in FORMATS {
+        for columns in all_inputs.iter().copied() {
+            for outputs in all_outputs.iter().copied() {
+                let shape = PackedShape {
+                    rows: outputs,
+                    columns,
+                    format,
+                };
+                for rows in all_rows.iter().copied() {
+                    if PackedShape::fits(format, columns) {
+                        check_linear_shape(placement, rows, shape).await;
+                    }
+                }
             }
         }
     }
@@ -208,6 +251,9 @@ pub async fn check_attention(placement: &Placement) {
         (50, 50, 64),
         (77, 197, 64),
         (130, 70, 32),
+        (1, 20, 80),
+        (3, 31, 64),
+        (9, 50, 80),
     ] {
         for causal in [false, true] {
             if causal && rows > tokens {
@@ -362,6 +408,8 @@ pub async fn check_top_logits(placement: &Placement) {
     for (rows, vocabulary, count) in [
         (1, 1, 1),
         (1, 5, 5),
+        (1, 200, 150),
+        (1, 257, 128),
         (2, 300, 1),
         (3, 1000, 7),
         (2, 30_524, 12),

@@ -1,0 +1,148 @@
+//! Many rows: weights are decoded a panel at a time and multiplied by a register tile.
+
+use super::job::Job;
+use crate::kernels::layout::{decode_vectors, for_each_vector};
+use crate::kernels::simd::{
+    LANES, Output, Step, TILE_COLUMNS, TILE_ROWS, TileSums, add_tile, for_each, vectorised,
+};
+
+/// Depth of a strip: the strips of a panel stay in the first-level cache.
+const DEPTH: usize = 384;
+const STEPS: usize = DEPTH / LANES;
+
+/// Tiles side by side in a panel.
+const TILES: usize = 4;
+const PANEL: usize = TILES * TILE_COLUMNS;
+
+/// A part of the depth of `N` rows, vectors side by side, zero-padded.
+#[derive(Clone, Copy)]
+#[repr(C, align(64))]
+struct Strip<const N: usize>([Step<N>; STEPS]);
+
+impl<const N: usize> Strip<N> {
+    const ZERO: Self = Self([[[0.0; LANES]; N]; STEPS]);
+}
+
+/// Sums of a panel, by tiles.
+type Sums = [TileSums; TILES];
+
+/// What one thread works on, panel after panel.
+struct Scratch {
+    /// A panel of weights, all of its depth.
+    weights: Vec<[Strip<TILE_COLUMNS>; TILES]>,
+    /// Its sums, of two rows each.
+    sums: Vec<Sums>,
+    /// The same in the order of the output.
+    values: Vec<[f32; PANEL]>,
+}
+
+/// Computes the layer for any number of rows.
+pub fn many_rows(job: &Job, input: &[f32], output: &Output) {
+    let strips = pack(input, job.shape.columns);
+    let start = || Scratch {
+        weights: vec![[Strip::ZERO; TILES]; job.shape.columns.div_ceil(DEPTH)],
+        sums: vec![[[[0.0; TILE_COLUMNS]; TILE_ROWS]; TILES]; job.rows.div_ceil(TILE_ROWS)],
+        values: vec![[0.0; PANEL]; job.rows],
+    };
+    for_each(job.shape.rows.div_ceil(PANEL), start, |scratch, panel| {
+        let first = panel * PANEL;
+        decode_panel(job, first, &mut scratch.weights);
+        multiply_panel(job, &strips, first, scratch);
+        write_panel(job, first, scratch, output);
+    });
+}
+
+/// `[rows, depth]` as strips: `[depth / DEPTH, rows / TILE_ROWS]`.
+fn pack(input: &[f32], depth: usize) -> Vec<Strip<TILE_ROWS>> {
+    let tiles = (input.len() / depth).div_ceil(TILE_ROWS);
+    let mut strips = vec![Strip::ZERO; depth.div_ceil(DEPTH) * tiles];
+    for (row, values) in input.chunks_exact(depth).enumerate() {
+        for (part, values) in values.chunks(DEPTH).enumerate() {
+            let strip = &mut strips[part * tiles + row / TILE_ROWS];
+            for_each_vector(values, |step, values| {
+                strip.0[step][row % TILE_ROWS] = *values
+            });
+        }
+    }
+    strips
+}
+
+/// The sums of a panel that starts at column `first`, for all rows.
+fn multiply_panel(job: &Job, strips: &[Strip<TILE_ROWS>], first: usize, scratch: &mut Scratch) {
+    let depth = job.shape.columns;
+    let tiles = job.rows.div_ceil(TILE_ROWS);
+    let used = (job.shape.rows - first).div_ceil(TILE_COLUMNS);
+    scratch.sums.fill([[[0.0; TILE_COLUMNS]; TILE_ROWS]; TILES]);
+    let parts = strips.chunks_exact(tiles).zip(&scratch.weights).enumerate();
+    for (part, (strips, weights)) in parts {
+        let steps = DEPTH.min(depth - part * DEPTH).div_ceil(LANES);
+        for (rows, sums) in strips.iter().zip(&mut scratch.sums) {
+            for (columns, sums) in weights.iter().zip(sums).take(used) {
+                add_tile(&rows.0[..steps], &columns.0[..steps], sums);
+            }
+        }
+    }
+}
+
+vectorised!(decode_panel(job: &Job, first: usize, weights: &mut [[Strip<TILE_COLUMNS>; TILES]]));
+vectorised!(write_panel(job: &Job, first: usize, scratch: &mut Scratch, output: &Output));
+mod portable {
+    use super::*;
+
+    /// The weights of a panel. One output after the other, so that memory is read from its beginning
+    /// to its end.
+    #[inline(always)]
+    pub fn decode_panel<const FUSED: bool>(
+        job: &Job,
+        first: usize,
+        weights: &mut [[Strip<TILE_COLUMNS>; TILES]],
+    ) {
+        let depth = job.shape.columns;
+        for column in 0..PANEL.min(job.shape.rows - first) {
+            for (part, weights) in weights.iter_mut().enumerate() {
+                let (start, row) = (part * DEPTH, first + column);
+                let length = DEPTH.min(depth - start);
+                let strip = &mut weights[column / TILE_COLUMNS];
+                decode_vectors::<FUSED>(
+                    job.words,
+                    job.shape,
+                    row,
+                    start,
+                    length,
+                    |step, vector| {
+                        strip.0[step][column % TILE_COLUMNS] = vector.to_array();
+                    },
+                );
+            }
+        }
+    }
+
+    /// Puts the sums of a panel in order, finishes them and writes them out.
+    #[inline(always)]
+    pub fn write_panel<const FUSED: bool>(
+        job: &Job,
+        first: usize,
+        Scratch { sums, values, .. }: &mut Scratch,
+        output: &Output,
+    ) {
+        for (rows, sums) in values.chunks_mut(TILE_ROWS).zip(sums) {
+            for (row, values) in rows.iter_mut().enumerate() {
+                for (values, sums) in values.as_chunks_mut().0.iter_mut().zip(&*sums) {
+                    *values = sums[row];
+                }
+            }
+        }
+        job.finish(first, PANEL, values.as_flattened_mut());
+        let columns = PANEL.min(job.shape.rows - first);
+        for (row, values) in values.iter_mut().enumerate() {
+            job.add_residual(row, first, &mut values[..columns]);
+            // SAFETY: each panel has columns of its own and is computed once.
+            unsafe {
+                match columns {
+                    PANEL => output.write(row, first, values), // of a known length: not a call
+                    _ => output.write(row, first, &values[..columns]),
+                }
+            }
+        }
+    }
+}
