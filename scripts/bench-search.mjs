@@ -37,7 +37,7 @@ try {
   const after = await workerSeconds();
   report(`album: ${album.size} vectors, imported in ${seconds(album.importing)}, opened in ${seconds(album.opening)}`, album, exact);
   if (before !== null) console.log(`       ${((1000 * (after - before)) / album.found.length).toFixed(1)} ms of CPU time in the worker for each query, whatever else the machine does`);
-  const memory = await Promise.all(page.workers().map((worker) => worker.evaluate(memoryOfEngine, `${server.url}pkg/obscura_wasm.js`)));
+  const memory = await Promise.all(page.workers().map((worker) => worker.evaluate(memoryOfEngine, `${server.url}engine.js`)));
   console.log(`       ${(Math.max(...memory) / 1e6).toFixed(0)} MB of WebAssembly memory, the engine's own included`);
   if (hnswVectors > 0) await benchHnsw();
 } finally {
@@ -138,7 +138,7 @@ async function searchAlbum() {
 }
 
 async function memoryOfEngine(engine) {
-  const { memory } = await (await import(engine)).default();
+  const { memory } = await (await import(engine)).engine.default();
   return memory.buffer.byteLength;
 }
 

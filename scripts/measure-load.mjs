@@ -66,7 +66,7 @@ async function measure(name, options) {
     globalThis.keptAlive = model;
     return { seconds, info: model.info, kept: await cache.size() };
   }, options);
-  const memory = await Promise.all(page.workers().map((worker) => worker.evaluate(memoryOfEngine, `${server.url}pkg/obscura_wasm.js`)));
+  const memory = await Promise.all(page.workers().map((worker) => worker.evaluate(memoryOfEngine, `${server.url}engine.js`)));
   const gpu = await Promise.all(page.workers().map((worker) => worker.evaluate(() => globalThis.gpuBytes)));
   await page.close();
   return { name, ...found, transferred: hub.sentBytes, memory: Math.max(...memory), gpu: Math.max(...gpu) };
@@ -88,14 +88,14 @@ function countGpuBytes() {
 async function measureEngine() {
   const page = await context.newPage();
   await page.goto(`${server.url}?model=none`);
-  const bytes = await page.evaluate(memoryOfEngine, `${server.url}pkg/obscura_wasm.js`);
+  const bytes = await page.evaluate(memoryOfEngine, `${server.url}engine.js`);
   await page.close();
   return bytes;
 }
 
 /** Runs in the browser. WebAssembly memory never shrinks: what it has at the end is the peak. */
 async function memoryOfEngine(engine) {
-  const { memory } = await (await import(engine)).default();
+  const { memory } = await (await import(engine)).engine.default();
   return memory.buffer.byteLength;
 }
 

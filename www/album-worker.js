@@ -6,7 +6,7 @@
 
 import { AlbumFolder, canPersist, MemoryFile } from "./album-file.js";
 import { ERROR_CODES, ObscuraError } from "./error.js";
-import * as engine from "./pkg/obscura_wasm.js";
+import { engine } from "./engine.js";
 
 const ROWS = 4096; // vectors that are imported or exported together
 const HEADER_BYTES = 1 << 16;

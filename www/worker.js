@@ -9,7 +9,7 @@
 import { Entry } from "./cache.js";
 import { ERROR_CODES, ObscuraError } from "./error.js";
 import { loadModel } from "./loading.js";
-import * as engine from "./pkg/obscura_wasm.js";
+import { engine } from "./engine.js";
 import { port } from "./port.js";
 
 const NEARLY_ALL_MEMORY = 0xf000_0000; // of the 4 GiB that 32-bit wasm can address

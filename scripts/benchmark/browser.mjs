@@ -55,7 +55,7 @@ async function openPage(context, url, peer, model, { first = false } = {}) {
     },
     /** Peak bytes of WebAssembly memory, of live GPU buffers, in the page and its workers. */
     memory: async () => {
-      const engine = peer.options.library && new URL("pkg/obscura_wasm.js", new URL(peer.options.library, url)).href;
+      const engine = peer.options.library && new URL("engine.js", new URL(peer.options.library, url)).href;
       const places = engine ? page.workers() : [page]; // the threads of others are workers, too, and share one memory
       const found = await Promise.all(places.map((place) => place.evaluate(readMemory, engine)));
       const most = (key) => Math.max(0, ...found.map((one) => one[key] ?? 0));
@@ -69,7 +69,9 @@ async function openPage(context, url, peer, model, { first = false } = {}) {
 async function readMemory(engine) {
   const watched = globalThis.watchedMemory?.() ?? {};
   if (!engine) return watched;
-  const { memory } = await (await import(engine)).default();
+  const older = () => import(new URL("pkg/obscura_wasm.js", engine).href); // a build to compare with may have but one
+  const loaded = await import(engine).then((module) => module.engine, older);
+  const { memory } = await loaded.default();
   return { ...watched, wasm: memory.buffer.byteLength };
 }
 

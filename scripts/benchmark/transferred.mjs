@@ -24,7 +24,7 @@ export async function transferred({ www, bench }, peers) {
 async function filesOf({ runner, options }, www, bench) {
   if (runner === "obscura" && options.library === "/obscura.js") {
     const own = (await readdir(www)).filter((name) => name.endsWith(".js") && !["app.js", "sw.js", "node.js"].includes(name));
-    return [...own, "pkg/obscura_wasm.js", "pkg/obscura_wasm_bg.wasm"].map((name) => join(www, name));
+    return [...own, ...["obscura_wasm.js", "obscura_wasm_relaxed.js", "obscura_wasm_relaxed_bg.wasm"].map((name) => `pkg/${name}`)].map((name) => join(www, name));
   }
   if (runner === "candle") return ["benchmark_candle.js", "benchmark_candle_bg.wasm"].map((name) => join(bench, "candle/pkg", name));
   const packages = join(bench, "node_modules");

@@ -56,8 +56,21 @@ after(async () => {
   if (folder) await rm(folder, { recursive: true });
 });
 
-for (const device of ["cpu", "webgpu"]) {
-  describe(`on ${device}`, () => {
+test("the engine with relaxed SIMD is chosen where there is such a thing", async () => {
+  await withPage(async (page) => {
+    const chosen = await page.evaluate(async () => {
+      const { choose, engine } = await import("./engine.js");
+      const plain = await import("./pkg/obscura_wasm.js");
+      const relaxed = await import("./pkg/obscura_wasm_relaxed.js");
+      await engine.default();
+      return { here: engine === relaxed, with: choose(() => true) === relaxed, without: choose(() => false) === plain };
+    });
+    assert.deepEqual(chosen, { here: true, with: true, without: true }, "Chromium has it since version 114");
+  }, { model: false });
+});
+
+for (const [device, engine] of [["cpu", "relaxed"], ["cpu", "plain"], ["webgpu", "relaxed"]]) {
+  describe(`on ${device}, ${engine} SIMD`, () => {
     test("the module gives the command line's numbers, also after dispose and a second load", WHOLE_TEST, async () => {
       await withPage(async (page) => {
         const picture = [...(await readFile(PHOTO))];
@@ -75,7 +88,7 @@ for (const device of ["cpu", "webgpu"]) {
           assert.deepEqual(found.answer.tokens, expected.answer.tokens);
           assert.equal(found.afterDispose, "aborted");
         }
-      });
+      }, { engine });
     });
   });
 }
@@ -127,8 +140,12 @@ async function commandLine(task, ...parameters) {
 // --- the page ----------------------------------------------------------------------------------
 
 /** Opens the page without a model, acts, and then wants to have seen no error and no foreign request. */
-async function withPage(act) {
+async function withPage(act, { engine = "relaxed", model = true } = {}) {
   const context = await browser.newContext({ serviceWorkers: "block" }); // so that every request is seen here
+  if (engine === "plain") {
+    const body = `export * as engine from "./pkg/obscura_wasm.js";`; // what a browser without relaxed SIMD gets
+    await context.route("**/engine.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
+  }
   const page = await context.newPage();
   const requests = [];
   const complaints = [];
@@ -141,10 +158,12 @@ async function withPage(act) {
     assert.deepEqual(complaints, []);
     const isLocal = (url) => url.startsWith(server.url) || /^(blob|data):/.test(url);
     assert.deepEqual(requests.filter((url) => !isLocal(url)), [], "requests that left the page's origin");
-    for (const part of ["obscura_wasm_bg.wasm", ".gguf"]) {
+    const wasm = engine === "plain" ? "obscura_wasm_bg.wasm" : "obscura_wasm_relaxed_bg.wasm";
+    for (const part of model ? [wasm, ".gguf"] : [wasm]) {
       const path = (url) => url.split("?")[0];
       assert.ok(requests.some((url) => path(url).endsWith(part)), `the worker's requests are recorded, ${part} among them`);
     }
+    assert.equal(requests.filter((url) => url.endsWith(".wasm")).every((url) => url.endsWith(wasm)), true, "one build is fetched");
   } finally {
     await context.close();
   }
