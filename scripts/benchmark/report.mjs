@@ -21,6 +21,7 @@ const COLUMNS = {
 };
 const TABLES = { cpu: "In the browser, on the CPU", webgpu: "In the browser, on WebGPU", native: "Natively" };
 const NOISY = 1.5;
+const EQUAL = 0.97; // what is nearer to one is no difference
 const [BEGIN, END] = ["<!-- scripts/bench writes from here -->", "<!-- to here -->"];
 
 /**
@@ -54,8 +55,10 @@ export async function write(all, file) {
   const text = await readFile(file, "utf8");
   const [begin, end] = [text.indexOf(BEGIN), text.indexOf(END)];
   if (begin < 0 || end < begin) throw new Error(`${file} has no lines '${BEGIN}' and '${END}'`);
-  const parts = [BEGIN, "", markdown(all.now), ""];
-  if (all.before) parts.push("## Before", "", markdown(all.before), "");
+  const parts = [BEGIN, ""];
+  for (const [label, measured] of Object.entries(all).sort(([a], [b]) => (b === "now") - (a === "now"))) {
+    parts.push(`## ${label === "now" ? "Results" : `Results ${label}`}`, "", markdown(measured), "");
+  }
   await writeFile(file, text.slice(0, begin) + parts.join("\n") + text.slice(end));
 }
 
@@ -66,7 +69,7 @@ function markdown({ machine, sizes, peers: unordered }) {
   for (const [table, title] of Object.entries(TABLES)) {
     const rows = Object.values(peers).filter((peer) => peer.table === table);
     if (rows.length === 0) continue;
-    parts.push(`### ${title}`, timesTable(rows), checksTable(rows));
+    parts.push(`### ${title}`, timesTable(rows), faster(rows), checksTable(rows));
   }
   parts.push(memoryTable(peers, sizes));
   return parts.filter(Boolean).join("\n\n");
@@ -96,6 +99,21 @@ function timesTable(rows) {
 
 function marks(times) {
   return (times.length < 5 ? "*" : "") + (Math.max(...times) > NOISY * Math.min(...times) ? "†" : "");
+}
+
+/** Where obscura, as in the first row, takes longer than others. */
+function faster([first, ...others]) {
+  if (!first.name.startsWith("obscura") || others.length === 0) return "";
+  const found = columnsOf([first]).flatMap((column) => {
+    const own = first.metrics[column].median;
+    const better = others
+      .filter(({ name }) => !name.startsWith("obscura"))
+      .map(({ name, metrics }) => ({ name, factor: metrics[column]?.median / own }))
+      .filter(({ factor }) => factor < EQUAL)
+      .sort((a, b) => a.factor - b.factor);
+    return better.length > 0 ? [`${COLUMNS[column]}: ${better.map(({ name, factor }) => `${name} (${precise(factor, 2)})`).join("; ")}`] : [];
+  });
+  return found.length > 0 ? `**Faster than ${first.name}:**\n\n${found.map((line) => `- ${line}`).join("\n")}` : `Nothing is faster than ${first.name}.`;
 }
 
 /** How near the results are to the reference's. */
