@@ -72,6 +72,7 @@ const native = {
   expected,
 };
 const versions = await pinnedVersions();
+const commit = values.commit ?? checkedOut();
 const found = new Map(); // peer -> metric -> {times, check}
 let browser; // started for the first peer that wants one
 
@@ -205,11 +206,16 @@ function report(peer, failedWorks, error) {
   process.exitCode = 1;
 }
 
-function machine() {
+/** What is measured: the commit, and whether the work tree differs from it. */
+function checkedOut() {
   const git = (...words) => execFileSync("git", words, { cwd: ROOT, encoding: "utf8" }).trim();
   const changed = git("status", "--porcelain", "--untracked-files=no", "--", "src", "www") !== "";
+  return git("rev-parse", "--short", "HEAD") + (changed ? " and changes" : "");
+}
+
+function machine() {
   return {
-    commit: values.commit ?? git("rev-parse", "--short", "HEAD") + (changed ? " and changes" : ""),
+    commit,
     processor: cpus()[0].model,
     cores: cpus().length,
     memory: totalmem(),
