@@ -107,10 +107,12 @@ need_node() {
   fail "Node.js 20 or newer is missing, with npm: install it from nodejs.org"
 }
 
-# Only makes the wasm smaller: the build goes on without it.
+# From npm, where it is the same program everywhere: Debian 12's exports the wrong table.
 need_wasm_opt() {
-  have wasm-opt && return 0
-  can_apt && apt_install binaryen && return 0
-  say "wasm-opt is missing (Debian: apt install binaryen): the wasm stays larger than it need be"
-  return 1
+  local version=132.0.0 folder=target/binaryen
+  wasm_opt=$folder/node_modules/binaryen/bin/wasm-opt
+  need_node
+  [ "$(node -p "require('./$folder/node_modules/binaryen/package.json').version" 2>/dev/null)" = "$version" ] && return 0
+  say "fetching wasm-opt into $folder"
+  npm install --silent --no-audit --no-fund --ignore-scripts --prefix "$folder" "binaryen@$version"
 }

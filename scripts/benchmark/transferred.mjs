@@ -7,16 +7,14 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { brotliCompress, constants } from "node:zlib";
 
-const LEVEL = 9; // the level that servers take for files which they compress once
-
-/** {peer: {wasm, js}} in bytes, of the peers that have such files. */
-export async function transferred({ www, bench }, peers) {
+/** {peer: {wasm, js}} in bytes, of the peers that have such files. 9 is the level that many servers take. */
+export async function transferred({ www, bench }, peers, level = 9) {
   const found = {};
   for (const peer of peers) {
     const files = (await filesOf(peer, www, bench)).filter((file) => existsSync(file));
     if (files.length === 0) continue;
     found[peer.id] = { wasm: 0, js: 0 };
-    for (const file of files) found[peer.id][file.endsWith(".wasm") ? "wasm" : "js"] += await compressedSize(file);
+    for (const file of files) found[peer.id][file.endsWith(".wasm") ? "wasm" : "js"] += await compressedSize(file, level);
   }
   return found;
 }
@@ -39,9 +37,9 @@ async function filesOf({ runner, options }, www, bench) {
 
 const sizes = new Map(); // several peers have the same files
 
-async function compressedSize(file) {
+async function compressedSize(file, level) {
   if (sizes.has(file)) return sizes.get(file);
-  const compressed = await promisify(brotliCompress)(await readFile(file), { params: { [constants.BROTLI_PARAM_QUALITY]: LEVEL } });
+  const compressed = await promisify(brotliCompress)(await readFile(file), { params: { [constants.BROTLI_PARAM_QUALITY]: level } });
   sizes.set(file, compressed.length);
   return compressed.length;
 }
