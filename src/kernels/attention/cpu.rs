@@ -14,12 +14,8 @@ use rows::Rows;
 
 /// Up to here, dot products beat filling the register tile with padding.
 const FEW_ROWS: usize = 3;
-/// Heads of one task of that path.
-const TOGETHER: usize = if cfg!(feature = "threads") {
-    4
-} else {
-    usize::MAX
-};
+/// Heads of one task of that path, where there are threads.
+const TOGETHER: usize = 4;
 
 /// See [`crate::kernels::attention()`].
 pub fn attention(
@@ -54,7 +50,11 @@ pub fn attention(
             column: head * width,
         };
         if count <= FEW_ROWS {
-            let together = TOGETHER.min(heads);
+            let together = if cfg!(feature = "threads") {
+                TOGETHER.min(heads)
+            } else {
+                heads
+            };
             for_each(
                 heads.div_ceil(together),
                 || (),
