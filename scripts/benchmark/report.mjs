@@ -2,7 +2,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
-import { PEERS } from "./peers.mjs";
+import { PEERS, against } from "./peers.mjs";
 
 const COLUMNS = {
   "clip-image": "CLIP image",
@@ -64,7 +64,7 @@ export async function write(all, file) {
 
 function markdown({ machine, sizes, peers: unordered }) {
   const parts = [facts(machine)];
-  const known = PEERS.map(({ id }) => id);
+  const known = [...PEERS, ...against].map(({ id }) => id);
   const peers = Object.fromEntries(Object.entries(unordered).sort(([a], [b]) => known.indexOf(a) - known.indexOf(b)));
   for (const [table, title] of Object.entries(TABLES)) {
     const rows = Object.values(peers).filter((peer) => peer.table === table);
