@@ -142,7 +142,7 @@ pub fn load_functions(shape: PackedShape) -> String {
              return vec4<f32>(unpack2x16float(pair.x), unpack2x16float(pair.y));"
         ),
         PackedFormat::Q8 => format!(
-            "let word = bitcast<i32>(weight[row * {words}u + vector]);
+            "let word = weight[row * {words}u + vector];
              return {};",
             bytes_of("word")
         ),
@@ -190,7 +190,7 @@ pub fn wide_load_functions(shape: PackedShape) -> String {
             return vec4<f32>(unpack2x16float(words[first]), unpack2x16float(words[first + 1u]));"
             .to_string(),
         PackedFormat::Q8 => format!(
-            "let word = bitcast<i32>(words[vector]);
+            "let word = words[vector];
              return {};",
             bytes_of("word")
         ),
@@ -218,10 +218,11 @@ pub fn wide_load_functions(shape: PackedShape) -> String {
     )
 }
 
+/// The four signed bytes of a word. By shifts, not by `extractBits`: software adapters take many
+/// instructions for that.
 fn bytes_of(word: &str) -> String {
     format!(
-        "vec4<f32>(vec4<i32>(extractBits({word}, 0u, 8u), extractBits({word}, 8u, 8u),
-             extractBits({word}, 16u, 8u), extractBits({word}, 24u, 8u)))"
+        "vec4<f32>(bitcast<vec4<i32>>(vec4<u32>({word}) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u))"
     )
 }
 
