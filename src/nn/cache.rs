@@ -13,6 +13,10 @@ const ROWS: usize = 32;
 pub struct SelfCache(Option<Cached>);
 
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "there is one for each layer of a decoder"
+)]
 enum Cached {
     /// Those of the first tokens, as they were projected: there may be no others.
     First(KeysValues),
