@@ -40,8 +40,9 @@ async function filesOf({ runner, options }, www, bench) {
 const sizes = new Map(); // several peers have the same files
 
 async function compressedSize(file, level) {
-  if (sizes.has(file)) return sizes.get(file);
+  const key = `${level} ${file}`;
+  if (sizes.has(key)) return sizes.get(key);
   const compressed = await promisify(brotliCompress)(await readFile(file), { params: { [constants.BROTLI_PARAM_QUALITY]: level } });
-  sizes.set(file, compressed.length);
+  sizes.set(key, compressed.length);
   return compressed.length;
 }
