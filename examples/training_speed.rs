@@ -77,6 +77,7 @@ fn recipe(batch: usize, shards: usize, all_four: bool) -> Recipe {
         queue: if all_four { 1024 } else { 0 },
         momentum: 0.995,
         longest: 35,
+        classes: 0,
         picture_size: None,
         seed: 1,
     }
@@ -94,6 +95,7 @@ fn example(place: usize) -> Example {
         image: RgbImage::from_pixel(96, 96, Rgb([place as u8; 3])),
         caption: text(10 + place % 8),
         questions: vec![(text(8), text(1))],
+        regions: None,
     }
 }
 

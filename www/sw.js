@@ -4,7 +4,7 @@
 //
 // In:  {type: "claim"} | {type: "allow", hosts} | {type: "keep", urls} | {type: "quiet"}, each with a port that
 //      hears of the end; after "quiet", until a page is opened, what is kept is not asked for again
-// Out: {type: "request", url} to every page of this site
+// Out: {type: "request", url, at} to every page of this site; at: when it was made, in milliseconds as Date.now()
 
 const CACHE = "obscura-page";
 const PAGE_FILE = /(\/|\.(html|css|js|json|webmanifest|svg|png|webp|wasm|txt|bin))$/;
@@ -29,27 +29,28 @@ async function heed({ type, hosts, urls }, page) {
 
 self.addEventListener("fetch", (event) => {
   const { request } = event;
+  const at = Date.now();
   const url = new URL(request.url);
   if (!/^https?:$/.test(url.protocol)) return;
   if (request.method !== "GET" || !isPageFile(url) || request.headers.has("Range")) {
-    return tellPages(request.url); // a model, or something of another site: none of our business but to say so
+    return tellPages(request.url, at); // a model, or something of another site: none of our business but to say so
   }
-  event.respondWith(answer(event, url));
+  event.respondWith(answer(event, url, at));
 });
 
 function isPageFile({ href, pathname }) {
   return href.startsWith(SCOPE) && PAGE_FILE.test(pathname) && !pathname.endsWith("/pytorch_model.bin");
 }
 
-async function answer(event, url) {
-  const response = await find(event, url);
+async function answer(event, url, at) {
+  const response = await find(event, url, at);
   const hosts = allowed.get(event.clientId);
   if (!hosts || !/worker\.js$/.test(url.pathname)) return response;
   return withPolicy(response, url.pathname.endsWith("/worker.js") ? hosts : []); // models' worker, and others
 }
 
 /** From the network, as it is now; what was kept where there is none, or where nothing is to be asked for. */
-async function find(event, url) {
+async function find(event, url, at) {
   const { request } = event;
   const kept = await caches.open(CACHE);
   if (request.mode === "navigate") isQuiet = false;
@@ -58,7 +59,7 @@ async function find(event, url) {
   try {
     const response = await fetch(request);
     if (response.status === 200) event.waitUntil(keep(kept, url, response.clone()));
-    tellPages(request.url);
+    tellPages(request.url, at);
     return response;
   } catch (error) {
     const last = await kept.match(keyOf(url));
@@ -97,6 +98,6 @@ function withPolicy(response, hosts) {
   return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
-async function tellPages(url) {
-  for (const page of await self.clients.matchAll({ type: "window" })) page.postMessage({ type: "request", url });
+async function tellPages(url, at) {
+  for (const page of await self.clients.matchAll({ type: "window" })) page.postMessage({ type: "request", url, at });
 }

@@ -151,6 +151,10 @@ fn recipe(command: &Train) -> Recipe {
         queue: command.queue,
         momentum: command.momentum,
         longest: 35,
+        classes: match command.scenes {
+            Some(_) => SceneExamples::classes(command.objects),
+            None => 0,
+        },
         picture_size: command.picture_size,
         seed: command.seed,
     }

@@ -173,7 +173,8 @@ pub struct Train {
     /// A new CLIP instead of a BLIP
     #[arg(long)]
     pub clip: bool,
-    /// What to learn, separated by commas: itc, itm, lm, vqa
+    /// What to learn, separated by commas: itc, itm, lm, vqa, and patches (what lies where, for
+    /// drawn scenes)
     #[arg(long, value_delimiter = ',', default_value = "itc,itm,lm,vqa")]
     objectives: Vec<Objective>,
     /// Steps in all [default: 10000, or those of the resumed run]
@@ -255,6 +256,7 @@ enum Objective {
     Itm,
     Lm,
     Vqa,
+    Patches,
 }
 
 impl Train {
@@ -306,6 +308,7 @@ impl Train {
             itm: weight(Objective::Itm),
             lm: weight(Objective::Lm),
             vqa: weight(Objective::Vqa),
+            patches: weight(Objective::Patches),
             alpha: self.alpha,
             ..Default::default()
         }

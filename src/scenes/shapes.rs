@@ -19,6 +19,8 @@ const SHAPES: [&str; 3] = ["circle", "rectangle", "triangle"];
 const COLOURS: [&str; 8] = [
     "red", "green", "blue", "yellow", "gray", "black", "teal", "brown",
 ];
+/// Shapes in all colours.
+pub const KINDS: usize = SHAPES.len() * COLOURS.len();
 /// A channel that differs more than this from the corner's belongs to the shape.
 const GROUND: u8 = 24;
 

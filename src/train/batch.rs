@@ -1,6 +1,7 @@
 //! Pictures and texts of one training step, as tensors and padded ids.
 
 use super::examples::Example;
+use super::patch_labels::PatchGrid;
 use crate::image::Preprocessor;
 use crate::nn::Padding;
 use crate::tokenizer::Tokenizer;
@@ -90,6 +91,8 @@ pub struct Batch {
     pub groups: Vec<usize>,
     /// Questions about some of the pictures.
     pub questions: Option<Questions>,
+    /// What covers each patch, [`PatchGrid::targets`], if any picture says.
+    pub patches: Option<Tensor<3>>,
 }
 
 /// Questions with their answers.
@@ -104,12 +107,14 @@ pub struct Questions {
 }
 
 impl Batch {
-    /// Prepares examples as a model sees them; texts are cut at `longest` tokens.
+    /// Prepares examples as a model sees them; texts are cut at `longest` tokens. Patches get labels
+    /// where there is a `grid`.
     pub fn new(
         examples: &[Example],
         preprocessor: &Preprocessor,
         tokenizer: &Tokenizer,
         longest: usize,
+        grid: Option<PatchGrid>,
         device: &Device,
     ) -> Result<Self> {
         if examples.is_empty() {
@@ -123,6 +128,7 @@ impl Batch {
             groups: groups(&captions),
             captions: TextBatch::new(captions),
             questions: questions(examples, encode)?,
+            patches: grid.and_then(|grid| grid.targets(examples, device)),
         })
     }
 }

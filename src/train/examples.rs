@@ -1,6 +1,7 @@
 //! Where training examples come from: scenes that are drawn as they are needed, or pictures and
 //! captions of one's own.
 
+use super::patch_labels::Region;
 use crate::image::{RgbImage, decode};
 use crate::{Error, Result};
 use rand::{Rng, SeedableRng};
@@ -16,6 +17,8 @@ pub struct Example {
     pub caption: String,
     /// Questions with answers.
     pub questions: Vec<(String, String)>,
+    /// What lies where, if that is known of all of the picture.
+    pub regions: Option<Vec<Region>>,
 }
 
 /// A source of examples. The same `step` and `place` always give the same example, so that a
@@ -62,6 +65,7 @@ impl Examples for Captioned {
             image: decode(&bytes).map_err(named)?,
             caption: captions[rng.random_range(0..captions.len())].clone(),
             questions: Vec::new(),
+            regions: None,
         })
     }
 }

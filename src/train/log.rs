@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 /// The losses that have a column, in this order.
-pub const LOSSES: [&str; 6] = ["itc", "itm", "lm", "vqa", "clip", "total"];
+pub const LOSSES: [&str; 7] = ["itc", "itm", "lm", "vqa", "patches", "clip", "total"];
 
 const FILE: &str = "metrics.csv";
 
@@ -255,7 +255,7 @@ mod tests {
         let mut log = Log::open(&folder.0, None).unwrap();
         let records = [record(1, 2.5), record(2, f32::NAN)];
         log.record(&records[0]).unwrap();
-        let header = "step,seconds,learning_rate,itc,itm,lm,vqa,clip,total,gradient_norm";
+        let header = "step,seconds,learning_rate,itc,itm,lm,vqa,patches,clip,total,gradient_norm";
         assert_eq!(
             folder.text(),
             format!("{header}\n1,0.500,0.0001,2.5,,,,,2.6,0.33333334\n")

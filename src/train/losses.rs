@@ -129,3 +129,10 @@ pub fn cross_entropy(logits: Tensor<2>, classes: &[Option<u32>], smoothing: f32)
     let row_losses = own * (1.0 - smoothing) + all * (smoothing / width as f32);
     -(row_losses * weights).sum()
 }
+
+/// Cross-entropy of `logits` with shares of the classes, `[rows, classes]` both, averaged over the rows
+/// whose shares are not all 0.
+pub fn shares_cross_entropy(logits: Tensor<2>, shares: Tensor<2>) -> Tensor<1> {
+    let counted = shares.clone().sum().clamp_min(1.0); // each row that counts sums to one
+    -(log_softmax(logits, 1) * shares).sum() / counted
+}

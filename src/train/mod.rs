@@ -2,7 +2,7 @@
 //! that serve inference.
 //!
 //! ```text
-//! Examples -Batch-> pixels, ids -objectives-> ITC + ITM + LM (+ answers) -optimizer-> Weights
+//! Examples -Batch-> pixels, ids -objectives-> ITC + ITM + LM (+ answers, patches) -optimizer-> Weights
 //! ```
 //!
 //! [`Weights`] are the parameters by their checkpoint names. For each step a [`crate::models::Blip`]
@@ -19,6 +19,7 @@ pub mod momentum;
 pub mod negatives;
 pub mod objectives;
 pub mod optimizer;
+pub mod patch_labels;
 pub mod plot;
 mod run;
 mod scene_examples;

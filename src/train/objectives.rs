@@ -4,6 +4,7 @@
 use super::batch::{Batch, Questions, TextBatch};
 use super::losses::{self, Queue, Vectors};
 use super::negatives::{self, Negatives, Similarities};
+use super::patch_labels::patch_loss;
 use super::weights::values_of;
 use crate::Result;
 use crate::kernels::ids_tensor;
@@ -22,6 +23,9 @@ pub struct Objectives {
     pub lm: f32,
     /// Language modelling: answers.
     pub vqa: f32,
+    /// What lies in each patch ([`super::patch_labels`]); not one of BLIP's.
+    #[serde(default)]
+    pub patches: f32,
     /// Label smoothing of the language-modelling losses.
     pub smoothing: f32,
     /// The share of the momentum encoders in the contrastive targets.
@@ -35,6 +39,7 @@ impl Default for Objectives {
             itm: 1.0,
             lm: 1.0,
             vqa: 1.0,
+            patches: 0.0,
             smoothing: 0.1,
             alpha: 0.4,
         }
@@ -61,6 +66,8 @@ pub struct Losses {
     pub lm: Option<Tensor<1>>,
     /// Answers.
     pub vqa: Option<Tensor<1>>,
+    /// What lies in each patch.
+    pub patches: Option<Tensor<1>>,
     /// CLIP's.
     pub clip: Option<Tensor<1>>,
 }
@@ -73,6 +80,7 @@ impl Losses {
             ("itm", &self.itm),
             ("lm", &self.lm),
             ("vqa", &self.vqa),
+            ("patches", &self.patches),
             ("clip", &self.clip),
         ];
         all.into_iter()
@@ -87,6 +95,7 @@ impl Losses {
             "itm" => objectives.itm,
             "lm" => objectives.lm,
             "vqa" => objectives.vqa,
+            "patches" => objectives.patches,
             _ => 1.0,
         };
         let terms = self.named().into_iter();
@@ -108,12 +117,20 @@ pub fn vectors(blip: &Blip, states: Tensor<3>, texts: &TextBatch) -> Result<Vect
     })
 }
 
-/// All losses of `objectives` for a batch. `temperature` is `[1]`.
+/// What training has besides the model's own parameters.
+pub struct Extras {
+    /// The contrastive loss divides by it, `[1]`.
+    pub temperature: Tensor<1>,
+    /// Tells what lies in a patch, `[classes + 1, width]`.
+    pub patch_head: Option<Tensor<2>>,
+}
+
+/// All losses of `objectives` for a batch.
 pub fn blip_losses(
     blip: &Blip,
     batch: &Batch,
     objectives: &Objectives,
-    temperature: Tensor<1>,
+    extras: Extras,
     targets: Option<&Targets>,
     rng: &mut impl Rng,
 ) -> Result<Losses> {
@@ -130,7 +147,7 @@ pub fn blip_losses(
             &vectors,
             momentum,
             queue,
-            temperature,
+            extras.temperature,
             objectives.alpha,
             &batch.groups,
         );
@@ -158,6 +175,11 @@ pub fn blip_losses(
         && let Some(questions) = &batch.questions
     {
         losses.vqa = Some(answering(blip, &states, questions, objectives.smoothing)?);
+    }
+    if objectives.patches > 0.0
+        && let (Some(head), Some(targets)) = (extras.patch_head, &batch.patches)
+    {
+        losses.patches = Some(patch_loss(states, head, targets.clone()));
     }
     Ok(losses)
 }

@@ -18,6 +18,7 @@ const COLOURS: [RGBColor; LOSSES.len()] = [
     RGBColor(0, 140, 103),
     RGBColor(190, 90, 150),
     RGBColor(180, 130, 0),
+    RGBColor(100, 90, 190),
     RGBColor(40, 40, 40),
 ];
 

@@ -1,9 +1,10 @@
 //! Drawn scenes, and the shapes of easy-VQA among them, as training examples.
 
 use super::examples::{Example, Examples, rng_of};
+use super::patch_labels::Region;
 use crate::Result;
-use crate::scenes::shapes::Shapes;
-use crate::scenes::{Scenes, Split};
+use crate::scenes::shapes::{self, Shapes};
+use crate::scenes::{Facts, Scenes, Split};
 use rand::Rng;
 use rand::seq::IndexedRandom;
 
@@ -18,6 +19,31 @@ pub struct SceneExamples {
     pub questions: usize,
     /// Everything random comes from it.
     pub seed: u64,
+}
+
+impl SceneExamples {
+    /// How many classes its regions have when its scenes are made of `objects` objects.
+    pub fn classes(objects: usize) -> usize {
+        objects + shapes::KINDS
+    }
+
+    /// Where the things lie; `None` if one of them is none of the classes.
+    fn regions(&self, facts: &Facts) -> Option<Vec<Region>> {
+        let known = self.scenes.objects().known();
+        let class = |name: &str| match &self.shapes {
+            Some((shapes, _)) if shapes.objects().find(name).is_some() => {
+                Some(known.end + shapes.objects().find(name)?)
+            }
+            _ => (self.scenes.objects().find(name)).filter(|object| known.contains(object)),
+        };
+        let regions = facts.things.iter().map(|thing| {
+            Some(Region {
+                class: class(&thing.object)?,
+                bounds: thing.bounds,
+            })
+        });
+        regions.collect()
+    }
 }
 
 impl Examples for SceneExamples {
@@ -35,6 +61,7 @@ impl Examples for SceneExamples {
         }
         let asked = scene.questions.choose_multiple(&mut rng, self.questions);
         Ok(Example {
+            regions: self.regions(&scene.facts),
             questions: asked
                 .map(|asked| (asked.question.clone(), asked.answer.clone()))
                 .collect(),

@@ -3,8 +3,11 @@
 use super::batch::Batch;
 use super::losses::Vectors;
 use super::momentum::Momentum;
-use super::objectives::{Losses, Objectives, Targets, blip_losses, clip_losses, constant, vectors};
+use super::objectives::{
+    Extras, Losses, Objectives, Targets, blip_losses, clip_losses, constant, vectors,
+};
 use super::optimizer::{Optimization, OptimizerConfig, Schedule};
+use super::patch_labels::{PATCH_HEAD, PatchGrid};
 use super::weights::{Weights, tensor_of, values_of};
 use crate::image::Preprocessor;
 use crate::load::Description;
@@ -40,6 +43,9 @@ pub struct Recipe {
     pub momentum: f64,
     /// Longest text, in tokens.
     pub longest: usize,
+    /// Classes of what patches show, the ground not counted; 0 where they are not learned.
+    #[serde(default)]
+    pub classes: usize,
     /// Side of the pictures in this run, in pixels; the model's own without. On small pictures
     /// learning starts at a fraction of the cost, as BLIP's does before it is tuned on larger ones.
     #[serde(default)]
@@ -179,10 +185,22 @@ impl Trainer {
                 &self.preprocessor,
                 &self.tokenizer,
                 self.recipe.longest,
+                self.grid(),
                 &self.device,
             )
         });
         shards.collect()
+    }
+
+    /// How pictures are cut, if their patches are learned.
+    fn grid(&self) -> Option<PatchGrid> {
+        let (height, width) = self.preprocessor.output_size();
+        let patch = self.config.patch_size();
+        (self.recipe.objectives.patches > 0.0).then_some(PatchGrid {
+            rows: height / patch,
+            columns: width / patch,
+            classes: self.recipe.classes,
+        })
     }
 
     /// Learns from one step's batch, given in shards that are worked on side by side: the loss is
@@ -270,14 +288,20 @@ impl Trainer {
             ModelConfig::Clip(config) => return Ok(clip_losses(&leaves.clip(config)?, batch)),
         };
         let blip = leaves.blip(config)?;
-        let temperature = leaves.get(TEMPERATURE).map_or_else(
-            || constant(FIRST_TEMPERATURE, &self.device),
-            |parameter| parameter.values.clone(),
-        );
+        let extras = Extras {
+            temperature: leaves.get(TEMPERATURE).map_or_else(
+                || constant(FIRST_TEMPERATURE, &self.device),
+                |parameter| parameter.values.clone(),
+            ),
+            patch_head: leaves.get(PATCH_HEAD).map(|head| {
+                let shape = [head.shape[0], head.shape[1]];
+                head.values.clone().reshape(shape)
+            }),
+        };
         let mut rng = ChaCha8Rng::seed_from_u64(self.recipe.seed);
         rng.set_stream(u64::MAX - (self.step << 8) - place);
         let objectives = &self.recipe.objectives;
-        blip_losses(&blip, batch, objectives, temperature, targets, &mut rng)
+        blip_losses(&blip, batch, objectives, extras, targets, &mut rng)
     }
 
     /// The momentum encoders' view of a batch.
@@ -330,13 +354,22 @@ fn preprocessor(
     }
 }
 
-/// Gives a BLIP its temperature and its momentum encoders, if the contrastive loss is learned.
+/// Gives a BLIP what only training needs: the patches' head; its temperature and its momentum encoders,
+/// if the contrastive loss is learned.
 fn prepare(
     config: &BlipConfig,
     recipe: &Recipe,
     weights: &mut Weights,
     device: &Device,
 ) -> Result<Option<Momentum>> {
+    if recipe.objectives.patches > 0.0 && weights.get(PATCH_HEAD).is_none() {
+        let shape = vec![recipe.classes + 1, config.vision.block.width];
+        weights.all.push(Trainable {
+            name: PATCH_HEAD.to_string(),
+            values: tensor_of(vec![0.0; shape.iter().product()], device),
+            shape,
+        });
+    }
     let learns_contrast = config.heads.retrieval && recipe.objectives.itc > 0.0;
     if !learns_contrast {
         return Ok(None);

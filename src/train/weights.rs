@@ -1,6 +1,7 @@
 //! The parameters of a model in training, by the names that they have in a checkpoint. A model is
 //! assembled from them for each step, by the code that also serves inference.
 
+use super::patch_labels::PATCH_HEAD;
 use crate::load::{Description, Folder, Source, at_once};
 use crate::models::blip::{TEMPERATURE, TIES, shared_with};
 use crate::models::{Blip, BlipConfig, Clip, ClipConfig, Family, ModelConfig};
@@ -124,7 +125,8 @@ impl Weights {
     /// Writes the model as an unquantized GGUF file, which every command reads.
     pub fn save(&self, path: &Path, description: &Description, family: Family) -> Result<()> {
         let metadata = description.metadata(family, 0); // F32
-        let tensors = self.all.iter().map(|parameter| {
+        let own = self.all.iter().filter(|one| one.name != PATCH_HEAD);
+        let tensors = own.map(|parameter| {
             let shape = parameter.shape.clone();
             (parameter.name.clone(), shape, parameter.values.clone())
         });

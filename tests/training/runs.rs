@@ -31,6 +31,7 @@ impl Examples for Colours {
             image: RgbImage::from_pixel(16, 16, Rgb(colour)),
             caption: format!("a {name} picture"),
             questions: vec![("what colour is it?".to_string(), name.to_string())],
+            regions: None,
         })
     }
 }
@@ -50,6 +51,7 @@ fn recipe(steps: u64) -> Recipe {
         queue: 12,
         momentum: 0.9,
         longest: 16,
+        classes: COLOURS.len(),
         picture_size: None,
         seed: 3,
     }

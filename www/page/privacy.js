@@ -13,14 +13,14 @@ const HUB_HOSTS = ["https://huggingface.co", "https://*.huggingface.co", "https:
 const LATER = ["album-worker.js", "album-file.js"];
 
 const requests = []; // since the picture was opened
-let isOpen = false;
+let openedAt = Infinity; // in milliseconds, as Date.now()
 
 /** The service worker once it has this page in its care; null where there is none. */
 export const guard = startGuard();
 
 async function startGuard() {
   if (!navigator.serviceWorker || !isSecureContext) return null;
-  navigator.serviceWorker.addEventListener("message", ({ data }) => data.type === "request" && note(data.url));
+  navigator.serviceWorker.addEventListener("message", ({ data }) => data.type === "request" && note(data.url, data.at));
   try {
     await navigator.serviceWorker.register(new URL("../sw.js", import.meta.url));
     return await Promise.race([inCare(), new Promise((late) => setTimeout(late, PATIENCE_MS, null))]);
@@ -75,14 +75,15 @@ export function hostsOf(source, hubHost) {
 
 /** From now on requests count, and the page makes none for what is kept. */
 export function beginCounting() {
-  isOpen = true;
+  openedAt = Date.now();
   tell({ type: "quiet" });
   requests.length = 0;
   show();
 }
 
-function note(url) {
-  if (!isOpen) return;
+/** Word of a request may come late: one from before the picture, such as the sample's own, does not count. */
+function note(url, at) {
+  if (at < openedAt) return;
   requests.push(url);
   show();
 }
@@ -90,11 +91,15 @@ function note(url) {
 // Without a service worker the page's own requests are all that can be seen.
 guard.then((worker) => {
   if (worker) return show();
-  new PerformanceObserver((list) => list.getEntries().forEach(({ name }) => /^https?:/.test(name) && note(name))).observe({ type: "resource" });
+  const startedAt = ({ startTime }) => Date.now() - (performance.now() - startTime);
+  new PerformanceObserver((list) => {
+    for (const entry of list.getEntries()) if (/^https?:/.test(entry.name)) note(entry.name, startedAt(entry));
+  }).observe({ type: "resource" });
   show();
 });
 
 function show() {
+  const isOpen = openedAt < Infinity;
   element("privacy").dataset.count = isOpen ? requests.length : "";
   element("privacy-short").textContent = isOpen ? counted(requests.length, "request") : "Private";
   element("privacy-words").textContent = isOpen
