@@ -46,6 +46,17 @@ need_rust_target() {
   rustup target add wasm32-unknown-unknown
 }
 
+# For the wasm with threads, which the page can do without; only CI insists.
+need_rust_source() {
+  [ -d "$(rustc --print sysroot)/lib/rustlib/src/rust/library" ] && return 0
+  if have rustup; then
+    say "adding the source of Rust's standard library"
+    rustup component add rust-src && return 0
+  fi
+  [ "${CI:-}" != true ] || fail "the source of Rust's standard library is missing: rustup component add rust-src"
+  return 1
+}
+
 wasm_bindgen_version() {
   awk '/^name = "wasm-bindgen"$/ { getline; gsub(/version = |"/, ""); print; exit }' Cargo.lock
 }

@@ -5,16 +5,17 @@ mod album;
 mod classification;
 mod features;
 mod filter;
+#[cfg(not(target_feature = "atomics"))]
+mod gpu;
 mod loading;
+#[cfg(target_feature = "atomics")]
+mod threads;
 
-use crate::device::{DevicePreference, Placement, no_gpu};
 use crate::generate::{EarlyStopping, GenerationOptions};
 use crate::image::{self, RgbImage};
 use crate::{Error, Result, tasks};
-use burn::tensor::Device;
 use js_sys::{Float32Array, Function, JSON, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use std::cell::RefCell;
 use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
 
@@ -261,64 +262,6 @@ async fn report(function: Option<&Function>, first: &JsValue, second: &JsValue) 
         JsFuture::from(promise.clone()).await.map_err(stopped)?;
     }
     Ok(())
-}
-
-/// Opens the device asked for. The GPU is opened once; every model shares it.
-async fn open_device(preference: DevicePreference) -> Result<Placement> {
-    thread_local! {
-        static GPU: RefCell<Option<Placement>> = const { RefCell::new(None) };
-    }
-    if preference == DevicePreference::Cpu {
-        return Ok(Placement::cpu());
-    }
-    let adapter = find_adapter().await;
-    match (preference, adapter) {
-        (DevicePreference::Auto, None | Some(Adapter { software: true, .. })) => {
-            Ok(Placement::cpu())
-        }
-        (_, None) => Err(no_gpu("this browser offers no WebGPU adapter")),
-        (_, Some(adapter)) => {
-            if let Some(open) = GPU.with_borrow(Clone::clone) {
-                return Ok(open);
-            }
-            let device = Device::wgpu_options().init_async().await;
-            let device = device.map_err(|error| no_gpu(&error.to_string()))?;
-            let placement = Placement::gpu(device, adapter.description);
-            GPU.set(Some(placement.clone()));
-            Ok(placement)
-        }
-    }
-}
-
-/// What the browser tells of its GPU.
-struct Adapter {
-    description: Option<String>,
-    software: bool,
-}
-
-/// Asks `navigator.gpu`; web-sys has it only behind an unstable flag.
-async fn find_adapter() -> Option<Adapter> {
-    let gpu = property(&property(&js_sys::global(), "navigator")?, "gpu")?;
-    let request: Function = property(&gpu, "requestAdapter")?.dyn_into().ok()?;
-    let promise: Promise = request.call0(&gpu).ok()?.dyn_into().ok()?;
-    let adapter = JsFuture::from(promise)
-        .await
-        .ok()
-        .filter(|adapter| !adapter.is_null())?;
-    let info = property(&adapter, "info").unwrap_or(JsValue::UNDEFINED);
-    let text = |name: &str| property(&info, name).and_then(|value| value.as_string());
-    let words: Vec<String> = ["vendor", "architecture", "device", "description"]
-        .into_iter()
-        .filter_map(text)
-        .filter(|word| !word.is_empty())
-        .collect();
-    let software = [&info, &adapter]
-        .into_iter()
-        .any(|object| property(object, "isFallbackAdapter").is_some_and(|value| value.is_truthy()));
-    Some(Adapter {
-        description: (!words.is_empty()).then(|| words.join(" ")),
-        software,
-    })
 }
 
 /// An options object (or undefined) by its JSON form: functions and undefined fields drop out.

@@ -1,6 +1,6 @@
 // The engine: the crate as WebAssembly, in the faster of two builds that this browser takes. A file with
 // an instruction that a browser lacks is refused whole, so relaxed SIMD has a file of its own. Only the
-// chosen one is fetched.
+// chosen one is fetched. A third has threads: threads.js.
 
 import * as plain from "./pkg/obscura_wasm.js";
 import * as relaxed from "./pkg/obscura_wasm_relaxed.js";
@@ -17,3 +17,4 @@ export function choose(validate) {
 }
 
 export const engine = choose(WebAssembly.validate);
+export const isRelaxed = engine === relaxed;

@@ -21,7 +21,7 @@ const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
 const DISPOSE_PATIENCE_MS = 1000;
 
 // What each call takes. Anything else is refused: a misspelt option would be missed silently.
-const LOAD_OPTIONS = ["device", "dtype", "tasks", "revision", "hub", "cache", "sha256", "signal", "progress"];
+const LOAD_OPTIONS = ["device", "dtype", "threads", "tasks", "revision", "hub", "cache", "sha256", "signal", "progress"];
 const TASKS = ["caption", "classify", "embed", "embed-image", "embed-text", "match", "answer"];
 const LENGTHS = ["maxNewTokens", "minLength", "numBeams", "lengthPenalty", "earlyStopping"];
 const SAMPLING = ["doSample", "temperature", "topK", "topP", "repetitionPenalty", "seed"];
@@ -59,7 +59,7 @@ const CALL_OPTIONS = {
 
 /** Loads a model; see obscura.d.ts. */
 export async function load(source, options) {
-  const { device = "auto", dtype = "auto", cache = true, tasks, sha256, revision, hub, signal, progress } = checkOptions("load", options, LOAD_OPTIONS);
+  const { device = "auto", dtype = "auto", threads, cache = true, tasks, sha256, revision, hub, signal, progress } = checkOptions("load", options, LOAD_OPTIONS);
   checkOneOf("device", device, DEVICES);
   checkOneOf("dtype", dtype, DTYPES);
   for (const task of tasks ?? []) checkOneOf("each of tasks", task, TASKS);
@@ -70,7 +70,7 @@ export async function load(source, options) {
       const found = await findModel(source, { revision, hub }, signal);
       if (cache && found.description.kind === "remote") askToKeep();
       const hashes = checkHashes(sha256 ?? found.sha256, found.description.file);
-      described = { source: found.description, device, dtype, tasks: tasks && [...new Set(tasks)].sort(), sha256: hashes, cache };
+      described = { source: found.description, device, dtype, threads, tasks: tasks && [...new Set(tasks)].sort(), sha256: hashes, cache };
       return [described];
     };
     const info = await engine.call("load", prepare, { signal, onProgress: progress });
@@ -304,6 +304,13 @@ class Engine {
   }
 
   #receive({ type, id, ...message }) {
+    if (type === "thread") {
+      message.port.onmessage = () => {
+        const text = "A thread of the engine stopped. The next call loads the model again.";
+        this.terminate(new ObscuraError("device_lost", text));
+      };
+      return;
+    }
     const call = this.#running;
     if (call?.id !== id) return;
     if (type === "token" || type === "progress") {
@@ -413,6 +420,7 @@ function checkKind(name, value) {
     throw new ObscuraError("bad_input", `${name} is ${kind}, not ${describe(value)}.`);
   };
   if (name === "layer" && !Number.isInteger(value)) refuse("a whole number");
+  if (name === "threads" && !(Number.isInteger(value) && value > 0)) refuse("a whole number, at least 1");
   if (name === "pad" && typeof value !== "boolean" && !Number.isInteger(value)) refuse("true, false or a token's number");
   if (name === "hub" && typeof value !== "object") refuse("an object {host, template, token}");
   if (name === "signal" && !(value instanceof AbortSignal)) refuse("an AbortController's signal");

@@ -1,6 +1,8 @@
 // The service worker: keeps the page, so that it opens without a network; says aloud which requests go
 // to the network; and gives the models' worker a policy with the hosts that the page allows it. The
 // policy has to come from here, for static hosts send no headers and a worker does not inherit its page's.
+// So do the headers that isolate the page from other sites, without which browsers give no threads: a first
+// visit does without.
 //
 // In:  {type: "claim"} | {type: "allow", hosts} | {type: "keep", urls} | {type: "quiet"}, each with a port that
 //      hears of the end; after "quiet", until a page is opened, what is kept is not asked for again
@@ -44,9 +46,22 @@ function isPageFile({ href, pathname }) {
 
 async function answer(event, url, at) {
   const response = await find(event, url, at);
-  const hosts = allowed.get(event.clientId);
-  if (!hosts || !/worker\.js$/.test(url.pathname)) return response;
-  return withPolicy(response, url.pathname.endsWith("/worker.js") ? hosts : []); // models' worker, and others
+  const isPage = event.request.mode === "navigate";
+  const isWorker = /(worker|thread)\.js$/.test(url.pathname);
+  if (response.status !== 200 || !(isPage || isWorker)) return response;
+  const headers = new Headers(response.headers);
+  headers.set("Cross-Origin-Embedder-Policy", "require-corp");
+  if (isPage) headers.set("Cross-Origin-Opener-Policy", "same-origin");
+  else setPolicy(headers, url.pathname, allowed.get(event.clientId));
+  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
+}
+
+/** The models' worker may contact these hosts, if the page has said any, and its threads none; nor may other workers. */
+function setPolicy(headers, pathname, hosts) {
+  const isThread = pathname.endsWith("/thread.js"); // of a worker, which is no page and has said nothing
+  if (!hosts && !isThread) return;
+  const connect = ["'self'", ...(pathname.endsWith("/worker.js") ? hosts : [])].join(" ");
+  headers.set("Content-Security-Policy", `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src ${connect}`);
 }
 
 /** From the network, as it is now; what was kept where there is none, or where nothing is to be asked for. */
@@ -89,13 +104,6 @@ async function keepMissing(urls) {
     const response = await fetch(url).catch(() => null);
     if (response?.status === 200) await keep(kept, url, response);
   }
-}
-
-function withPolicy(response, hosts) {
-  const headers = new Headers(response.headers);
-  const connect = ["'self'", ...hosts].join(" ");
-  headers.set("Content-Security-Policy", `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src ${connect}`);
-  return new Response(response.body, { status: response.status, statusText: response.statusText, headers });
 }
 
 async function tellPages(url, at) {

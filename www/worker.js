@@ -4,12 +4,13 @@
 //
 // In:  {type: "call", id, method, parameters} | {type: "abort", id} | {type: "dispose"}
 // Out: {type: "progress", id, event} | {type: "token", id, text, token}
+//      {type: "thread", id, port}, which says when a thread of the engine broke
 //      {type: "result", id, value} | {type: "error", id, code, message, fatal} | {type: "disposed"}
 
 import { Entry } from "./cache.js";
 import { ERROR_CODES, ObscuraError } from "./error.js";
 import { loadModel } from "./loading.js";
-import { engine } from "./engine.js";
+import { startEngine } from "./threads.js";
 import { port } from "./port.js";
 
 const NEARLY_ALL_MEMORY = 0xf000_0000; // of the 4 GiB that 32-bit wasm can address
@@ -80,8 +81,8 @@ function explain(error) {
 
 // --- loading ---------------------------------------------------------------------------------
 
-async function load(call, { source, device, dtype, tasks, sha256, cache }) {
-  await startEngine();
+async function load(call, { source, device, dtype, threads, tasks, sha256, cache }) {
+  await start(call, device, threads);
   const notify = (event) => port.postMessage({ type: "progress", id: call.id, event });
   const options = { device, dtype, tasks, sha256, keep: cache };
   model = await loadModel(wasm, source, options, { openEntry: Entry.open, transport: { allowsIfRange }, notify });
@@ -93,11 +94,11 @@ function allowsIfRange(url) {
   return new URL(url).origin === self.location?.origin;
 }
 
-async function startEngine() {
-  if (memory) return;
+async function start(call, device, threads) {
+  if (wasm) return;
+  const watch = (thread) => port.postMessage({ type: "thread", id: call.id, port: thread }, [thread]);
   try {
-    ({ memory } = await engine.default());
-    wasm = engine;
+    ({ engine: wasm, memory } = await startEngine(device, threads, watch));
   } catch (error) {
     const message = `The engine in pkg/ could not be loaded: ${error.message}. Is pkg/ built and served as application/wasm?`;
     throw new ObscuraError("network", message, { cause: error });
@@ -160,7 +161,7 @@ async function filter(call, image, texts, options) {
 }
 
 async function decode(call, image) {
-  await startEngine(); // for decoding alone there is no model
+  await start(call, "cpu", 1); // for decoding alone there is no model
   return withPictures([image], ([picture]) => {
     const { width, height } = picture;
     return { rgb: picture.rgb().buffer, width, height };

@@ -55,8 +55,10 @@ async function openPage(context, url, peer, model, { first = false } = {}) {
     },
     /** Peak bytes of WebAssembly memory, of live GPU buffers, in the page and its workers. */
     memory: async () => {
-      const engine = peer.options.library && new URL("engine.js", new URL(peer.options.library, url)).href;
-      const places = engine ? page.workers() : [page]; // the threads of others are workers, too, and share one memory
+      const { library, threads } = peer.options;
+      const engine = library && new URL(threads > 1 ? "pkg/obscura_wasm_threads.js" : "engine.js", new URL(library, url)).href;
+      // Threads are workers, too, which compute and do not answer; they share one memory.
+      const places = engine ? page.workers().filter((worker) => worker.url().endsWith("/worker.js")) : [page];
       const found = await Promise.all(places.map((place) => place.evaluate(readMemory, engine)));
       const most = (key) => Math.max(0, ...found.map((one) => one[key] ?? 0));
       return { wasm: most("wasm"), gpu: most("gpu") };
@@ -70,8 +72,8 @@ async function readMemory(engine) {
   const watched = globalThis.watchedMemory?.() ?? {};
   if (!engine) return watched;
   const older = () => import(new URL("pkg/obscura_wasm.js", engine).href); // a build to compare with may have but one
-  const loaded = await import(engine).then((module) => module.engine, older);
-  const { memory } = await loaded.default();
+  const loaded = await import(engine).then((module) => module.engine ?? module, older);
+  const { memory } = loaded.parts?.() ?? (await loaded.default());
   return { ...watched, wasm: memory.buffer.byteLength };
 }
 

@@ -25,7 +25,9 @@ const SLOW = { slow: true }; // measured once: tens of seconds here
 
 const peer = (id, name, table, runner, options, works = ALL, more = {}) => ({ id, name, table, runner, options, works, ...more });
 
-const obscura = (dtype, device = "cpu", library = "/obscura.js") => ({ dtype, device, library });
+const obscura = (dtype, device = "cpu", library = "/obscura.js", threads = 1) => ({ dtype, device, library, threads });
+
+const inThreads = (dtype, threads) => obscura(dtype, "cpu", "/obscura.js", threads);
 
 const ort = (dtype, threads, device = "wasm") => ({ dtype, threads, device });
 
@@ -33,6 +35,8 @@ export const PEERS = [
   peer("obscura-q8", "obscura, q8", "cpu", "obscura", obscura("q8")),
   peer("obscura-q4", "obscura, q4", "cpu", "obscura", obscura("q4")),
   peer("obscura-f32", "obscura, f32", "cpu", "obscura", obscura("f32")),
+  peer("obscura-q8-2t", "obscura, q8, 2 threads", "cpu", "obscura", inThreads("q8", 2)),
+  peer("obscura-f32-2t", "obscura, f32, 2 threads", "cpu", "obscura", inThreads("f32", 2)),
   peer("ort-f32", "onnxruntime-web, f32", "cpu", "ort", ort("f32", 1)),
   peer("ort-int8", "onnxruntime-web, int8", "cpu", "ort", ort("int8", 1)),
   peer("ort-q4", "onnxruntime-web, 4-bit", "cpu", "ort", ort("q4", 1)),

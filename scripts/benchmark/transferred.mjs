@@ -23,7 +23,8 @@ async function filesOf({ runner, options }, www, bench) {
   if (runner === "obscura" && options.library === "/obscura.js") {
     const own = (await readdir(www)).filter((name) => name.endsWith(".js") && !["app.js", "sw.js", "node.js"].includes(name));
     const relaxed = existsSync(join(www, "pkg/obscura_wasm_relaxed_bg.wasm")); // which Chromium takes; older builds had one engine
-    const built = ["obscura_wasm.js", "obscura_wasm_relaxed.js", `obscura_wasm${relaxed ? "_relaxed" : ""}_bg.wasm`];
+    const build = options.threads > 1 ? "_threads" : relaxed ? "_relaxed" : "";
+    const built = [...new Set(["obscura_wasm.js", "obscura_wasm_relaxed.js", `obscura_wasm${build}.js`]), `obscura_wasm${build}_bg.wasm`];
     return [...own, ...built.map((name) => `pkg/${name}`)].map((name) => join(www, name));
   }
   if (runner === "candle") return ["benchmark_candle.js", "benchmark_candle_bg.wasm"].map((name) => join(bench, "candle/pkg", name));

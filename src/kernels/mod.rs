@@ -2,9 +2,10 @@
 //! `cpu.rs` and `gpu.rs` (with its `.wgsl`) compute the same faster. Nothing here knows a model.
 //!
 //! [`Kernels`] is the dispatch point: Burn's `backend_extension` sends each call to the
-//! implementation of the device that the tensors live on.
+//! implementation of the device that the tensors live on. Wasm with threads has no GPU device.
 
 pub mod activation;
+#[cfg(not(target_feature = "atomics"))]
 pub mod adapter;
 pub mod append_rows;
 pub mod attention;
@@ -16,6 +17,7 @@ pub mod matmul;
 pub mod packed;
 mod simd;
 pub mod top_logits;
+#[cfg(not(target_feature = "atomics"))]
 mod wgsl;
 
 use burn::backend::{
@@ -24,6 +26,7 @@ use burn::backend::{
 };
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use burn_flex::{Flex, FlexTensor};
+#[cfg(not(target_feature = "atomics"))]
 use burn_wgpu::{CubeBackend, CubeTensor};
 
 pub use activation::Activation;
@@ -32,7 +35,8 @@ pub use attention::{AttentionShape, Columns};
 pub use packed::{PackedFormat, PackedMatrix, PackedShape};
 
 /// The custom operations, once per backend. The functions of this module are the typed way in.
-#[backend_extension(Cube, Flex)]
+#[cfg_attr(not(target_feature = "atomics"), backend_extension(Cube, Flex))]
+#[cfg_attr(target_feature = "atomics", backend_extension(Flex))]
 pub trait Kernels: Backend {
     /// See [`linear`]. `bias` and `residual` are read only if `epilogue` says so.
     fn packed_linear(
@@ -142,6 +146,7 @@ impl Kernels for Flex {
     }
 }
 
+#[cfg(not(target_feature = "atomics"))]
 impl Kernels for CubeBackend {
     fn packed_linear(
         input: CubeTensor,

@@ -5,6 +5,7 @@ use crate::kernels::{self, ids_tensor};
 use crate::models::{Blip, Clip, normalize};
 use crate::{Result, generate::NextLogits};
 use burn::tensor::Tensor;
+#[cfg(not(target_feature = "atomics"))]
 use cubecl::dry_run::DryRun;
 
 /// A text longer than the few rows that kernels for a decoding step take.
@@ -19,6 +20,7 @@ impl Model {
             return Ok(());
         }
         {
+            #[cfg(not(target_feature = "atomics"))]
             let _dry_run = DryRun::new(); // of all launches until the end of the block
             match &self.network {
                 Network::Clip(clip) => self.rehearse_clip(clip),

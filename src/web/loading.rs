@@ -1,7 +1,7 @@
 //! `Loader`: what JavaScript offers of files and of a place to keep them, as the loader wants it.
 
-use super::{Model, from_object, open_device, property, to_object};
-use crate::device::DevicePreference;
+use super::{Model, from_object, property, to_object};
+use crate::device::{DevicePreference, Placement};
 use crate::{Error, Result, load};
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
@@ -9,6 +9,18 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use wasm_bindgen::{JsCast, prelude::*};
 use wasm_bindgen_futures::JsFuture;
+
+#[cfg(not(target_feature = "atomics"))]
+use super::gpu::open_device;
+
+/// Opens the device asked for: with threads there is but the CPU.
+#[cfg(target_feature = "atomics")]
+async fn open_device(preference: DevicePreference) -> Result<Placement> {
+    match preference {
+        DevicePreference::Gpu => Err(crate::device::no_gpu("the engine with threads has none")),
+        _ => Ok(Placement::cpu()),
+    }
+}
 
 /// Loads models; it holds nothing but the options of its loads.
 #[wasm_bindgen]

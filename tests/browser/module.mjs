@@ -6,7 +6,7 @@
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -26,7 +26,7 @@ const WHOLE_TEST = { timeout: 600_000 }; // a software GPU compiles its shaders 
 const SHADES = { cpu: 1e-4, webgpu: 1e-3 }; // how far a probability may lie from the command line's
 const CHROMIUM_FLAGS = ["--no-sandbox", "--enable-unsafe-webgpu", "--use-webgpu-adapter=swiftshader"];
 
-let folder, server, browser, expected;
+let folder, server, isolated, browser, expected;
 
 before(async () => {
   for (const needed of [OBSCURA, MODEL, join(ROOT, "www/pkg/obscura_wasm.js")]) {
@@ -44,6 +44,7 @@ before(async () => {
   };
   const mounts = { "/test-models": folder, "/test-pictures": join(ROOT, "tests/pictures") };
   server = await serve({ root: join(ROOT, "www"), mounts });
+  isolated = await serve({ root: join(ROOT, "www"), mounts, isolate: true });
   browser = await chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
     args: CHROMIUM_FLAGS,
@@ -53,6 +54,7 @@ before(async () => {
 after(async () => {
   await browser?.close();
   await server?.close();
+  await isolated?.close();
   if (folder) await rm(folder, { recursive: true });
 });
 
@@ -69,8 +71,8 @@ test("the engine with relaxed SIMD is chosen where there is such a thing", async
   }, { model: false });
 });
 
-for (const [device, engine] of [["cpu", "relaxed"], ["cpu", "plain"], ["webgpu", "relaxed"]]) {
-  describe(`on ${device}, ${engine} SIMD`, () => {
+for (const [device, engine] of [["cpu", "relaxed"], ["cpu", "plain"], ["cpu", "threads"], ["webgpu", "relaxed"]]) {
+  describe(`on ${device}, the ${engine} engine`, () => {
     test("the module gives the command line's numbers, also after dispose and a second load", WHOLE_TEST, async () => {
       await withPage(async (page) => {
         const picture = [...(await readFile(PHOTO))];
@@ -92,6 +94,50 @@ for (const [device, engine] of [["cpu", "relaxed"], ["cpu", "plain"], ["webgpu",
     });
   });
 }
+
+test("threads are for the CPU: with a GPU the engine is the one that has it", WHOLE_TEST, async () => {
+  await withPage(async (page) => {
+    const info = await page.evaluate(async () => {
+      const { load } = await import("./obscura.js");
+      const model = await load("test-models/blip-all.gguf", { device: "webgpu", dtype: "f32" });
+      await model.dispose();
+      return model.info;
+    });
+    assert.equal(info.device, "webgpu");
+  }, { site: isolated });
+});
+
+test("without the engine for threads the other one is taken", WHOLE_TEST, async () => {
+  await withPage(async (page, complaints, context) => {
+    await context.route("**/obscura_wasm_threads.js", (route) => route.abort());
+    const picture = [...(await readFile(PHOTO))];
+    const found = await page.evaluate(callEverything, { device: "cpu", picture, labels: LABELS, question: QUESTION });
+    assert.deepEqual(found.caption.tokens, expected.photo.tokens);
+    complaints.length = 0; // the browser's own, about the missing file
+  }, { site: isolated });
+});
+
+test("a thread that breaks ends the calls, and the next call loads the model again", WHOLE_TEST, async () => {
+  await withPage(async (page, complaints, context) => {
+    // A thread that stops at once: the engine waits for it, and only the page can hear that it is gone.
+    const broken = (await readFile(join(ROOT, "www/thread.js"), "utf8")).replaceAll("./pkg/", "../pkg/").replace("engine.joinPool();", 'throw new WebAssembly.RuntimeError("unreachable");');
+    await writeFile(join(folder, "thread.js"), broken);
+    const starting = (await readFile(join(ROOT, "www/threads.js"), "utf8")).replace("./thread.js", "./test-models/thread.js");
+    let served = 0;
+    await context.route("**/threads.js", (route) => (served++ === 0 ? route.fulfill({ contentType: "text/javascript", body: starting }) : route.continue()));
+    const found = await page.evaluate(async (bytes) => {
+      const { load } = await import("./obscura.js");
+      const options = { device: "cpu", dtype: "f32" };
+      const code = await load("test-models/blip-all.gguf", options).then(() => "no error", (error) => error.code);
+      const model = await load("test-models/blip-all.gguf", options);
+      const { tokens } = await model.caption(new Uint8Array(bytes));
+      await model.dispose();
+      return { code, tokens };
+    }, [...(await readFile(PHOTO))]);
+    assert.deepEqual(found, { code: "device_lost", tokens: expected.photo.tokens });
+    assert.match(complaints.splice(0).join(), /unreachable/);
+  }, { engine: "threads" });
+});
 
 test("a call can be aborted, and a picture can come in any form", WHOLE_TEST, async () => {
   await withPage(async (page, complaints) => {
@@ -140,10 +186,10 @@ async function commandLine(task, ...parameters) {
 // --- the page ----------------------------------------------------------------------------------
 
 /** Opens the page without a model, acts, and then wants to have seen no error and no foreign request. */
-async function withPage(act, { engine = "relaxed", model = true } = {}) {
+async function withPage(act, { engine = "relaxed", model = true, site = engine === "threads" ? isolated : server } = {}) {
   const context = await browser.newContext({ serviceWorkers: "block" }); // so that every request is seen here
   if (engine === "plain") {
-    const body = `export * as engine from "./pkg/obscura_wasm.js";`; // what a browser without relaxed SIMD gets
+    const body = `export * as engine from "./pkg/obscura_wasm.js"; export const isRelaxed = false;`; // what a browser without relaxed SIMD gets
     await context.route("**/engine.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
   }
   const page = await context.newPage();
@@ -153,12 +199,12 @@ async function withPage(act, { engine = "relaxed", model = true } = {}) {
   page.on("console", (message) => message.type() === "error" && complaints.push(message.text()));
   page.on("pageerror", (error) => complaints.push(error.message));
   try {
-    await page.goto(`${server.url}?model=none`);
-    await act(page, complaints);
+    await page.goto(`${site.url}?model=none`);
+    await act(page, complaints, context);
     assert.deepEqual(complaints, []);
-    const isLocal = (url) => url.startsWith(server.url) || /^(blob|data):/.test(url);
+    const isLocal = (url) => url.startsWith(site.url) || /^(blob|data):/.test(url);
     assert.deepEqual(requests.filter((url) => !isLocal(url)), [], "requests that left the page's origin");
-    const wasm = engine === "plain" ? "obscura_wasm_bg.wasm" : "obscura_wasm_relaxed_bg.wasm";
+    const wasm = `obscura_wasm${engine === "plain" ? "" : `_${engine}`}_bg.wasm`;
     for (const part of model ? [wasm, ".gguf"] : [wasm]) {
       const path = (url) => url.split("?")[0];
       assert.ok(requests.some((url) => path(url).endsWith(part)), `the worker's requests are recorded, ${part} among them`);
@@ -197,6 +243,7 @@ async function callWithOptions(bytes) {
   const calls = {
     "load devise": load(url, { devise: "cpu" }),
     "load dtype": load(url, { dtype: "q3" }),
+    "load threads": load(url, { threads: 0 }),
     "load progress": load(url, { progress: "shown" }),
     "caption numBeam": model.caption(picture, { numBeam: 3 }),
     "caption numBeams": model.caption(picture, { numBeams: "3" }),

@@ -1,6 +1,7 @@
 //! The cache of keys and values that a decoder adds a row to with each token, written in place.
 
 pub mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 pub mod gpu;
 
 /// What [`crate::kernels::append_rows()`] writes where.

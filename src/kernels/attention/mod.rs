@@ -1,6 +1,7 @@
 //! `softmax(Q Kᵀ / sqrt(head width)) V`, without the whole matrix of scores in memory.
 
 pub mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 pub mod gpu;
 pub mod naive;
 

@@ -3,5 +3,6 @@
 //! loops are plain. Burn's own product would add a third to the wasm.
 
 pub mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 pub mod gpu;
 pub mod naive;

@@ -2,5 +2,6 @@
 //! vocabulary stays where it was computed.
 
 pub mod cpu;
+#[cfg(not(target_feature = "atomics"))]
 pub mod gpu;
 pub mod naive;

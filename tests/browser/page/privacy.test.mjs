@@ -85,6 +85,25 @@ test("after one visit the page works without its server", WHOLE_TEST, async () =
   });
 });
 
+test("from the second visit on the page is isolated, and its models have threads", WHOLE_TEST, async () => {
+  await withPage(site, { query: { device: "cpu" } }, async (page) => {
+    const threads = () => own().filter((line) => line.endsWith("/thread.js")).length;
+    const isIsolated = () => page.evaluate(() => crossOriginIsolated);
+    const before = threads();
+    assert.equal(await isIsolated(), false, "the server sends no headers for it");
+    assert.equal(threads(), before);
+    await settled();
+    await page.reload();
+    await page.waitForSelector("[data-model=ready]", { state: "attached", ...PATIENCE });
+    assert.equal(await isIsolated(), true);
+    assert.ok(threads() > before, "the CPUs that run these tests have several cores");
+    await settled();
+    await openPictures(page, SAMPLE);
+    assert.equal(await page.textContent("#caption-text"), expected.text);
+    assert.equal(await page.textContent("#privacy-short"), "0 requests");
+  });
+});
+
 test("the page works from a path of its host, and asks for nothing beside it", WHOLE_TEST, async () => {
   const server = await site.serveAgain("/some/where");
   const before = own().length;
