@@ -1,7 +1,7 @@
 //! Equality with PyTorch on the same small weights. What each golden tensor is: golden/training/README.md.
 
 use super::golden::{Golden, numbers};
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 use obscura::device::{self, DevicePreference};
 use obscura::load::Source;
 use obscura::models::blip::TEMPERATURE;
@@ -14,6 +14,7 @@ use obscura::train::momentum::Momentum;
 use obscura::train::negatives::{Negatives, weights as negative_weights};
 use obscura::train::objectives::{answering, captioning, clip_losses, matching, vectors};
 use obscura::train::optimizer::{Optimization, OptimizerConfig, Schedule};
+use obscura::train::patch_labels::patch_loss;
 use obscura::train::weights::{tensor_of, values_of};
 use std::path::Path;
 
@@ -96,6 +97,7 @@ impl Reference {
             groups: (0..captions.ids.len()).collect(),
             captions,
             questions,
+            patches: None,
         }
     }
 
@@ -269,18 +271,52 @@ fn gradients_on_the_gpu_equal_the_reference() {
 fn gradients_agree_with_finite_differences() {
     let reference = Reference::open("blip");
     let batch = reference.batch(32);
-    let loss_at = |weights: &Weights| {
+    let states = |blip: &Blip| blip.encode_image(batch.pixels.clone());
+    let captions = |weights: &Weights| {
         let blip = reference.blip(weights);
-        let states = blip.encode_image(batch.pixels.clone());
-        captioning(&blip, states, &batch.captions, 0.1).unwrap()
+        captioning(&blip, states(&blip), &batch.captions, 0.1).unwrap()
     };
-    let leaves = reference.weights.leaves();
+    // The reference has no labels for patches; these are shares that sum to one, and a row of none.
+    let [pictures, tokens, width] = states(&reference.blip(&reference.weights)).dims();
+    let waves = |shape: [usize; 2]| {
+        let values = (0..shape[0] * shape[1]).map(|place| (place as f32).sin());
+        tensor_of(values.collect(), &reference.device()).reshape(shape)
+    };
+    let classes = 5;
+    let shares = softmax(waves([pictures * (tokens - 1), classes]), 1);
+    let shares = shares.slice_fill([0..1, 0..classes], 0.0);
+    let shares = shares.reshape([pictures, tokens - 1, classes]);
+    let patches = |weights: &Weights| {
+        let states = states(&reference.blip(weights));
+        patch_loss(states, waves([classes, width]), shares.clone())
+    };
+    agree_with_finite_differences(
+        &reference.weights,
+        &captions,
+        &[
+            "vision_model.encoder.layers.0.self_attn.qkv.weight",
+            "text_encoder.encoder.layer.0.crossattention.self.value.weight",
+            "text_decoder.bert.encoder.layer.1.attention.self.key.weight",
+        ],
+    );
+    agree_with_finite_differences(
+        &reference.weights,
+        &patches,
+        &[
+            "vision_model.encoder.layers.0.self_attn.qkv.weight",
+            "vision_model.post_layernorm.weight",
+        ],
+    );
+}
+
+fn agree_with_finite_differences(
+    weights: &Weights,
+    loss_at: &dyn Fn(&Weights) -> Tensor<1>,
+    names: &[&str],
+) {
+    let leaves = weights.leaves();
     let gradients = loss_at(&leaves).backward();
-    for name in [
-        "vision_model.encoder.layers.0.self_attn.qkv.weight",
-        "text_encoder.encoder.layer.0.crossattention.self.value.weight",
-        "text_decoder.bert.encoder.layer.1.attention.self.key.weight",
-    ] {
+    for name in names {
         let leaf = leaves.get(name).unwrap();
         let gradient = values_of(leaf.values.grad(&gradients).unwrap()).unwrap();
         let length = gradient
@@ -291,8 +327,9 @@ fn gradients_agree_with_finite_differences() {
         // A step along the gradient: the largest change, and so the least rounding.
         let step = 2e-3 / length;
         let moved = |direction: f32| {
-            let mut weights = reference.weights.clone();
-            let parameter = weights.all.iter_mut().find(|one| one.name == name).unwrap();
+            let mut weights = weights.clone();
+            let mut all = weights.all.iter_mut();
+            let parameter = all.find(|one| one.name == *name).unwrap();
             let way = tensor_of(gradient.clone(), &Device::flex()) * (direction * step);
             parameter.values = parameter.values.clone() + way;
             values_of(loss_at(&weights).inner()).unwrap()[0]

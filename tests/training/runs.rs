@@ -6,7 +6,9 @@ use obscura::Result;
 use obscura::device::Placement;
 use obscura::generate::GenerationOptions;
 use obscura::nn::Dtype;
+use obscura::scenes::facts::Bounds;
 use obscura::train::objectives::Objectives;
+use obscura::train::patch_labels::{PATCH_HEAD, Region};
 use obscura::train::{
     Blueprint, Example, Examples, OptimizerConfig, Recipe, RunFolder, Schedule, Trainer, run,
 };
@@ -21,7 +23,7 @@ const COLOURS: [(&str, [u8; 3]); 6] = [
     ("black", [5, 5, 5]),
 ];
 
-/// Pictures of one colour, and what there is to say about them.
+/// Pictures of one colour, and what there is to say about them. Their colour is what covers them.
 struct Colours;
 
 impl Examples for Colours {
@@ -31,10 +33,20 @@ impl Examples for Colours {
             image: RgbImage::from_pixel(16, 16, Rgb(colour)),
             caption: format!("a {name} picture"),
             questions: vec![("what colour is it?".to_string(), name.to_string())],
-            regions: None,
+            regions: Some(vec![Region {
+                class: COLOURS.iter().position(|colour| colour.0 == name).unwrap(),
+                bounds: WHOLE,
+            }]),
         })
     }
 }
+
+const WHOLE: Bounds = Bounds {
+    left: 0.0,
+    top: 0.0,
+    width: 1.0,
+    height: 1.0,
+};
 
 fn recipe(steps: u64) -> Recipe {
     Recipe {
@@ -47,7 +59,10 @@ fn recipe(steps: u64) -> Recipe {
             steps,
         },
         optimizer: OptimizerConfig::default(),
-        objectives: Objectives::default(),
+        objectives: Objectives {
+            patches: 1.0,
+            ..Objectives::default()
+        },
         queue: 12,
         momentum: 0.9,
         longest: 16,
@@ -117,7 +132,7 @@ fn every_loss_falls_within_fifty_steps() {
     let mut trainer = trainer(recipe(50));
     let losses = learn(&mut trainer, 50);
     let names: Vec<&str> = losses.iter().map(|(name, ..)| *name).collect();
-    assert_eq!(names, ["itc", "itm", "lm", "vqa", "total"]);
+    assert_eq!(names, ["itc", "itm", "lm", "vqa", "patches", "total"]);
     for (name, first, last) in losses {
         // The contrastive losses fall late: hard negatives are drawn ever harder, and the queue
         // fills with vectors of the encoders' first steps.
@@ -265,6 +280,8 @@ fn a_trained_model_says_what_it_learned() {
     .unwrap();
     for dtype in [Dtype::Auto, Dtype::Q8] {
         let placement = Placement::cpu();
+        let tensors = obscura::load::Source::open(&files.model()).unwrap();
+        assert!(tensors.tensors().all(|tensor| tensor.name != PATCH_HEAD));
         let model = obscura::load::open(&files.model(), placement, dtype, |_, _| {}).unwrap();
         for (name, colour) in COLOURS {
             let image = RgbImage::from_pixel(16, 16, Rgb(colour));
