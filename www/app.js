@@ -16,6 +16,7 @@ import { currentPicture, events, openPictures, startPictures } from "./page/pict
 import { guard, keepPage } from "./page/privacy.js";
 import { addToAlbum, openSearch, startSearch } from "./page/search.js";
 import { startWork, stopWork } from "./page/work.js";
+import { hasSimd } from "./simd.js";
 
 const CAN = {
   caption: "write captions",
@@ -146,8 +147,7 @@ function listen() {
 /** What the page cannot do without, and the browser lacks; "" if nothing. */
 function lacking() {
   if (typeof WebAssembly !== "object") return "WebAssembly";
-  const simd = new Uint8Array([0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11]);
-  return WebAssembly.validate(simd) ? "" : "WebAssembly with SIMD";
+  return hasSimd() ? "" : "WebAssembly with SIMD";
 }
 
 /** `?model=NAME&device=cpu&dtype=q4&hub=https://mirror` choose, `model=none` none; else the embedded model. */
@@ -188,4 +188,4 @@ function showUnsupported(lacks) {
 
 await start();
 if (document.readyState !== "complete") await new Promise((loaded) => addEventListener("load", loaded, { once: true }));
-keepPage();
+keepPage(main.model?.info.device === "cpu");

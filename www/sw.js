@@ -4,8 +4,9 @@
 // So do the headers that isolate the page from other sites, without which browsers give no threads: a first
 // visit does without.
 //
-// In:  {type: "claim"} | {type: "allow", hosts} | {type: "keep", urls} | {type: "quiet"}, each with a port that
-//      hears of the end; after "quiet", until a page is opened, what is kept is not asked for again
+// In:  {type: "claim"} | {type: "allow", hosts} | {type: "keep", urls, spare} | {type: "quiet"}, each with a port that
+//      hears of the end; after "quiet", until a page is opened, what is kept is not asked for again, and
+//      what can be spared is not fetched
 // Out: {type: "request", url, at} to every page of this site; at: when it was made, in milliseconds as Date.now()
 
 const CACHE = "obscura-page";
@@ -22,10 +23,13 @@ self.addEventListener("message", (event) => {
   event.waitUntil(heed(event.data, event.source?.id).finally(() => event.ports[0]?.postMessage("done")));
 });
 
-async function heed({ type, hosts, urls }, page) {
+async function heed({ type, hosts, urls, spare }, page) {
   if (type === "claim") await self.clients.claim();
   if (type === "allow") allowed.set(page, hosts);
-  if (type === "keep") await keepMissing(urls);
+  if (type === "keep") {
+    await keepMissing(urls);
+    await keepMissing(spare, () => isQuiet);
+  }
   if (type === "quiet") isQuiet = true;
 }
 
@@ -96,11 +100,12 @@ async function keep(kept, url, response) {
   await kept.put(keyOf(url), response).catch(() => {}); // no room: then it is not kept
 }
 
-async function keepMissing(urls) {
+async function keepMissing(urls, isTooLate = () => false) {
   const kept = await caches.open(CACHE);
   for (const address of new Set(urls)) {
     const url = new URL(address);
     if (!isPageFile(url) || (await kept.match(keyOf(url)))) continue;
+    if (isTooLate()) return;
     const response = await fetch(url).catch(() => null);
     if (response?.status === 200) await keep(kept, url, response);
   }

@@ -2,7 +2,8 @@
 // (COOP and COEP headers), which browsers ask for before memory may be shared, and where the CPU computes.
 // That build is one for relaxed SIMD. Whatever goes wrong with it, the engine starts without.
 
-import { engine, isRelaxed } from "./engine.js";
+import { engine } from "./engine.js";
+import { hasRelaxedSimd } from "./simd.js";
 
 /** Unless told otherwise: more hardly help, and leave the page nothing. */
 const MOST_THREADS = 8;
@@ -27,7 +28,7 @@ export async function startEngine(device, most = MOST_THREADS, watch) {
 
 function possibleThreads() {
   const isWorker = typeof DedicatedWorkerGlobalScope !== "undefined" && self instanceof DedicatedWorkerGlobalScope;
-  return isWorker && self.crossOriginIsolated && isRelaxed ? (navigator.hardwareConcurrency ?? 1) : 1;
+  return isWorker && self.crossOriginIsolated && hasRelaxedSimd() ? (navigator.hardwareConcurrency ?? 1) : 1;
 }
 
 /** Whether there is a GPU; one in software is slower than the CPU by itself. */

@@ -1,5 +1,5 @@
-//! Training: the losses of BLIP's paper and CLIP's, and the loop around them, over the very models
-//! that serve inference.
+//! Training: the losses of BLIP's paper and CLIP's, labels of patches, and the loop around them, over
+//! the very models that serve inference.
 //!
 //! ```text
 //! Examples -Batch-> pixels, ids -objectives-> ITC + ITM + LM (+ answers, patches) -optimizer-> Weights

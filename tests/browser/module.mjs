@@ -189,7 +189,7 @@ async function commandLine(task, ...parameters) {
 async function withPage(act, { engine = "relaxed", model = true, site = engine === "threads" ? isolated : server } = {}) {
   const context = await browser.newContext({ serviceWorkers: "block" }); // so that every request is seen here
   if (engine === "plain") {
-    const body = `export * as engine from "./pkg/obscura_wasm.js"; export const isRelaxed = false;`; // what a browser without relaxed SIMD gets
+    const body = `export * as engine from "./pkg/obscura_wasm.js"`; // what a browser without relaxed SIMD gets
     await context.route("**/engine.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
   }
   const page = await context.newPage();

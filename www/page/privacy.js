@@ -2,6 +2,7 @@
 // the hosts that it may contact, and tells of every request that leaves this device's browser for the
 // network. The page counts them from the moment when a picture is opened: there should be none.
 
+import { hasRelaxedSimd } from "../simd.js";
 import { element, make } from "./elements.js";
 import { counted } from "./words.js";
 
@@ -11,6 +12,8 @@ const HUB_HOSTS = ["https://huggingface.co", "https://*.huggingface.co", "https:
 
 /** What sections fetch only when they are used, and should find there. */
 const LATER = ["album-worker.js", "album-file.js"];
+/** What the next visit has that the first one has not: threads, which take a page that the service worker isolates. */
+const THREADS = ["thread.js", "pkg/obscura_wasm_threads.js", "pkg/obscura_wasm_threads_bg.wasm"];
 
 const requests = []; // since the picture was opened
 let openedAt = Infinity; // in milliseconds, as Date.now()
@@ -54,12 +57,16 @@ export function allowHosts(hosts) {
   return tell({ type: "allow", hosts });
 }
 
-/** What the page consists of is kept, so that the next visit needs no network. */
-export async function keepPage() {
+/**
+ * What the page consists of is kept, so that the next visit needs no network; with what its models need for
+ * threads, where they compute on the CPU.
+ */
+export async function keepPage(onCpu) {
   const own = new URL("..", import.meta.url).href;
   const loaded = performance.getEntriesByType("resource").map(({ name }) => name);
   const later = LATER.map((file) => own + file);
-  await tell({ type: "keep", urls: [own, ...later, ...loaded.filter((url) => url.startsWith(own))] });
+  const threads = onCpu && hasRelaxedSimd() ? THREADS.map((file) => own + file) : [];
+  await tell({ type: "keep", urls: [own, ...later, ...loaded.filter((url) => url.startsWith(own))], spare: threads });
 }
 
 /** The hosts that a model's source leads to, as a security policy writes them. */

@@ -33,14 +33,18 @@ test("in Firefox the page captions, answers and classifies, with its server and 
   const errors = [];
   page.on("pageerror", (error) => errors.push(error.message));
   await page.goto(`${server.url}?device=cpu`);
+  await page.waitForSelector("[data-model=ready]");
+  await settled();
   await check(page);
   assert.equal(await textOf(page, "#privacy-short"), "0 requests");
-  await new Promise((put) => setTimeout(put, 4000)); // until all is put away
   await server.close();
   await page.reload();
   await check(page);
   assert.deepEqual(errors, []);
 });
+
+/** Until all is put away. */
+const settled = () => new Promise((put) => setTimeout(put, 4000));
 
 async function check(page) {
   await page.waitForSelector("[data-model=ready]");
