@@ -146,20 +146,29 @@ async function install() {
   return folder;
 }
 
-/** Served from a path below the site's own, as on many static hosts. */
+/** Served from a path below the site's own, as on many static hosts; and isolated, where the engine is the one with threads. */
 async function checkSite(folder) {
-  const server = await serve({ root: CONSUMER, mounts: { "/some/where": folder } });
-  try {
-    await checkPage(`${server.url}some/where/`);
-  } finally {
-    await server.close();
+  const engines = [];
+  for (const isolate of [false, true]) {
+    const server = await serve({ root: CONSUMER, mounts: { "/some/where": folder }, isolate });
+    try {
+      engines.push(await checkPage(`${server.url}some/where/`));
+    } finally {
+      await server.close();
+    }
   }
+  assert.equal(engines[0].length, 1, `${engines[0]}`);
+  assert.equal(engines[1].length, 1, `${engines[1]}`);
+  assert.notEqual(engines[0][0], engines[1][0], "one with threads, one without");
 }
 
+/** The engines that the page took: their files' paths. */
 async function checkPage(url) {
-  await withPage(browser, url, async (page) => {
+  return withPage(browser, url, async (page, requests) => {
     page.setDefaultTimeout(PATIENCE.timeout);
     assert.deepEqual(await page.evaluate(() => globalThis.found), { window: expected, worker: expected, element: expected, alt: expected });
+    const files = requests.map((address) => new URL(address).pathname).filter((path) => path.endsWith(".wasm"));
+    return [...new Set(files)];
   });
 }
 
