@@ -94,6 +94,13 @@ fn start(
         }
         let mut trainer = Trainer::resume(&folder.checkpoint(), device)?;
         trainer.recipe.schedule.steps = command.steps.unwrap_or(trainer.recipe.schedule.steps);
+        let learns_patches = trainer.recipe.objectives.patches > 0.0;
+        if learns_patches && trainer.recipe.classes != classes(command) {
+            return Err(Error::BadInput(format!(
+                "the run has another number of objects than {}: --objects says how many",
+                command.objects
+            )));
+        }
         return Ok(trainer);
     }
     if let Some(model) = &command.from {
@@ -151,12 +158,17 @@ fn recipe(command: &Train) -> Recipe {
         queue: command.queue,
         momentum: command.momentum,
         longest: 35,
-        classes: match command.scenes {
-            Some(_) => SceneExamples::classes(command.objects),
-            None => 0,
-        },
+        classes: classes(command),
         picture_size: command.picture_size,
         seed: command.seed,
+    }
+}
+
+/// How many classes there are of what patches show; 0 where that is not known.
+fn classes(command: &Train) -> usize {
+    match command.scenes {
+        Some(_) => SceneExamples::classes(command.objects),
+        None => 0,
     }
 }
 

@@ -4,6 +4,7 @@ mod captions;
 mod files;
 mod pictures;
 mod questions;
+mod regions;
 mod splits;
 
 use std::collections::HashMap;
