@@ -1,7 +1,7 @@
 //! `Loader`: what JavaScript offers of files and of a place to keep them, as the loader wants it.
 
 use super::{Model, from_object, property, to_object};
-use crate::device::{DevicePreference, Placement};
+use crate::device::DevicePreference;
 use crate::{Error, Result, load};
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
@@ -15,9 +15,10 @@ use super::gpu::open_device;
 
 /// Opens the device asked for: with threads there is but the CPU.
 #[cfg(target_feature = "atomics")]
-async fn open_device(preference: DevicePreference) -> Result<Placement> {
+async fn open_device(preference: DevicePreference) -> Result<crate::device::Placement> {
+    use crate::device::{Placement, no_gpu};
     match preference {
-        DevicePreference::Gpu => Err(crate::device::no_gpu("the engine with threads has none")),
+        DevicePreference::Gpu => Err(no_gpu("the engine with threads has none")),
         _ => Ok(Placement::cpu()),
     }
 }
