@@ -286,7 +286,7 @@ impl Scenes {
 
     /// Which objects, and how many of each.
     fn choose(&self, split: Split, rng: &mut impl Rng) -> Vec<(usize, usize)> {
-        let counts = self.counts(split, rng);
+        let counts = self.counts(split == Split::Compositions, rng);
         let objects = match split {
             Split::Train | Split::Style => self.allowed(counts.len(), rng),
             Split::Compositions => self.with_held_out_pair(counts.len(), rng),
@@ -301,12 +301,9 @@ impl Scenes {
     }
 
     /// How many things of each kind.
-    fn counts(&self, split: Split, rng: &mut impl Rng) -> Vec<usize> {
+    fn counts(&self, at_least_two_kinds: bool, rng: &mut impl Rng) -> Vec<usize> {
         let mix = &self.options.mix;
-        let alone = match split {
-            Split::Compositions => 0.0, // at least two kinds
-            _ => 1.0,
-        };
+        let alone = if at_least_two_kinds { 0.0 } else { 1.0 };
         let shares = [
             mix.single * alone,
             mix.group * alone,
@@ -319,9 +316,7 @@ impl Scenes {
             left -= share;
             left < 0.0
         });
-        // With few objects the held-out scenes show no more than two kinds, whose places are asked for;
-        // in training more kinds teach that anything may lie beside anything.
-        let has_several = self.objects.known().len() > 16 || split == Split::Train;
+        let known = self.objects.known().len();
         match chosen {
             Some(0) => vec![1],
             Some(1) => vec![rng.random_range(2..5)],
@@ -331,7 +326,7 @@ impl Scenes {
                     .choose(rng)
                     .map_or(vec![2, 2], |counts| counts.to_vec())
             }
-            Some(4) if has_several => vec![1; rng.random_range(3..5)],
+            Some(4) if known > 16 => vec![1; rng.random_range(3..5)],
             _ => vec![1, 1],
         }
     }
