@@ -258,7 +258,7 @@ mod tests {
         let header = "step,seconds,learning_rate,itc,itm,lm,vqa,patches,clip,total,gradient_norm";
         assert_eq!(
             folder.text(),
-            format!("{header}\n1,0.500,0.0001,2.5,,,,,2.6,0.33333334\n")
+            format!("{header}\n1,0.500,0.0001,2.5,,,,,,2.6,0.33333334\n")
         );
         log.record(&records[1]).unwrap();
         let found = read(&folder.file()).unwrap();
@@ -329,14 +329,14 @@ mod tests {
             ("a,b\n1,2\n".to_owned(), "line 1"),
             (String::new(), "line 1"),
             (
-                format!("{header}\n1,0,0,1,,,,,1,1\nx,0,0,1,,,,,1,1\n"),
+                format!("{header}\n1,0,0,1,,,,,,1,1\nx,0,0,1,,,,,,1,1\n"),
                 "line 3: 'step' is 'x'",
             ),
             (
-                format!("{header}\n1,0,0,1,,z,,,1,1\n"),
+                format!("{header}\n1,0,0,1,,z,,,,1,1\n"),
                 "line 2: 'lm' is 'z'",
             ),
-            (format!("{header}\n1,0,0\n2,0,0,1,,,,,1,1\n"), "line 2"),
+            (format!("{header}\n1,0,0\n2,0,0,1,,,,,,1,1\n"), "line 2"),
         ];
         for (text, expected) in cases {
             std::fs::write(folder.file(), &text).unwrap();
