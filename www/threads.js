@@ -5,7 +5,7 @@
 import { engine } from "./engine.js";
 import { hasRelaxedSimd } from "./simd.js";
 
-/** Unless told otherwise: more hardly help, and leave the page nothing. */
+/** Unless told otherwise. No more than a guess: nobody has measured more than two yet. */
 const MOST_THREADS = 8;
 
 /**
@@ -47,11 +47,11 @@ async function startThreads(count, watch) {
       workers.push(new Worker(new URL("./thread.js", import.meta.url), { type: "module", name: "obscura thread" }));
     }
     await Promise.all(workers.map((worker) => prepare(worker, parts, watch)));
+    engine.startPool(count);
   } catch (error) {
     workers.forEach((worker) => worker.terminate());
     throw error;
   }
-  engine.startPool(count);
   return { engine, memory: parts.memory };
 }
 
