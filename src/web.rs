@@ -1,4 +1,4 @@
-//! The browser's way in: every `#[wasm_bindgen]` export, and nothing else. `www/worker.js` calls
+//! The browser's way in: every `#[wasm_bindgen]` export, and nothing else. `www/calls.js` calls
 //! these; `www/obscura.js` is what users call.
 
 mod album;

@@ -1,4 +1,4 @@
-// The thread of one model in Node.js: worker.js, which is written for browsers, in surroundings
+// The thread of one model in Node.js: calls.js, which is written for browsers, in surroundings
 // that look like a browser's worker to it.
 
 import { parentPort } from "node:worker_threads";
@@ -17,7 +17,7 @@ self.addEventListener = (type, listener) => {
   });
 };
 
-await import("./worker.js");
+await import("./calls.js");
 parentPort.on("message", (message) => self.onmessage({ data: withFiles(message) }));
 
 /** The message with readable files in place of their paths. */

@@ -172,9 +172,9 @@ export interface LoadOptions {
   dtype?: "auto" | "q4" | "q8" | "f16" | "f32";
   /**
    * How many threads compute on the CPU, at most: as many as there are cores, up to 8, by default. More than
-   * one takes a page that is isolated from other sites, by the headers `Cross-Origin-Opener-Policy:
-   * same-origin` and `Cross-Origin-Embedder-Policy: require-corp`, and a browser with relaxed SIMD;
-   * elsewhere it is one.
+   * one takes a page (not a worker) that is isolated from other sites, by the headers
+   * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`, and a
+   * browser with relaxed SIMD; elsewhere it is one.
    */
   threads?: number;
   /**

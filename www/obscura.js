@@ -1,15 +1,16 @@
 // The public module: CLIP and BLIP behind promises. Each model lives in a worker of its own
-// (worker.js), which gets one call at a time from the queue here. Types: obscura.d.ts.
+// (worker.js), which bridge.js hands one call at a time. Types: obscura.d.ts.
 
 import { deleteAlbum, openAlbum } from "./album.js";
 import { cache as kept, isAvailable } from "./cache.js";
+import { Engine } from "./bridge.js";
 import { compareModels } from "./compare.js";
 import { createDecoder, DecodedPicture, toDecoded } from "./decoded.js";
 import { embeddedModel } from "./embedded.js";
 import { ObscuraError } from "./error.js";
 import { filterPictures } from "./filter.js";
 import { LabelSet, labelSet, openLabels } from "./labels.js";
-import { describe, readPicture, transferables } from "./picture.js";
+import { describe, readPicture } from "./picture.js";
 import { platform } from "./platform.js";
 import { describeSource, droppedFiles } from "./source.js";
 import { sampleFrames } from "./video.js";
@@ -18,7 +19,6 @@ export { kept as cache, DecodedPicture, deleteAlbum, droppedFiles, LabelSet, lab
 
 const DEVICES = ["auto", "webgpu", "cpu"];
 const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
-const DISPOSE_PATIENCE_MS = 1000;
 
 // What each call takes. Anything else is refused: a misspelt option would be missed silently.
 const LOAD_OPTIONS = ["device", "dtype", "threads", "tasks", "revision", "hub", "cache", "sha256", "signal", "progress"];
@@ -70,7 +70,8 @@ export async function load(source, options) {
       const found = await findModel(source, { revision, hub }, signal);
       if (cache && found.description.kind === "remote") askToKeep();
       const hashes = checkHashes(sha256 ?? found.sha256, found.description.file);
-      described = { source: found.description, device, dtype, threads, tasks: tasks && [...new Set(tasks)].sort(), sha256: hashes, cache };
+      const most = platform.hasThreads ? threads : 1;
+      described = { source: found.description, device, dtype, threads: most, tasks: tasks && [...new Set(tasks)].sort(), sha256: hashes, cache };
       return [described];
     };
     const info = await engine.call("load", prepare, { signal, onProgress: progress });
@@ -212,154 +213,6 @@ class Model {
   }
 }
 
-/** The bridge to one worker: a queue, abort, and what to do when the worker breaks. */
-class Engine {
-  #worker;
-  #queue = [];
-  #running = null;
-  #dead = null; // why no call can be made any more
-  #lastId = 0;
-  #disposed = null;
-
-  constructor() {
-    try {
-      this.#worker = platform.startWorker();
-    } catch (error) {
-      const message = `The worker could not be started (${error.message}): serve obscura's files from the page's own site, and load models where workers can be started.`;
-      throw new ObscuraError("network", message, { cause: error });
-    }
-    this.#worker.onmessage = ({ data }) => this.#receive(data);
-    this.#worker.onerror = (event) => {
-      event.preventDefault();
-      const detail = event.message || "worker.js or a file that it imports is missing";
-      this.terminate(new ObscuraError("network", `The worker broke: ${detail}. Load the model again.`));
-    };
-  }
-
-  /** Whether its device was lost: a new engine can load the model again. */
-  get isLost() {
-    return this.#dead?.code === "device_lost" && !this.#disposed;
-  }
-
-  /** Whether no call can be made any more. */
-  get isDead() {
-    return this.#dead !== null;
-  }
-
-  /**
-   * Queues one call. `prepare` starts at once and resolves with the arguments; the promise rejects as
-   * soon as `signal` aborts, and a call that has not been sent by then never is.
-   */
-  call(method, prepare, { signal, onToken, onProgress } = {}) {
-    return new Promise((resolve, reject) => {
-      if (signal?.aborted) return reject(abortError(signal));
-      if (this.#dead) return reject(this.#dead);
-      const call = { id: ++this.#lastId, method, onToken, onProgress, settled: false, sent: false };
-      const settle = (report) => (value) => {
-        if (call.settled) return;
-        call.settled = true;
-        signal?.removeEventListener("abort", call.abort);
-        report(value);
-      };
-      call.resolve = settle(resolve);
-      call.reject = settle(reject);
-      call.abort = () => {
-        call.reject(abortError(signal));
-        if (call.sent) this.#worker.postMessage({ type: "abort", id: call.id });
-      };
-      signal?.addEventListener("abort", call.abort);
-      call.prepared = prepare();
-      call.prepared.catch((error) => call.reject(error)); // at once, not when its turn comes
-      this.#queue.push(call);
-      this.#next();
-    });
-  }
-
-  async #next() {
-    if (this.#running) return;
-    this.#running = this.#queue.shift() ?? null;
-    if (!this.#running) return;
-    await this.#run(this.#running);
-    this.#running = null;
-    this.#next();
-  }
-
-  /** Sends one call and waits until the worker has really ended it, aborted or not. */
-  async #run(call) {
-    try {
-      const parameters = await call.prepared;
-      if (call.settled) return;
-      const parts = parameters.flat().flatMap((part) => part?.frames ?? [part]);
-      const pictures = parts.filter((part) => part?.rgba || part?.encoded);
-      await new Promise((ended) => {
-        call.ended = ended;
-        this.#worker.postMessage({ type: "call", id: call.id, method: call.method, parameters }, transferables(pictures));
-        call.sent = true;
-      });
-    } catch (error) {
-      const unsendable = error.name === "DataCloneError";
-      const message = `An option of ${call.method}() cannot be sent to a worker: ${error.message}`;
-      call.reject(unsendable ? new ObscuraError("bad_input", message) : error);
-    }
-  }
-
-  #receive({ type, id, ...message }) {
-    if (type === "thread") {
-      message.port.onmessage = () => {
-        const text = "A thread of the engine stopped. The next call loads the model again.";
-        this.terminate(new ObscuraError("device_lost", text));
-      };
-      return;
-    }
-    const call = this.#running;
-    if (call?.id !== id) return;
-    if (type === "token" || type === "progress") {
-      if (!call.settled) this.#notify(call, type, message);
-      return;
-    }
-    if (type === "result") call.resolve(message.value);
-    else call.reject(new ObscuraError(message.code, message.message));
-    if (message.fatal) this.terminate(new ObscuraError(message.code, message.message));
-    call.ended();
-  }
-
-  /** An error in the caller's own function ends the call with that error. */
-  #notify(call, type, { text, token, event }) {
-    try {
-      if (type === "token") call.onToken?.(text, token);
-      else call.onProgress?.(event);
-    } catch (error) {
-      call.reject(error);
-      this.#worker.postMessage({ type: "abort", id: call.id });
-    }
-  }
-
-  /** Lets the worker free what it holds, the GPU's memory too, then ends it. */
-  dispose() {
-    this.#disposed ??= new Promise((freed) => {
-      if (this.#dead) return freed();
-      this.#endCalls(new ObscuraError("aborted", "The model was disposed of: load it again."));
-      this.#worker.onmessage = ({ data }) => data.type === "disposed" && freed();
-      this.#worker.postMessage({ type: "dispose" });
-      setTimeout(freed, DISPOSE_PATIENCE_MS); // a long computation does not hear messages
-    }).then(() => this.#worker.terminate());
-    return this.#disposed;
-  }
-
-  terminate(reason) {
-    this.#worker.terminate();
-    this.#endCalls(reason);
-  }
-
-  #endCalls(reason) {
-    this.#dead ??= reason;
-    for (const call of [this.#running, ...this.#queue.splice(0)]) {
-      call?.reject(reason);
-      call?.ended?.();
-    }
-  }
-}
-
 /** {description, sha256?}: the description is what the worker wants. */
 async function findModel(source, settings, signal) {
   const base = platform.base();
@@ -393,10 +246,6 @@ function askToKeep() {
   if (asked || !isAvailable()) return;
   asked = true;
   navigator.storage.persist?.().catch(() => {});
-}
-
-function abortError(signal) {
-  return new ObscuraError("aborted", "The call was aborted.", { cause: signal.reason });
 }
 
 /** The options that are given: each is known and of its kind. `null` is as good as nothing. */

@@ -1,9 +1,9 @@
-// Where worker.js hears calls and answers them: the worker that obscura.js started for it, else
+// Where calls.js hears calls and answers them: the worker that bridge.js started for it, else
 // whoever connects in the same thread (same-thread.js).
 
 /** Looks like a worker from both sides; messages are handed over as they are, a moment later. */
 class SameThread {
-  onmessage = null; // set by worker.js
+  onmessage = null; // set by calls.js
   #caller = null;
 
   /** The side that looks like a `Worker`. There is one until its model is freed, which an aborted load delays. */

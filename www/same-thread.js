@@ -3,7 +3,7 @@
 
 import { platform } from "./platform.js";
 import { port } from "./port.js";
-import "./worker.js";
+import "./calls.js";
 
 platform.startWorker = () => port.connect();
 

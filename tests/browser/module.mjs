@@ -120,11 +120,10 @@ test("without the engine for threads the other one is taken", WHOLE_TEST, async 
 test("a thread that breaks ends the calls, and the next call loads the model again", WHOLE_TEST, async () => {
   await withPage(async (page, complaints, context) => {
     // A thread that stops at once: the engine waits for it, and only the page can hear that it is gone.
-    const broken = (await readFile(join(ROOT, "www/thread.js"), "utf8")).replaceAll("./pkg/", "../pkg/").replace("engine.joinPool();", 'throw new WebAssembly.RuntimeError("unreachable");');
-    await writeFile(join(folder, "thread.js"), broken);
-    const starting = (await readFile(join(ROOT, "www/threads.js"), "utf8")).replace("./thread.js", "./test-models/thread.js");
+    const body = (await readFile(join(ROOT, "www/thread.js"), "utf8")).replace("engine.joinPool();", 'throw new WebAssembly.RuntimeError("unreachable");');
+    const headers = { "Content-Type": "text/javascript", "Cross-Origin-Embedder-Policy": "require-corp" };
     let served = 0;
-    await context.route("**/threads.js", (route) => (served++ === 0 ? route.fulfill({ contentType: "text/javascript", body: starting }) : route.continue()));
+    await context.route("**/thread.js", (route) => (served++ === 0 ? route.fulfill({ headers, body }) : route.continue()));
     const found = await page.evaluate(async (bytes) => {
       const { load } = await import("./obscura.js");
       const options = { device: "cpu", dtype: "f32" };

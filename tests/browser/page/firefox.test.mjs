@@ -41,7 +41,15 @@ test("in Firefox the page captions, answers and classifies, with its server and 
   await page.reload();
   await check(page);
   assert.deepEqual(errors, []);
+  await forget(page, "loading.js");
+  await page.reload();
+  await page.waitForSelector("[data-model=failed]");
+  assert.match(await textOf(page, "#model-error"), /worker broke/);
 });
+
+/** As if it had never been kept. */
+const forget = (page, file) =>
+  page.evaluate(async (file) => (await caches.open("obscura-page")).delete(new URL(file, document.baseURI)), file);
 
 /** Until all is put away. */
 const settled = () => new Promise((put) => setTimeout(put, 4000));
