@@ -185,6 +185,7 @@ fn examples(command: &Train, scenes: Option<Scenes>) -> Result<Box<dyn Examples>
         scenes,
         shapes: shapes.transpose()?.map(|shapes| (shapes, SHAPES)),
         questions: command.questions,
+        alike: command.alike,
         seed: command.seed,
     }))
 }

@@ -214,6 +214,9 @@ pub struct Train {
     /// Take the first so many objects into the scenes
     #[arg(long, default_value_t = 64)]
     pub objects: usize,
+    /// So many scenes in a row show the same things, differently: wrong texts are then hard to tell
+    #[arg(long, default_value_t = 1)]
+    pub alike: usize,
     /// Shares of scenes with one thing, several of a kind, a pair, groups, and more kinds
     #[arg(long, value_delimiter = ',', default_values_t = MIX)]
     pub mix: Vec<f32>,
@@ -266,6 +269,7 @@ impl Train {
             ("--batch", self.batch),
             ("--shards", self.shards),
             ("--objects", self.objects),
+            ("--alike", self.alike),
             ("--image-size", self.image_size),
             ("--patch-size", self.patch_size),
             ("--width", self.width),

@@ -41,7 +41,7 @@ pub use facts::{Facts, Relation};
 pub use mentioned::{Mentioned, mentioned};
 pub use objects::{Object, Objects};
 pub use questions::{Kind, Question};
-pub use score::{counts_exact, objects_exact, relation_correct};
+pub use score::{all_true, counts_exact, objects_exact, relation_correct};
 pub use splits::{Split, held_out};
 pub use sprites::build;
 use sprites::{Sprite, Sprites};
@@ -186,12 +186,17 @@ impl Scenes {
     /// The next scene. In training, drawings are mirrored and tinted at random.
     pub fn sample(&self, split: Split, rng: &mut impl Rng) -> Scene {
         let kinds = self.choose(split, rng);
+        self.scene(&kinds, split, rng)
+    }
+
+    /// A scene of these kinds of things: objects, and how many of each.
+    pub fn scene(&self, kinds: &[(usize, usize)], split: Split, rng: &mut impl Rng) -> Scene {
         let familiar = split != Split::Style;
         let drawings: Vec<Vec<&Sprite>> = kinds
             .iter()
             .map(|(object, count)| self.drawings(*object, *count, familiar, rng))
             .collect();
-        let (facts, image) = self.paint(&kinds, &drawings, split, rng);
+        let (facts, image) = self.paint(kinds, &drawings, split, rng);
         let absent = match split {
             // As likely asked for in vain as shown: else a rare name would mean yes.
             Split::Objects if rng.random() => self.objects.unseen(),
@@ -284,8 +289,8 @@ impl Scenes {
             .collect()
     }
 
-    /// Which objects, and how many of each.
-    fn choose(&self, split: Split, rng: &mut impl Rng) -> Vec<(usize, usize)> {
+    /// Which objects the next scene is to have, and how many of each.
+    pub fn choose(&self, split: Split, rng: &mut impl Rng) -> Vec<(usize, usize)> {
         let counts = self.counts(split == Split::Compositions, rng);
         let objects = match split {
             Split::Train | Split::Style => self.allowed(counts.len(), rng),

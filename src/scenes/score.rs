@@ -1,7 +1,7 @@
 //! Whether a caption is true of a scene.
 
 use super::facts::Facts;
-use super::mentioned::mentioned;
+use super::mentioned::{Mentioned, mentioned};
 use super::objects::Objects;
 
 /// All objects of the scene are named, and no other.
@@ -28,6 +28,22 @@ pub fn counts_exact(caption: &str, facts: &Facts, objects: &Objects) -> bool {
     said.sort();
     shown.sort();
     said == shown
+}
+
+/// Whether all that a sentence says of objects, counts, places and the background is true. Of what
+/// [`mentioned`] does not read, such as sizes, nothing is known.
+pub fn all_true(said: &Mentioned, facts: &Facts) -> bool {
+    let groups = facts.groups();
+    let counted = groups.iter().all(|group| {
+        said.objects
+            .iter()
+            .any(|(name, count)| name == group.object && *count == group.count)
+    });
+    let mut relations = said.relations.iter();
+    counted
+        && said.objects.len() == groups.len()
+        && relations.all(|(a, relation, b)| facts.holds(a, *relation, b))
+        && (said.background.is_none() || said.background == facts.background)
 }
 
 /// Whether what the caption says about places is true. A caption of two kinds of things must say

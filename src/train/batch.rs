@@ -89,6 +89,9 @@ pub struct Batch {
     pub captions: TextBatch,
     /// Pictures with equal numbers have the same caption: none is the other's negative.
     pub groups: Vec<usize>,
+    /// Which captions belong to which pictures, `[pictures, captions]`: each to its own, to those of the
+    /// same group, and to those of which it is known to be true. None of these is a negative.
+    pub belongs: Vec<bool>,
     /// Questions about some of the pictures.
     pub questions: Option<Questions>,
     /// What covers each patch, [`PatchGrid::targets`], if any picture says.
@@ -123,9 +126,11 @@ impl Batch {
         let encode = |text: &str| tokenizer.encode(text, longest);
         let captions = examples.iter().map(|example| encode(&example.caption));
         let captions: Vec<Vec<u32>> = captions.collect::<Result<_>>()?;
+        let groups = groups(&captions);
         Ok(Self {
             pixels: pixels(examples, preprocessor, device),
-            groups: groups(&captions),
+            belongs: belongs(examples, &groups),
+            groups,
             captions: TextBatch::new(captions),
             questions: questions(examples, encode)?,
             patches: grid.and_then(|grid| grid.targets(examples, device)),
@@ -150,6 +155,16 @@ fn groups(texts: &[Vec<u32>]) -> Vec<usize> {
         .map(|text| {
             let next = known.len();
             *known.entry(text).or_insert(next)
+        })
+        .collect()
+}
+
+fn belongs(examples: &[Example], groups: &[usize]) -> Vec<bool> {
+    let pictures = examples.iter().zip(groups);
+    pictures
+        .flat_map(|(picture, group)| {
+            let captions = examples.iter().zip(groups);
+            captions.map(move |(caption, other)| group == other || caption.is_true_of(picture))
         })
         .collect()
 }

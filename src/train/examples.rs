@@ -3,6 +3,7 @@
 
 use super::patch_labels::Region;
 use crate::image::{RgbImage, decode};
+use crate::scenes::{Facts, Mentioned, all_true};
 use crate::{Error, Result};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -19,6 +20,18 @@ pub struct Example {
     pub questions: Vec<(String, String)>,
     /// What lies where, if that is known of all of the picture.
     pub regions: Option<Vec<Region>>,
+    /// What its caption says and what is true of it, where both are known.
+    pub truth: Option<(Mentioned, Facts)>,
+}
+
+impl Example {
+    /// Whether its caption is known to be true of the other's picture too.
+    pub fn is_true_of(&self, other: &Example) -> bool {
+        match (&self.truth, &other.truth) {
+            (Some((said, _)), Some((_, facts))) => all_true(said, facts),
+            _ => false,
+        }
+    }
 }
 
 /// A source of examples. The same `step` and `place` always give the same example, so that a
@@ -66,6 +79,7 @@ impl Examples for Captioned {
             caption: captions[rng.random_range(0..captions.len())].clone(),
             questions: Vec::new(),
             regions: None,
+            truth: None,
         })
     }
 }

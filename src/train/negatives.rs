@@ -32,44 +32,47 @@ impl Similarities {
     }
 }
 
-/// Draws negatives. `None` if some picture has no wrong text, because all texts of the batch are of
-/// its group.
+/// Draws negatives. `belongs`, `[pictures, texts]`, says which texts are none. `None` if some picture has
+/// no wrong text, because all texts of the batch belong to it.
 pub fn draw(
     similarities: &Similarities,
-    groups: &[usize],
+    belongs: &[bool],
     rng: &mut impl Rng,
 ) -> Option<Negatives> {
-    let batch = groups.len();
-    let mut pick = |rows: &[f32]| -> Option<Vec<usize>> {
-        rows.chunks_exact(batch)
-            .enumerate()
-            .map(|(place, row)| {
-                let distribution = WeightedIndex::new(weights(place, row, groups)).ok()?;
-                Some(distribution.sample(rng))
-            })
-            .collect()
+    let batch = belongs.len().isqrt();
+    let mut pick = |rows: &[f32], belongs: &dyn Fn(usize, usize) -> bool| {
+        let rows = rows.chunks_exact(batch).enumerate();
+        rows.map(|(place, row)| {
+            let weights = weights(row, |other| belongs(place, other));
+            Some(WeightedIndex::new(weights).ok()?.sample(rng))
+        })
+        .collect::<Option<Vec<usize>>>()
     };
     Some(Negatives {
-        texts: pick(&similarities.to_texts)?,
-        images: pick(&similarities.to_images)?,
+        texts: pick(&similarities.to_texts, &|picture, text| {
+            belongs[picture * batch + text]
+        })?,
+        images: pick(&similarities.to_images, &|text, picture| {
+            belongs[picture * batch + text]
+        })?,
     })
 }
 
 /// The reference's sampling weights: the softmax of the similarities plus a little, and nothing for
 /// what belongs together.
-pub fn weights(place: usize, logits: &[f32], groups: &[usize]) -> Vec<f32> {
+pub fn weights(logits: &[f32], belongs: impl Fn(usize) -> bool) -> Vec<f32> {
     const LEAST: f32 = 1e-4;
     let largest = logits.iter().copied().fold(f32::MIN, f32::max);
     let powers: Vec<f32> = logits.iter().map(|logit| (logit - largest).exp()).collect();
     let sum: f32 = powers.iter().sum();
-    let weight = |(power, group): (&f32, &usize)| {
-        if *group == groups[place] {
+    let weight = |(place, power): (usize, &f32)| {
+        if belongs(place) {
             0.0
         } else {
             power / sum + LEAST
         }
     };
-    powers.iter().zip(groups).map(weight).collect()
+    powers.iter().enumerate().map(weight).collect()
 }
 
 #[cfg(test)]
@@ -86,9 +89,13 @@ mod tests {
             to_texts: values.clone(),
             to_images: values,
         };
+        let same = |place: usize| groups.map(|group| group == groups[place]);
+        let mut belongs = [same(0), same(1), same(2), same(3)].concat();
+        belongs[4] = true; // the first text is true of the second picture, too
         let mut rng = ChaCha8Rng::seed_from_u64(1);
         for _ in 0..100 {
-            let drawn = draw(&similarities, &groups, &mut rng).unwrap();
+            let drawn = draw(&similarities, &belongs, &mut rng).unwrap();
+            assert!(drawn.texts[1] != 0 && drawn.images[0] != 1);
             for place in 0..4 {
                 assert_ne!(groups[drawn.texts[place]], groups[place]);
                 assert_ne!(groups[drawn.images[place]], groups[place]);
@@ -99,6 +106,6 @@ mod tests {
     #[test]
     fn a_batch_of_one_group_has_no_negatives() {
         let mut rng = ChaCha8Rng::seed_from_u64(1);
-        assert_eq!(draw(&Similarities::none(2), &[3, 3], &mut rng), None);
+        assert_eq!(draw(&Similarities::none(2), &[true; 4], &mut rng), None);
     }
 }

@@ -158,7 +158,7 @@ pub fn blip_losses(
         losses.itc = Some(contrast.loss);
     }
     if objectives.itm > 0.0
-        && let Some(negatives) = negatives::draw(&similarities, &batch.groups, rng)
+        && let Some(negatives) = negatives::draw(&similarities, &batch.belongs, rng)
     {
         losses.itm = Some(matching(blip, &states, &batch.captions, &negatives)?);
     }

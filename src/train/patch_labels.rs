@@ -99,6 +99,8 @@ mod tests {
             caption: String::new(),
             questions: Vec::new(),
             regions,
+            truth: None,
+            truth: None,
         }
     }
 

@@ -37,6 +37,7 @@ impl Examples for Colours {
                 class: COLOURS.iter().position(|colour| colour.0 == name).unwrap(),
                 bounds: WHOLE,
             }]),
+            truth: None,
         })
     }
 }
