@@ -96,6 +96,7 @@ fn example(place: usize) -> Example {
         caption: text(10 + place % 8),
         questions: vec![(text(8), text(1))],
         regions: None,
+        truth: None,
     }
 }
 

@@ -5,7 +5,8 @@ mod kernels;
 
 use kernels::{
     check_attention, check_attention_variants, check_gather_rows, check_layer_norm, check_linear,
-    check_linear_edges, check_linear_variants, check_matmul, check_top_logits,
+    check_linear_edges, check_linear_variants, check_linear_without_numbers, check_matmul,
+    check_top_logits,
 };
 use obscura::device::{self, DevicePreference, Placement};
 use pollster::block_on;
@@ -18,6 +19,11 @@ fn linear_layers_on_the_cpu_equal_their_definition() {
 #[test]
 fn linear_layers_on_the_cpu_equal_their_definition_around_every_edge() {
     block_on(check_linear_edges(&Placement::cpu()));
+}
+
+#[test]
+fn what_is_no_number_comes_out_of_linear_layers_on_the_cpu() {
+    block_on(check_linear_without_numbers(&Placement::cpu()));
 }
 
 #[test]

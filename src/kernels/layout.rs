@@ -159,8 +159,11 @@ pub fn for_each_vector<T: Copy + Default>(values: &[T], mut work: impl FnMut(usi
 /// The values of a block of [`PackedFormat::Q8`].
 #[inline(always)]
 pub fn unpack_bytes<const FUSED: bool>(block: &[u8; BLOCK]) -> [Shorts<FUSED>; SHORTS_IN_BLOCK] {
-    let (parts, _) = block.as_chunks::<{ 2 * LANES }>();
-    std::array::from_fn(|part| Shorts::from_bytes(bytemuck::cast_ref(&parts[part])))
+    let mut shorts = [Shorts::ZERO; SHORTS_IN_BLOCK];
+    for (shorts, part) in shorts.iter_mut().zip(block.as_chunks().0) {
+        *shorts = Shorts::from_bytes(bytemuck::cast_ref::<[u8; 2 * LANES], _>(part));
+    }
+    shorts
 }
 
 /// The values of a block of [`PackedFormat::Q4`].

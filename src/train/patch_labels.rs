@@ -100,7 +100,6 @@ mod tests {
             questions: Vec::new(),
             regions,
             truth: None,
-            truth: None,
         }
     }
 

@@ -3,6 +3,7 @@
 
 mod blocks;
 mod floats;
+mod integers;
 mod job;
 mod panels;
 

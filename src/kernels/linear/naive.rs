@@ -1,6 +1,24 @@
 //! What a packed linear layer computes, in double precision and without any cleverness.
 
+use crate::kernels::layout::BLOCK;
 use crate::kernels::{Activation, PackedShape, packed::decode};
+
+/// The input as the CPU rounds it for many rows and weights in quantized blocks: each block to the nearest
+/// of 65,535 multiples of a number.
+pub fn rounded_to_shorts(input: &[f32]) -> Vec<f32> {
+    let round = |values: &[f32]| {
+        let largest = values
+            .iter()
+            .fold(0.0_f32, |largest, value| largest.max(value.abs()));
+        let [factor, scale] = [32_767.0 / largest, largest / 32_767.0]
+            .map(|one| if largest > 0.0 { one } else { 0.0 });
+        let rounded = values
+            .iter()
+            .map(|value| (value * factor).round_ties_even() * scale);
+        rounded.collect::<Vec<f32>>()
+    };
+    input.chunks(BLOCK).flat_map(round).collect()
+}
 
 /// `activation(input · weightᵀ + bias)`: `input` is `[rows, shape.columns]`, the result
 /// `[rows, shape.rows]`.

@@ -16,6 +16,19 @@ pub const LANES: usize = 8;
 #[cfg(not(target_arch = "x86_64"))]
 pub const LANES: usize = 4;
 
+/// The largest of so many values without their signs; not finite if one of them is not.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline(always)]
+fn largest<const N: usize>(values: &[f32; N]) -> f32 {
+    // Without its sign, the bits of a larger number are a larger number, and those of no number the largest.
+    let mut largest = [0_u32; LANES];
+    for values in values.as_chunks::<LANES>().0 {
+        largest =
+            std::array::from_fn(|lane| largest[lane].max(f32::to_bits(values[lane]) & 0x7fff_ffff));
+    }
+    f32::from_bits(largest.into_iter().fold(0, u32::max))
+}
+
 /// SIMD128; with `FUSED` its relaxed instructions, too.
 #[cfg(target_arch = "wasm32")]
 mod wasm {
@@ -81,6 +94,18 @@ mod wasm {
                 return Self(f32x4_relaxed_madd(self.0, factor.0, summand.0));
             }
             self.mul(factor).add(summand)
+        }
+
+        /// The largest of so many values without their signs; not finite if one of them is not.
+        #[inline(always)]
+        pub fn largest<const N: usize>(values: &[f32; N]) -> f32 {
+            let mut largest = f32x4_splat(0.0);
+            for values in values.as_chunks().0 {
+                largest = f32x4_max(largest, f32x4_abs(Self::load(values).0));
+            }
+            let [a, b, c, d] = Self(largest).to_array();
+            let larger = |a: f32, b: f32| if a > b || a.is_nan() { a } else { b };
+            larger(larger(a, b), larger(c, d))
         }
 
         /// The sum of the lanes.
@@ -195,6 +220,12 @@ mod x86 {
             self.mul(factor).add(summand)
         }
 
+        /// The largest of so many values without their signs; not finite if one of them is not.
+        #[inline(always)]
+        pub fn largest<const N: usize>(values: &[f32; N]) -> f32 {
+            super::largest(values)
+        }
+
         /// The sum of the lanes.
         #[inline(always)]
         pub fn sum(self) -> f32 {
@@ -269,6 +300,12 @@ mod arrays {
             Self(from_fn(|lane| {
                 super::super::multiply_add::<FUSED>(self.0[lane], factor.0[lane], summand.0[lane])
             }))
+        }
+
+        /// The largest of so many values without their signs; not finite if one of them is not.
+        #[inline(always)]
+        pub fn largest<const N: usize>(values: &[f32; N]) -> f32 {
+            super::largest(values)
         }
 
         /// The sum of the lanes.

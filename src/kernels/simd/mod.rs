@@ -9,7 +9,7 @@ mod tile;
 
 pub use lanes::{LANES, Lanes};
 pub use output::Output;
-pub use shorts::Shorts;
+pub use shorts::{Ints, Shorts};
 pub use tile::{Step, TILE_COLUMNS, TILE_ROWS, TileSums, add_tile};
 
 /// Defines `$name`, which runs `portable::$name::<FUSED>`, the same loop written once, through the

@@ -1,11 +1,16 @@
 //! Vector registers of 16-bit integers and of the 32-bit sums of their products.
 
 #[cfg(not(any(target_arch = "wasm32", target_arch = "x86_64")))]
-pub use arrays::Shorts;
+pub use arrays::{Ints, Shorts};
 #[cfg(target_arch = "wasm32")]
-pub use wasm::Shorts;
+pub use wasm::{Ints, Shorts};
 #[cfg(target_arch = "x86_64")]
-pub use x86::Shorts;
+pub use x86::{Ints, Shorts};
+
+#[cfg(not(target_arch = "wasm32"))]
+use super::LANES;
+#[cfg(not(target_arch = "wasm32"))]
+use std::array::from_fn;
 
 #[cfg(target_arch = "wasm32")]
 mod wasm {
@@ -19,10 +24,41 @@ mod wasm {
     pub struct Ints<const FUSED: bool>(v128);
 
     impl<const FUSED: bool> Shorts<FUSED> {
+        pub const ZERO: Self = Self(i16x8(0, 0, 0, 0, 0, 0, 0, 0));
+
         #[inline(always)]
         pub fn load(values: &[i16; 2 * LANES]) -> Self {
             // SAFETY: both are eight integers, and any bits are valid in both.
             Self(unsafe { std::mem::transmute::<[i16; 2 * LANES], v128>(*values) })
+        }
+
+        #[inline(always)]
+        pub fn to_array(self) -> [i16; 2 * LANES] {
+            // SAFETY: both are eight integers, and any bits are valid in both.
+            unsafe { std::mem::transmute::<v128, [i16; 2 * LANES]>(self.0) }
+        }
+
+        /// The pair in all lanes.
+        #[inline(always)]
+        pub fn splat(pair: [i16; 2]) -> Self {
+            Self(i32x4_splat(bytemuck::cast(pair)))
+        }
+
+        /// The first pairs of all, the second ones, and so on.
+        #[inline(always)]
+        pub fn transpose([a, b, c, d]: [Self; LANES]) -> [Self; LANES] {
+            let low = |a: Self, b: Self| i32x4_shuffle::<0, 4, 1, 5>(a.0, b.0);
+            let high = |a: Self, b: Self| i32x4_shuffle::<2, 6, 3, 7>(a.0, b.0);
+            let first = |ab: v128, cd: v128| Self(i32x4_shuffle::<0, 1, 4, 5>(ab, cd));
+            let second = |ab: v128, cd: v128| Self(i32x4_shuffle::<2, 3, 6, 7>(ab, cd));
+            let (ab, cd) = (low(a, b), low(c, d));
+            let (ab_high, cd_high) = (high(a, b), high(c, d));
+            [
+                first(ab, cd),
+                second(ab, cd),
+                first(ab_high, cd_high),
+                second(ab_high, cd_high),
+            ]
         }
 
         /// Widens bytes.
@@ -65,6 +101,8 @@ mod wasm {
     }
 
     impl<const FUSED: bool> Ints<FUSED> {
+        pub const ZERO: Self = Self(i32x4(0, 0, 0, 0));
+
         #[inline(always)]
         pub fn add(self, other: Self) -> Self {
             Self(i32x4_add(self.0, other.0))
@@ -75,6 +113,13 @@ mod wasm {
             Lanes::from(f32x4_convert_i32x4(self.0))
         }
     }
+}
+
+/// The first pairs of all rows, the second ones, and so on.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline(always)]
+fn transposed<const N: usize>(rows: [[i16; N]; LANES]) -> [[i16; N]; LANES] {
+    from_fn(|pair| from_fn(|place| rows[place / 2][2 * pair + place % 2]))
 }
 
 /// See [`Lanes`](super::Lanes) for `FUSED` and what makes the calls safe.
@@ -92,6 +137,10 @@ mod x86 {
     pub struct Ints<const FUSED: bool>(__m256i);
 
     impl<const FUSED: bool> Shorts<FUSED> {
+        // SAFETY: both are sixteen integers, and any bits are valid in both.
+        pub const ZERO: Self =
+            Self(unsafe { transmute::<[i16; 2 * LANES], __m256i>([0; 2 * LANES]) });
+
         #[inline(always)]
         pub fn load(values: &[i16; 2 * LANES]) -> Self {
             // SAFETY: both are sixteen integers, and any bits are valid in both.
@@ -99,9 +148,47 @@ mod x86 {
         }
 
         #[inline(always)]
-        fn to_array(self) -> [i16; 2 * LANES] {
+        pub fn to_array(self) -> [i16; 2 * LANES] {
             // SAFETY: both are sixteen integers, and any bits are valid in both.
             unsafe { transmute::<__m256i, [i16; 2 * LANES]>(self.0) }
+        }
+
+        /// The pair in all lanes.
+        #[inline(always)]
+        pub fn splat(pair: [i16; 2]) -> Self {
+            Self::load(bytemuck::cast_ref(&[pair; LANES]))
+        }
+
+        /// The first pairs of all, the second ones, and so on.
+        #[inline(always)]
+        pub fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+            if FUSED {
+                // SAFETY: see `FUSED`.
+                return unsafe {
+                    let [a, b, c, d, e, f, g, h] = rows.map(|row| row.0);
+                    let four = |a, b, c, d| {
+                        let (low, high) =
+                            (_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+                        let (lower, higher) =
+                            (_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+                        [
+                            _mm256_unpacklo_epi64(low, lower),
+                            _mm256_unpackhi_epi64(low, lower),
+                            _mm256_unpacklo_epi64(high, higher),
+                            _mm256_unpackhi_epi64(high, higher),
+                        ]
+                    };
+                    let (left, right) = (four(a, b, c, d), four(e, f, g, h));
+                    from_fn(|place| {
+                        let (left, right) = (left[place % 4], right[place % 4]);
+                        Self(match place < 4 {
+                            true => _mm256_permute2x128_si256::<0x20>(left, right),
+                            false => _mm256_permute2x128_si256::<0x31>(left, right),
+                        })
+                    })
+                };
+            }
+            super::transposed(rows.map(Self::to_array)).map(|pairs| Self::load(&pairs))
         }
 
         /// Widens bytes.
@@ -157,6 +244,9 @@ mod x86 {
     }
 
     impl<const FUSED: bool> Ints<FUSED> {
+        // SAFETY: both are eight integers, and any bits are valid in both.
+        pub const ZERO: Self = Self(unsafe { transmute::<[i32; LANES], __m256i>([0; LANES]) });
+
         #[inline(always)]
         fn from_array(values: [i32; LANES]) -> Self {
             // SAFETY: both are eight integers, and any bits are valid in both.
@@ -202,9 +292,28 @@ mod arrays {
     pub struct Ints<const FUSED: bool>([i32; LANES]);
 
     impl<const FUSED: bool> Shorts<FUSED> {
+        pub const ZERO: Self = Self([0; 2 * LANES]);
+
         #[inline(always)]
         pub fn load(values: &[i16; 2 * LANES]) -> Self {
             Self(*values)
+        }
+
+        #[inline(always)]
+        pub fn to_array(self) -> [i16; 2 * LANES] {
+            self.0
+        }
+
+        /// The pair in all lanes.
+        #[inline(always)]
+        pub fn splat(pair: [i16; 2]) -> Self {
+            Self(bytemuck::cast([pair; LANES]))
+        }
+
+        /// The first pairs of all, the second ones, and so on.
+        #[inline(always)]
+        pub fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+            super::transposed(rows.map(Self::to_array)).map(Self)
         }
 
         /// Widens bytes.
@@ -241,6 +350,8 @@ mod arrays {
     }
 
     impl<const FUSED: bool> Ints<FUSED> {
+        pub const ZERO: Self = Self([0; LANES]);
+
         #[inline(always)]
         pub fn add(self, other: Self) -> Self {
             Self(from_fn(|lane| self.0[lane].wrapping_add(other.0[lane])))

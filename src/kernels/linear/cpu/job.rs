@@ -1,6 +1,6 @@
 //! One layer at work, over slices.
 
-use super::{blocks, floats, panels};
+use super::{blocks, floats, integers, panels};
 use crate::kernels::simd::Output;
 use crate::kernels::{Activation, PackedFormat, PackedShape};
 
@@ -19,10 +19,16 @@ impl Job<'_> {
     pub fn run(&self, input: &[f32]) -> Vec<f32> {
         let mut values = vec![0.0; self.rows * self.shape.rows];
         let output = Output::new(&mut values, self.shape.rows);
-        if !self.few_rows(input, &output) {
+        if !self.few_rows(input, &output) && !self.integers(input, &output) {
             panels::many_rows(self, input, &output);
         }
         values
+    }
+
+    /// Computes the layer in integers, if its weights are some and its input can be turned into such.
+    fn integers(&self, input: &[f32], output: &Output) -> bool {
+        let quantized = matches!(self.shape.format, PackedFormat::Q8 | PackedFormat::Q4);
+        quantized && integers::many_rows(self, input, output)
     }
 
     /// Computes the layer by dot products, if they beat the register tile, which wants many rows:
@@ -62,6 +68,29 @@ impl Job<'_> {
             Activation::QuickGelu => {
                 for sum in sums {
                     *sum = Activation::QuickGelu.apply(*sum);
+                }
+            }
+        }
+    }
+
+    /// Finishes a panel, the outputs from `first` on of all rows, and writes it out.
+    #[inline(always)]
+    pub fn write_panel<const PANEL: usize>(
+        &self,
+        first: usize,
+        values: &mut [[f32; PANEL]],
+        output: &Output,
+    ) {
+        self.finish(first, PANEL, values.as_flattened_mut());
+        let columns = PANEL.min(self.shape.rows - first);
+        for (row, values) in values.iter_mut().enumerate() {
+            self.add_residual(row, first, &mut values[..columns]);
+            // SAFETY: each panel has columns of its own and is computed once.
+            unsafe {
+                if columns == PANEL {
+                    output.write(row, first, values); // of a known length: not a call
+                } else {
+                    output.write(row, first, &values[..columns]);
                 }
             }
         }

@@ -132,17 +132,6 @@ mod portable {
                 }
             }
         }
-        job.finish(first, PANEL, values.as_flattened_mut());
-        let columns = PANEL.min(job.shape.rows - first);
-        for (row, values) in values.iter_mut().enumerate() {
-            job.add_residual(row, first, &mut values[..columns]);
-            // SAFETY: each panel has columns of its own and is computed once.
-            unsafe {
-                match columns {
-                    PANEL => output.write(row, first, values), // of a known length: not a call
-                    _ => output.write(row, first, &values[..columns]),
-                }
-            }
-        }
+        job.write_panel(first, values, output);
     }
 }
