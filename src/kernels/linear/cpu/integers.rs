@@ -3,7 +3,7 @@
 //! A vector holds twice as many 16-bit integers as floats, and one instruction multiplies them and adds
 //! up pairs. So each block of the input is turned into integers of 16 bits, by a scale of its own: a
 //! block's products with weights of up to 8 bits then add up exactly in 32 bits, and only their sum
-//! becomes a float. What rounding loses is a two-hundredth of what 8-bit weights have lost already
+//! becomes a float. What rounding loses is a 250th of what the weights have lost by theirs to 8 bits
 //! (docs/parity.md).
 //!
 //! The lanes are columns, so that a block's scales are vectors, too, and nothing is summed across lanes.
