@@ -182,14 +182,14 @@ mod portable {
                     for (lane, (values, scales)) in columns.iter().enumerate() {
                         weights.scales[vector][lane] = scales[block];
                         let shorts = unpack(&values[block]);
-                        for part in 0..SHORTS_IN_BLOCK {
-                            parts[part][lane] = shorts[part];
+                        for (part, shorts) in parts.iter_mut().zip(shorts) {
+                            part[lane] = shorts;
                         }
                     }
-                    for part in 0..SHORTS_IN_BLOCK {
-                        let pairs = Shorts::transpose(parts[part]);
-                        for step in 0..LANES {
-                            weights.pairs[part * LANES + step][vector] = pairs[step].to_array();
+                    let pairs = weights.pairs.as_chunks_mut::<LANES>().0;
+                    for (part, pairs) in parts.into_iter().zip(pairs) {
+                        for (shorts, pairs) in Shorts::transpose(part).iter().zip(pairs) {
+                            pairs[vector] = shorts.to_array();
                         }
                     }
                 }
