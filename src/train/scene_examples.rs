@@ -17,7 +17,7 @@ pub struct SceneExamples {
     pub shapes: Option<(Shapes, f64)>,
     /// Questions about each picture.
     pub questions: usize,
-    /// So many scenes in a row show the same things, in other places and numbers of pixels, on other
+    /// So many scenes in a row show the same things, in other places and sizes, on other
     /// backgrounds: the texts of such neighbours differ in what a text rarely has to say otherwise.
     pub alike: usize,
     /// Everything random comes from it.
