@@ -6,7 +6,7 @@ mod rows;
 mod tiles;
 
 use crate::kernels::AttentionShape;
-use crate::kernels::simd::{Output, for_each};
+use crate::kernels::simd::{Output, for_each, thread_count};
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
 use head::Head;
@@ -14,8 +14,6 @@ use rows::Rows;
 
 /// Up to here, dot products beat filling the register tile with padding.
 const FEW_ROWS: usize = 3;
-/// Heads of one task of that path, where there are threads.
-const TOGETHER: usize = 4;
 
 /// See [`crate::kernels::attention()`].
 pub fn attention(
@@ -50,11 +48,8 @@ pub fn attention(
             column: head * width,
         };
         if count <= FEW_ROWS {
-            let together = if cfg!(feature = "threads") {
-                TOGETHER.min(heads)
-            } else {
-                heads
-            };
+            // As many heads in one task as leave one for each thread.
+            let together = heads.div_ceil(thread_count());
             for_each(
                 heads.div_ceil(together),
                 || (),

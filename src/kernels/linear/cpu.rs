@@ -6,6 +6,7 @@ mod floats;
 mod integers;
 mod job;
 mod panels;
+mod rounding;
 
 use crate::kernels::{Epilogue, PackedShape};
 use burn::tensor::TensorData;

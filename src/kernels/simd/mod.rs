@@ -111,6 +111,14 @@ pub fn dot_with<const FUSED: bool, T: Copy + Default>(
     a.add(b).add(c.add(d)).sum()
 }
 
+/// Threads that [`for_each`] may use.
+pub fn thread_count() -> usize {
+    #[cfg(feature = "threads")]
+    return rayon::current_num_threads();
+    #[cfg(not(feature = "threads"))]
+    1
+}
+
 /// Calls `work` for each of `0..count`, on all cores where there are threads. What `start` makes is
 /// handed from call to call.
 pub fn for_each<S>(

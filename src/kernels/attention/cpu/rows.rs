@@ -1,10 +1,14 @@
 //! Rows of a head, and attention of few of them: a dot product with each key, then a weighted sum of
-//! the values. All heads take a token in turn, for what they look at mostly lies side by side: so memory
-//! is read from its beginning to its end.
+//! the values. All heads take a few tokens in turn, for what they look at mostly lies side by side: so
+//! memory is read from its beginning to its end, and what is loaded of a query or a sum serves a few times.
 
 use super::head::Head;
 use crate::kernels::activation::exp;
-use crate::kernels::simd::{Output, dot, multiply_add, vectorised};
+use crate::kernels::simd::{Lanes, Output, vectorised};
+use std::array::from_fn;
+
+/// Tokens taken at once.
+const GROUP: usize = 4;
 
 /// `[count, width]`, each row whole in memory.
 pub struct Rows<'a> {
@@ -61,39 +65,87 @@ mod portable {
     #[inline(always)]
     pub fn attend<const FUSED: bool>(heads: &[Head], output: &Output) {
         let (rows, width) = (heads[0].queries.count, heads[0].queries.width);
-        let tokens = heads[0].keys.count;
-        let mut scores = vec![0.0; heads.len() * tokens];
+        let groups = heads[0].keys.count.div_ceil(GROUP);
+        let mut scores = vec![[0.0; GROUP]; heads.len() * groups];
         let mut sums = vec![0.0; heads.len() * width];
-        let mut factors = vec![0.0; heads.len()];
         for row in 0..rows {
             let seen = heads[0].seen(row);
-            for token in 0..seen {
-                for (head, scores) in heads.iter().zip(scores.chunks_exact_mut(tokens)) {
-                    scores[token] = dot::<FUSED>(head.queries.row(row), head.keys.row(token));
+            // Those that are not there are the last one, again.
+            let tokens = |group: usize| -> [usize; GROUP] {
+                from_fn(|next| (group * GROUP + next).min(seen - 1))
+            };
+            for group in 0..seen.div_ceil(GROUP) {
+                let tokens = tokens(group);
+                for (head, scores) in heads.iter().zip(scores.chunks_exact_mut(groups)) {
+                    let keys = tokens.map(|token| head.keys.row(token));
+                    scores[group] = dots::<FUSED>(head.queries.row(row), keys);
                 }
             }
-            for (head, (scores, factor)) in heads
-                .iter()
-                .zip(scores.chunks_exact_mut(tokens).zip(&mut factors))
-            {
-                *factor = 1.0 / softmax_powers(&mut scores[..seen], head.scale());
+            for (head, scores) in heads.iter().zip(scores.chunks_exact_mut(groups)) {
+                let (scores, absent) = scores.as_flattened_mut().split_at_mut(seen);
+                let factor = 1.0 / softmax_powers(scores, head.scale());
+                scores.iter_mut().for_each(|score| *score *= factor);
+                absent.fill(0.0);
             }
             sums.fill(0.0);
-            for token in 0..seen {
-                let weights = scores.chunks_exact(tokens).map(|scores| scores[token]);
-                for ((head, sums), weight) in heads
+            for group in 0..seen.div_ceil(GROUP) {
+                let tokens = tokens(group);
+                for ((head, scores), sums) in heads
                     .iter()
+                    .zip(scores.chunks_exact(groups))
                     .zip(sums.chunks_exact_mut(width))
-                    .zip(weights.zip(&factors).map(|(power, factor)| power * factor))
                 {
-                    for (sum, value) in sums.iter_mut().zip(head.values.row(token)) {
-                        *sum = multiply_add::<FUSED>(weight, *value, *sum);
-                    }
+                    let values = tokens.map(|token| head.values.row(token));
+                    add_scaled::<FUSED>(sums, scores[group], values);
                 }
             }
             for (head, sums) in heads.iter().zip(sums.chunks_exact(width)) {
                 // SAFETY: each head has columns of its own.
                 unsafe { output.write(row, head.column, sums) };
+            }
+        }
+    }
+
+    /// The dot products of a row with some others.
+    #[inline(always)]
+    fn dots<const FUSED: bool>(row: &[f32], others: [&[f32]; GROUP]) -> [f32; GROUP] {
+        let (row, row_tail) = row.as_chunks();
+        let others = others.map(|other| other.as_chunks());
+        let mut sums = [Lanes::<FUSED>::splat(0.0); GROUP];
+        for (index, row) in row.iter().enumerate() {
+            for (sum, (other, _)) in sums.iter_mut().zip(&others) {
+                *sum = Lanes::load(row).multiply_add(Lanes::load(&other[index]), *sum);
+            }
+        }
+        let mut sums = Lanes::sums(sums);
+        for (index, row) in row_tail.iter().enumerate() {
+            for (sum, (_, other)) in sums.iter_mut().zip(&others) {
+                *sum += row * other[index];
+            }
+        }
+        sums
+    }
+
+    /// Adds rows to `sums`, each times a factor.
+    #[inline(always)]
+    fn add_scaled<const FUSED: bool>(
+        sums: &mut [f32],
+        factors: [f32; GROUP],
+        rows: [&[f32]; GROUP],
+    ) {
+        let (sums, sums_tail) = sums.as_chunks_mut();
+        let rows = rows.map(|row| row.as_chunks());
+        let vectors = factors.map(Lanes::<FUSED>::splat);
+        for (index, sums) in sums.iter_mut().enumerate() {
+            let mut sum = Lanes::load(sums);
+            for (factor, (row, _)) in vectors.iter().zip(&rows) {
+                sum = Lanes::load(&row[index]).multiply_add(*factor, sum);
+            }
+            *sums = sum.to_array();
+        }
+        for (index, sum) in sums_tail.iter_mut().enumerate() {
+            for (factor, (_, row)) in factors.iter().zip(&rows) {
+                *sum += factor * row[index];
             }
         }
     }

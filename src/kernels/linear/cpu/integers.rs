@@ -1,14 +1,10 @@
 //! Many rows, weights in quantized blocks: a register tile of integers.
 //!
 //! A vector holds twice as many 16-bit integers as floats, and one instruction multiplies them and adds
-//! up pairs. So each block of the input is turned into integers of 16 bits, by a scale of its own: a
-//! block's products with weights of up to 8 bits then add up exactly in 32 bits, and only their sum
-//! becomes a float. What rounding loses is a 250th of what the weights have lost by theirs to 8 bits
-//! (docs/parity.md).
-//!
-//! The lanes are columns, so that a block's scales are vectors, too, and nothing is summed across lanes.
+//! up pairs. The lanes are columns, so that a block's scales are vectors, too, and nothing is summed across lanes.
 
 use super::job::Job;
+use super::rounding::round_block;
 use crate::kernels::PackedFormat;
 use crate::kernels::layout::{BLOCK, SHORTS_IN_BLOCK, unpack_bytes, unpack_nibbles};
 use crate::kernels::simd::{Ints, LANES, Lanes, Output, Shorts, for_each, vectorised};
@@ -108,30 +104,14 @@ mod portable {
         inputs: &mut [Inputs],
         is_finite: &mut bool,
     ) {
-        const LARGEST: f32 = i16::MAX as f32;
-        // Added to a number of up to 22 bits it leaves the nearest integer in the lowest bits.
-        const ROUNDING: f32 = 12_582_912.0; // 1.5 * 2^23
         let (rows, _) = input.as_chunks::<BLOCK>();
         for (row, values) in rows.chunks_exact(blocks).enumerate() {
             let inputs = &mut inputs[row / TILE_ROWS * blocks..][..blocks];
             let row = row % TILE_ROWS;
             for (values, inputs) in values.iter().zip(inputs) {
-                let largest = Lanes::<FUSED>::largest(values);
-                *is_finite &= largest.is_finite();
-                let factor = if largest > 0.0 {
-                    LARGEST / largest
-                } else {
-                    0.0
-                };
-                inputs.scales[row] = largest / LARGEST;
-                let (factor, rounding) = (Lanes::<FUSED>::splat(factor), Lanes::splat(ROUNDING));
-                let mut shorts = [0; BLOCK];
-                let vectors = values.as_chunks::<LANES>().0.iter();
-                for (values, shorts) in vectors.zip(shorts.as_chunks_mut::<LANES>().0) {
-                    // Not fused, so that all machines round alike.
-                    let rounded = Lanes::load(values).mul(factor).add(rounding);
-                    *shorts = rounded.to_array().map(|value| value.to_bits() as i16);
-                }
+                let (shorts, scale) = round_block::<FUSED>(values);
+                *is_finite &= scale.is_finite();
+                inputs.scales[row] = scale;
                 let pairs = inputs.pairs.iter_mut().zip(shorts.as_chunks().0);
                 pairs.for_each(|(pairs, pair)| pairs[row] = *pair);
             }

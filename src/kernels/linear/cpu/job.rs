@@ -38,7 +38,7 @@ impl Job<'_> {
         match self.shape.format {
             PackedFormat::F32 if self.rows <= 3 => floats::few_rows(self, input, output),
             PackedFormat::F16 if self.rows == 1 => floats::few_rows(self, input, output),
-            PackedFormat::Q8 | PackedFormat::Q4 if self.rows <= 3 => {
+            PackedFormat::Q8 | PackedFormat::Q4 if self.rows <= blocks::FEW_ROWS => {
                 return blocks::few_rows(self, input, output);
             }
             _ => return false,
