@@ -3,7 +3,7 @@
 use crate::kernels::layout::BLOCK;
 use crate::kernels::{Activation, PackedShape, packed::decode};
 
-/// The input as the CPU rounds it for many rows and weights in quantized blocks: each block to the nearest
+/// The input as the CPU rounds it for weights in quantized blocks: each block to the nearest
 /// of 65,535 multiples of a number.
 pub fn rounded_to_shorts(input: &[f32]) -> Vec<f32> {
     let round = |values: &[f32]| {
