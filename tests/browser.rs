@@ -9,7 +9,8 @@ mod search;
 use burn::tensor::{Device, Tensor};
 use obscura::device::Placement;
 use obscura::generate::GenerationOptions;
-use obscura::kernels::PackedFormat;
+use obscura::load;
+use obscura::nn::Dtype;
 use obscura::tasks::Model;
 use std::cell::RefCell;
 use wasm_bindgen_test::{console_log, wasm_bindgen_test, wasm_bindgen_test_configure};
@@ -182,12 +183,29 @@ async fn a_token_takes_twelve_dispatches_a_layer_one_readback_and_no_new_pipelin
     let gpu = gpu().await;
     count_requests();
     let folder = "golden/blip-caption/model";
-    // In a format that no other test has compiled this model's kernels for.
-    let model = parity::golden::load_in_any_form(folder, gpu, PackedFormat::F16);
+    let options = load::Options {
+        // A format that no other test has compiled this model's kernels for.
+        dtype: Dtype::F16,
+        rehearse: true,
+        ..Default::default()
+    };
+    let before = requests().pipelines;
+    let mut at_first_tensor = None;
+    let no_entry: Option<load::Stores<load::NoStore>> = None;
+    let files = &parity::golden::Folder(folder.to_string());
+    let model = load::load(folder, files, None, no_entry, &options, gpu, |event| {
+        if let load::Event::Tensor { .. } = event {
+            at_first_tensor.get_or_insert(requests().pipelines);
+        }
+    });
     let model = model.await.expect("a model");
-    let first = requests().pipelines;
+    let loaded = requests().pipelines;
+    let first = at_first_tensor.expect("a tensor");
+    assert!(first > before, "kernels are compiled before tensors arrive");
+    // The weights of queries, keys and values are joined, by two kernels.
+    assert!(loaded <= first + 2.0, "{} for tensors", loaded - first);
     model.warm_up().await.expect("compiled kernels");
-    assert!(requests().pipelines > first, "kernels are compiled before");
+    assert_eq!(requests().pipelines, loaded, "and none is left to the end");
     let short = requests_of_caption(&model, 3, 1).await;
     assert_eq!(
         short.pipelines, 0.0,
@@ -203,7 +221,6 @@ async fn a_token_takes_twelve_dispatches_a_layer_one_readback_and_no_new_pipelin
         of_layer <= 12.0,
         "{dispatches} dispatches a token of {LAYERS} layers"
     );
-    requests_of_caption(&model, 3, 3).await; // compiles what beams take
     let beams = requests_of_caption(&model, 11, 3).await;
     assert_eq!(beams.pipelines, 0.0, "nor by beams");
 }

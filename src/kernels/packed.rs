@@ -49,7 +49,10 @@ impl PackedMatrix {
 
     /// The rows of several matrices, one after another, or `None` if their formats or columns differ.
     pub fn join(parts: &[Self]) -> Option<Self> {
-        let first = parts.first()?.shape;
+        let Self {
+            words,
+            shape: first,
+        } = parts.first()?;
         let fits = |part: &Self| {
             let PackedShape {
                 columns, format, ..
@@ -58,6 +61,13 @@ impl PackedMatrix {
         };
         if !parts.iter().all(fits) {
             return None;
+        }
+        let shape = PackedShape {
+            rows: parts.iter().map(|part| part.shape.rows).sum(),
+            ..*first
+        };
+        if parts.iter().any(Self::is_hollow) {
+            return Some(Self::hollow(shape, &words.device()));
         }
         // All values come first, then all scales.
         let slice = |part: &Self, is_scales: bool| {
@@ -75,22 +85,18 @@ impl PackedMatrix {
         }
         Some(Self {
             words: Tensor::cat(pieces, 0),
-            shape: PackedShape {
-                rows: parts.iter().map(|part| part.shape.rows).sum(),
-                ..first
-            },
+            shape,
         })
     }
 
-    /// A matrix that has a size but no values.
-    pub fn hollow(rows: usize, columns: usize, device: &Device) -> Self {
-        let shape = PackedShape {
-            rows,
-            columns,
-            format: PackedFormat::F32,
-        };
+    /// A matrix that has a size and a format but no values.
+    pub fn hollow(shape: PackedShape, device: &Device) -> Self {
         let words = Tensor::zeros([1], (device, DType::I32));
         Self { words, shape }
+    }
+
+    fn is_hollow(&self) -> bool {
+        self.words.dims()[0] != self.shape.total_words()
     }
 
     fn from_words(words: Vec<u32>, shape: PackedShape, device: &Device) -> Self {

@@ -22,6 +22,8 @@ pub struct Options {
     pub tasks: Vec<String>,
     /// The SHA-256 of its files, in hexadecimal. Empty, or with every file that holds weights.
     pub sha256: Promises,
+    /// Whether a GPU compiles what the tasks run while the weights arrive.
+    pub rehearse: bool,
 }
 
 /// What is told on the way.
@@ -100,7 +102,15 @@ async fn load_source<F: Files + Clone, S: Store>(
         other => other,
     })?;
     cache.begin(&plan, &mut source, on_event).await;
-    let result = assemble(&mut source, &plan, cache, placement, on_event).await;
+    let assembled = assemble(
+        &mut source,
+        &plan,
+        cache,
+        placement,
+        options.rehearse,
+        on_event,
+    );
+    let result = assembled.await;
     if matches!(result, Err(Error::Integrity(_))) {
         cache.discard().await;
     }
@@ -115,6 +125,7 @@ async fn assemble<F: Files + Clone, S: Store>(
     plan: &Plan,
     cache: &mut Cache<S>,
     placement: Placement,
+    rehearse: bool,
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Assembly> {
     let target = Target::Keep { tied: plan.tied };
@@ -126,6 +137,9 @@ async fn assemble<F: Files + Clone, S: Store>(
         placement,
         target,
     )?;
+    if rehearse {
+        assembly.rehearse(tensors)?;
+    }
     let total = plan.source_bytes();
     on_event(outlook(source, plan, |index| cache.has(index)));
     let mut loaded = 0;
@@ -267,6 +281,9 @@ impl<S: Store> Cache<S> {
             placement.clone(),
             Target::Keep { tied },
         )?;
+        if options.rehearse {
+            assembly.rehearse(&header.tensors)?;
+        }
         let total = header.tensors.iter().map(|tensor| tensor.bytes).sum();
         let mut loaded = 0;
         for (index, tensor) in header.tensors.iter().enumerate() {

@@ -31,7 +31,7 @@ use crate::image::Preprocessor;
 use crate::models::blip::TIES;
 use crate::models::{Blip, Clip, Family, ModelConfig, joined_with};
 use crate::nn::{Parameters, Target};
-use crate::tasks::{Model, Network};
+use crate::tasks::{self, Model, Network};
 use crate::tokenizer::Tokenizer;
 use crate::weights::TensorInfo;
 use crate::weights::gguf::{Header, Value};
@@ -135,6 +135,15 @@ impl Assembly {
             preprocessor: Preprocessor::from_json(&description.preprocessor)?,
             parameters,
             placement,
+        })
+    }
+
+    /// Has a GPU compile what the model will run that `tensors` make, while they arrive.
+    fn rehearse(&self, tensors: &[TensorInfo]) -> Result<()> {
+        let tasks = self.config.tasks();
+        tasks::rehearse(&tasks, &self.preprocessor, &self.placement, || {
+            let mut announced = self.parameters.announced(tensors);
+            network(&mut announced, &self.config)
         })
     }
 

@@ -1,13 +1,10 @@
 //! CapFilt (section 3.3 of BLIP's paper): a captioner writes what a picture shows, a filter keeps
 //! of the given and the written texts those that match it.
 
-use super::{Decoding, Model, read};
+use super::{Decoding, Model};
 use crate::generate::GenerationOptions;
 use crate::image::RgbImage;
-use crate::models::Blip;
-use crate::models::bert::Context;
 use crate::{Error, Result};
-use burn::tensor::activation::softmax;
 use serde::{Deserialize, Serialize};
 
 /// A text about a picture, and whether it was kept.
@@ -116,12 +113,6 @@ impl Model {
             on_token().await?;
         }
         Ok(Judgement::of(judged))
-    }
-
-    /// The probability that a text belongs to a picture, by the matching head.
-    async fn matching(&self, blip: &Blip, text: &str, grounding: &Context) -> Result<f32> {
-        let grounded = blip.ground_text(&[self.text_ids(text)?], grounding)?;
-        Ok(read(softmax(blip.matching_logits(grounded)?, 1)).await?[1]) // [1, 2]
     }
 }
 

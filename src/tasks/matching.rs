@@ -5,9 +5,8 @@ use super::text::dot;
 use super::{Model, Network, read};
 use crate::image::RgbImage;
 use crate::models::bert::Context;
-use crate::models::normalize;
+use crate::models::{Blip, normalize};
 use crate::{Error, Result};
-use burn::tensor::activation::softmax;
 use serde::Serialize;
 
 /// A text and how well it fits.
@@ -25,6 +24,18 @@ impl Model {
     /// One match a text, in the given order.
     pub async fn match_texts(&self, image: &RgbImage, texts: &[String]) -> Result<Vec<Match>> {
         Ok(self.match_and_ground(image, texts).await?.0)
+    }
+
+    /// The probability that a text belongs to a picture, by the matching head.
+    pub(super) async fn matching(
+        &self,
+        blip: &Blip,
+        text: &str,
+        grounding: &Context,
+    ) -> Result<f32> {
+        let grounded = blip.ground_text(&[self.text_ids(text)?], grounding)?;
+        let logits = read(blip.matching_logits(grounded)?).await?; // [1, 2]: no and yes
+        Ok(1.0 / (1.0 + (logits[0] - logits[1]).exp())) // their softmax: not worth a kernel
     }
 
     /// The matches, and what a BLIP's text encoder attended to for them.
@@ -50,9 +61,7 @@ impl Model {
                 let states = blip.encode_image(self.pixels(image));
                 let grounding = blip.grounding(states.clone())?;
                 for (text, probability) in texts.iter().zip(&mut probabilities) {
-                    let grounded = blip.ground_text(&[self.text_ids(text)?], &grounding)?;
-                    let matching = softmax(blip.matching_logits(grounded)?, 1); // [1, 2]
-                    *probability = Some(read(matching).await?[1]);
+                    *probability = Some(self.matching(blip, text, &grounding).await?);
                 }
                 context = Some(grounding);
                 read(normalize(blip.project_image(states)?)).await?

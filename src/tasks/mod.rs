@@ -25,6 +25,7 @@ pub use label_set::{DEFAULT_TEMPLATE, LabelSet};
 pub use label_vectors::LabelVectors;
 pub use matching::Match;
 pub use retrieval::Ranked;
+pub use warm_up::rehearse;
 
 use crate::device::Placement;
 use crate::generate::NextLogits;

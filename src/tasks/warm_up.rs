@@ -1,6 +1,8 @@
 //! Compiling before the first call what a GPU runs for it.
 
 use super::{Decoding, Model, Network, read};
+use crate::device::Placement;
+use crate::image::Preprocessor;
 use crate::kernels::{self, ids_tensor};
 use crate::models::{Blip, Clip, normalize};
 use crate::{Result, generate::NextLogits};
@@ -8,8 +10,8 @@ use burn::tensor::Tensor;
 #[cfg(not(target_feature = "atomics"))]
 use cubecl::dry_run::DryRun;
 
-/// A text longer than the few rows that kernels for a decoding step take.
-const TEXT: usize = 8;
+/// Texts and tokens of each: within the few rows that kernels for a decoding step take, and beyond.
+const TEXTS: [[usize; 2]; 3] = [[1, 4], [1, 8], [3, 8]];
 
 impl Model {
     /// Has the device compile the kernels of the usual calls, without running them, and waits until
@@ -19,60 +21,90 @@ impl Model {
         if self.placement.name == "cpu" {
             return Ok(());
         }
-        {
-            #[cfg(not(target_feature = "atomics"))]
-            let _dry_run = DryRun::new(); // of all launches until the end of the block
-            match &self.network {
-                Network::Clip(clip) => self.rehearse_clip(clip),
-                Network::Blip(blip) => self.rehearse_blip(blip)?,
-            }
-        }
+        let tasks = &self.info.tasks;
+        rehearse(tasks, &self.preprocessor, &self.placement, || {
+            Ok(self.network.clone())
+        })?;
         // Answered in order, so after all that was asked for before.
-        let answer = Tensor::<1>::zeros([1], &self.placement.device);
+        let answer = Tensor::<1>::from_data([0.0_f32], &self.placement.device);
         read(answer).await.map(drop)
     }
+}
 
-    fn no_pixels(&self) -> Tensor<4> {
-        let (height, width) = self.preprocessor.output_size();
-        Tensor::zeros([1, 3, height, width], &self.placement.device)
+/// Has a GPU compile what the network that `make` makes runs in the usual calls for `tasks`. Nothing is
+/// run, so its weights need no values.
+pub fn rehearse(
+    tasks: &[&str],
+    preprocessor: &Preprocessor,
+    placement: &Placement,
+    make: impl FnOnce() -> Result<Network>,
+) -> Result<()> {
+    if placement.name == "cpu" {
+        return Ok(());
     }
-
-    fn rehearse_clip(&self, clip: &Clip) {
-        let encoders = clip.config().encoders;
-        if encoders.image {
-            normalize(clip.encode_image(self.no_pixels()));
+    #[cfg(not(target_feature = "atomics"))]
+    let _dry_run = DryRun::new(); // of all launches until the end of the function
+    let (height, width) = preprocessor.output_size();
+    let pixels = Tensor::zeros([1, 3, height, width], &placement.device);
+    match make()? {
+        Network::Clip(clip) => {
+            rehearse_clip(&clip, pixels);
+            Ok(())
         }
-        if encoders.text {
-            normalize(clip.encode_text(&[vec![0; TEXT]]));
+        Network::Blip(blip) => rehearse_blip(&blip, tasks, pixels, placement),
+    }
+}
+
+fn rehearse_clip(clip: &Clip, pixels: Tensor<4>) {
+    let encoders = clip.config().encoders;
+    if encoders.image {
+        normalize(clip.encode_image(pixels));
+    }
+    if encoders.text {
+        for [texts, tokens] in TEXTS {
+            normalize(clip.encode_text(&vec![vec![0; tokens]; texts]));
         }
     }
+}
 
-    fn rehearse_blip(&self, blip: &Blip) -> Result<()> {
-        let mut states = blip.encode_image(self.no_pixels());
-        let text = [vec![0; TEXT]];
-        let tasks = &self.info.tasks;
-        if tasks.contains(&"match") {
-            normalize(blip.project_image(states.clone())?);
-            normalize(blip.encode_text(&text)?);
-            blip.matching_logits(blip.ground_text(&text, &blip.grounding(states.clone())?)?)?;
-        }
-        if tasks.contains(&"answer") {
+fn rehearse_blip(
+    blip: &Blip,
+    tasks: &[&str],
+    pixels: Tensor<4>,
+    placement: &Placement,
+) -> Result<()> {
+    let mut states = blip.encode_image(pixels);
+    if tasks.contains(&"match") {
+        normalize(blip.project_image(states.clone())?);
+        for [texts, tokens] in TEXTS {
+            normalize(blip.encode_text(&vec![vec![0; tokens]; texts])?);
             let grounding = blip.grounding(states.clone())?;
-            let asked = blip.ground_text(&text, &grounding)?;
+            blip.matching_logits(blip.ground_text(&[vec![0; tokens]], &grounding)?)?;
+        }
+    }
+    if tasks.contains(&"answer") {
+        for [_, tokens] in TEXTS {
+            let grounding = blip.grounding(states.clone())?;
+            let asked = blip.ground_text(&[vec![0; tokens]], &grounding)?;
             if !tasks.contains(&"caption") {
                 states = asked;
             }
         }
-        let Ok(decoder) = blip.text_decoder() else {
-            return Ok(());
-        };
-        let mut decoding = Decoding::new(decoder, states);
-        for _ in 0..3 {
-            // The cache is made with the second token and added to with the third.
-            let logits = decoding.next(&[vec![0]]);
-            let watched = ids_tensor([0], &self.placement.device).reshape([1, 1]);
+    }
+    let Ok(decoder) = blip.text_decoder() else {
+        return Ok(());
+    };
+    for beams in [1, 3] {
+        let mut decoding = Decoding::new(decoder, states.clone());
+        // A prompt, with which the cache is made, and tokens that are added to it.
+        for (texts, tokens) in [(1, 4), (beams, 1), (beams, 1)] {
+            if texts > 1 {
+                decoding.reorder(&vec![0; texts]);
+            }
+            let logits = decoding.next(&vec![vec![0; tokens]; texts]);
+            let watched = ids_tensor(vec![0; texts], &placement.device).reshape([texts, 1]);
             kernels::top_logits(logits, watched, 2);
         }
-        Ok(())
     }
+    Ok(())
 }

@@ -42,6 +42,7 @@ impl Loader {
                 dtype: options.dtype.parse()?,
                 tasks: options.tasks.unwrap_or_default(),
                 sha256: options.sha256.unwrap_or_default(),
+                rehearse: true,
             },
         })
     }

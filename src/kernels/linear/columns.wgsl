@@ -1,6 +1,7 @@
 // activation(input . weight^T + bias) + residual for the few rows of a decoding step, without
 // barriers: an invocation computes 2 columns of the output for all rows.
 
+// At most; sums of rows past the last one repeat it and are not written.
 const ROWS = {{rows}}u;
 
 @compute @workgroup_size(16, 1, 1)
@@ -12,6 +13,7 @@ fn main(
     if (first_column >= OUTPUTS) {
         return;
     }
+    let last = arrayLength(&output) / OUTPUTS - 1u;
     let a = first_column;
     let b = min(first_column + 1u, OUTPUTS - 1u); // a column past the edge is not written
     var sums = array<vec2<f32>, ROWS>();
@@ -21,7 +23,7 @@ fn main(
             let w0 = load_unscaled(a, k);
             let w1 = load_unscaled(b, k);
             for (var row = 0u; row < ROWS; row++) {
-                let x = input[row * VECTORS + k];
+                let x = input[min(row, last) * VECTORS + k];
                 parts[row] += vec2<f32>(dot(x, w0), dot(x, w1));
             }
         }
@@ -30,7 +32,7 @@ fn main(
             sums[row] += parts[row] * scale;
         }
     }
-    for (var row = 0u; row < ROWS; row++) {
+    for (var row = 0u; row <= min(last, ROWS - 1u); row++) {
         store(row, a, sums[row].x);
         store(row, first_column + 1u, sums[row].y);
     }

@@ -67,7 +67,9 @@ pub fn packed_linear(
     values.extend(weight_values(shape, is_wide));
     match rows {
         ..=FEW_ROWS => {
-            values.push(("rows", rows.to_string()));
+            // Two texts, of one row or of more: each is compiled for every size of layer.
+            let sums = if rows == 1 { 1 } else { FEW_ROWS };
+            values.push(("rows", sums.to_string()));
             if is_wide {
                 values.push(("words", shape.words_per_row().to_string()));
                 let groups = two_dimensions(shape.rows.div_ceil(4));

@@ -2,6 +2,7 @@
 // invocations share the depth of a column of the output, 16 bytes of its weights at a time. A
 // workgroup computes 4 columns for all rows.
 
+// At most; sums of rows past the last one repeat it and are not written.
 const ROWS = {{rows}}u;
 const LANES = 64u;
 const SHARES = 16u;
@@ -19,6 +20,7 @@ fn main(
 ) {
     let first_column = (group.y * groups.x + group.x) * 4u;
     let column = min(first_column + lane / SHARES, OUTPUTS - 1u);
+    let rows = arrayLength(&output) / OUTPUTS;
     var sums = array<f32, ROWS>();
     for (var chunk = lane % SHARES; chunk < CHUNKS; chunk += SHARES) {
         let words = weight[column * CHUNKS + chunk];
@@ -27,7 +29,7 @@ fn main(
         for (var vector = 0u; vector < CHUNK_VECTORS; vector++) {
             let w = unpack_vector(words, vector);
             for (var row = 0u; row < ROWS; row++) {
-                parts[row] += dot(input[row * VECTORS + chunk * CHUNK_VECTORS + vector], w);
+                parts[row] += dot(input[min(row, rows - 1u) * VECTORS + chunk * CHUNK_VECTORS + vector], w);
             }
         }
         for (var row = 0u; row < ROWS; row++) {
@@ -38,7 +40,7 @@ fn main(
         partial[row * LANES + lane] = sums[row];
     }
     workgroupBarrier();
-    if (lane < 4u * ROWS) {
+    if (lane < 4u * rows) {
         let row = lane / 4u;
         let first = row * LANES + lane % 4u * SHARES;
         var sum = 0.0;

@@ -197,11 +197,7 @@ impl Parameters {
         let parameter = match role(info) {
             Role::Float => self.float(info, bytes)?,
             Role::Table => {
-                let format = match self.matrix_format(info.format) {
-                    PackedFormat::F32 => PackedFormat::F32,
-                    _ => PackedFormat::F16,
-                };
-                let table = self.pack(info, bytes, format)?;
+                let table = self.pack(info, bytes, self.table_format(info.format))?;
                 self.add_tied(info, bytes, &table)?;
                 Parameter::Matrix(table)
             }
@@ -211,11 +207,16 @@ impl Parameters {
         };
         self.count(&parameter);
         self.from_table.remove(&info.name);
-        self.entries.insert(info.name.clone(), parameter);
-        if let Some(names) = (self.joined)(&info.name) {
+        self.insert(&info.name, parameter);
+        Ok(())
+    }
+
+    /// Adds a parameter, and joins it with others if it is the last of them.
+    fn insert(&mut self, name: &str, parameter: Parameter) {
+        self.entries.insert(name.to_string(), parameter);
+        if let Some(names) = (self.joined)(name) {
             self.join_parts(&names);
         }
-        Ok(())
     }
 
     /// Joins the matrices of these names if all are there. Each then stands for the whole, so that
@@ -240,29 +241,62 @@ impl Parameters {
         }
     }
 
-    /// Announces a tensor that has yet to arrive. A model made of announced tensors has sizes but
-    /// no values: making one shows whether anything is missing, and what it is that it takes.
+    /// Announces a tensor that has yet to arrive. A model made of announced tensors has sizes and
+    /// formats but no values: making one shows whether anything is missing, what it is that it takes,
+    /// and what it will run.
     pub fn announce(&mut self, info: &TensorInfo) {
+        let none = Tensor::<1>::zeros([1], &self.device);
+        self.announce_with(info, |elements| none.expand([elements]));
+    }
+
+    /// The same, with what stands for the numbers of a tensor that is no matrix.
+    fn announce_with(&mut self, info: &TensorInfo, floats: impl FnOnce(usize) -> Tensor<1>) {
         if info.format.is_integer() || info.elements() == 0 {
             return;
         }
         let parameter = match role(info) {
             Role::Float => Parameter::Float {
                 shape: info.shape.clone(),
-                tensor: Tensor::<1>::zeros([1], &self.device).expand([info.elements()]),
+                tensor: floats(info.elements()),
             },
-            Role::Table | Role::Matrix => {
-                let (rows, columns) = (info.shape[0], info.shape[1..].iter().product());
-                Parameter::Matrix(PackedMatrix::hollow(rows, columns, &self.device))
+            Role::Table => {
+                let format = self.tied_format().unwrap_or(PackedFormat::F32);
+                let tied = PackedMatrix::hollow(packed_shape(info, format), &self.device);
+                for (name, source) in &self.tied {
+                    if *source == info.name {
+                        let entry = self.entries.entry(name.clone());
+                        entry.or_insert(Parameter::Matrix(tied.clone()));
+                    }
+                }
+                let shape = packed_shape(info, self.table_format(info.format));
+                Parameter::Matrix(PackedMatrix::hollow(shape, &self.device))
+            }
+            Role::Matrix => {
+                let shape = packed_shape(info, self.matrix_format(info.format));
+                Parameter::Matrix(PackedMatrix::hollow(shape, &self.device))
             }
         };
-        for (name, source) in &self.tied {
-            if let (true, Parameter::Matrix(table)) = (*source == info.name, &parameter) {
-                let entry = self.entries.entry(name.clone());
-                entry.or_insert(Parameter::Matrix(table.clone()));
-            }
+        self.insert(&info.name, parameter);
+    }
+
+    /// The same parameters with nothing but the announced `tensors`. Those that are no matrices, the small
+    /// ones, take their memory: what is computed with them depends on how they lie there.
+    pub fn announced(&self, tensors: &[TensorInfo]) -> Self {
+        let origin = match self.origin {
+            Origin::Checkpoint(target) => Origin::Checkpoint(target),
+            _ => Origin::Training,
+        };
+        let mut announced = Self {
+            tied: self.tied.clone(),
+            shared: self.shared,
+            joined: self.joined,
+            ..Self::empty(self.device.clone(), origin)
+        };
+        for tensor in tensors {
+            let device = &self.device;
+            announced.announce_with(tensor, |elements| Tensor::zeros([elements], device));
         }
-        self.entries.insert(info.name.clone(), parameter);
+        announced
     }
 
     /// The names of all tensors that a model has taken.
@@ -434,13 +468,28 @@ impl Parameters {
         }
     }
 
+    /// The format for a table that is stored as `stored`.
+    fn table_format(&self, stored: Format) -> PackedFormat {
+        match self.matrix_format(stored) {
+            PackedFormat::F32 => PackedFormat::F32,
+            _ => PackedFormat::F16,
+        }
+    }
+
+    /// The format for a matrix that has a table's values; none in training, where it is the table.
+    fn tied_format(&self) -> Option<PackedFormat> {
+        match self.origin {
+            Origin::Checkpoint(Target::Convert(format)) => Some(format),
+            Origin::Checkpoint(Target::Keep { tied }) => Some(tied),
+            _ => None,
+        }
+    }
+
     /// The matrices tied to `table`, unless the file's own came first. Values that both need in
     /// the same format are shared.
     fn add_tied(&mut self, info: &TensorInfo, bytes: &[u8], table: &PackedMatrix) -> Result<()> {
-        let format = match self.origin {
-            Origin::Checkpoint(Target::Convert(format)) => format,
-            Origin::Checkpoint(Target::Keep { tied }) => tied,
-            _ => return Ok(()),
+        let Some(format) = self.tied_format() else {
+            return Ok(());
         };
         for place in 0..self.tied.len() {
             let (name, source) = self.tied[place].clone();
@@ -477,24 +526,26 @@ impl Parameters {
     }
 
     fn pack(&self, info: &TensorInfo, bytes: &[u8], format: PackedFormat) -> Result<PackedMatrix> {
-        let rows = info.shape[0];
-        let columns = info.shape[1..].iter().product();
-        let format = if PackedShape::fits(format, columns) {
-            format
-        } else {
-            PackedFormat::F16
-        };
-        let shape = PackedShape {
-            rows,
-            columns,
-            format,
-        };
-        let stored = format.stored();
+        let shape = packed_shape(info, format);
+        let stored = shape.format.stored();
         finite(info, bytes)?;
         if info.format == stored {
             return Ok(PackedMatrix::from_bytes(bytes, shape, &self.device));
         }
         let converted = blocks::convert(info.format, stored, bytes, info.elements())?;
         Ok(PackedMatrix::from_bytes(&converted, shape, &self.device))
+    }
+}
+
+/// Size and format of a matrix that is wanted in `format`, as far as its width allows.
+fn packed_shape(info: &TensorInfo, format: PackedFormat) -> PackedShape {
+    let columns = info.shape[1..].iter().product();
+    PackedShape {
+        rows: info.shape[0],
+        columns,
+        format: match PackedShape::fits(format, columns) {
+            true => format,
+            false => PackedFormat::F16,
+        },
     }
 }
