@@ -114,12 +114,20 @@ impl Model {
         Ok(Float32Array::from(&vector[..]))
     }
 
-    /// A text's vector, of length one unless `normalize` is false.
-    #[wasm_bindgen(js_name = embedText)]
-    pub async fn embed_text(&self, text: String, options: JsValue) -> Result<Float32Array> {
+    /// Texts' vectors, of length one unless `normalize` is false. `on_batch` is called between those that
+    /// are encoded together.
+    #[wasm_bindgen(js_name = embedTexts)]
+    pub async fn embed_texts(
+        &self,
+        texts: Vec<String>,
+        options: JsValue,
+        on_batch: Option<Function>,
+    ) -> Result<Vec<Float32Array>> {
         let options: VectorOptions = from_object(&options)?;
-        let vector = self.0.embed_text(&text, options.normalize).await?;
-        Ok(Float32Array::from(&vector[..]))
+        let pause = async || report(on_batch.as_ref(), &JsValue::NULL, &JsValue::NULL).await;
+        let vectors = self.0.embed_texts(&texts, options.normalize, pause).await?;
+        let arrays = vectors.iter().map(|vector| Float32Array::from(&vector[..]));
+        Ok(arrays.collect())
     }
 
     /// `[{text, probability, similarity}]`, in the given order.

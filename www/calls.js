@@ -197,13 +197,15 @@ async function answer(call, images, question, options) {
 }
 
 async function embed(call, items, options) {
+  const isText = (item) => typeof item === "string";
+  const vectorsOfTexts = (await model.embedTexts(items.filter(isText), options, pauseOf(call))).values();
   const vectors = [];
   for (const item of items) {
     await nextTurn();
     stopIfAborted(call);
     const ofPicture = ([picture]) => model.embedImage(picture, options);
     const ofVideo = (pictures) => model.embedFrames(pictures, options);
-    if (typeof item === "string") vectors.push(await model.embedText(item, options));
+    if (isText(item)) vectors.push(vectorsOfTexts.next().value);
     else vectors.push(await (item.frames ? withPictures(item.frames, ofVideo) : withPictures([item], ofPicture)));
   }
   return vectors;

@@ -95,8 +95,8 @@ pub fn embed(command: &Embed, common: &Common) -> Result<()> {
         );
     }
     let model = open(&command.model, common)?;
-    for text in &command.texts {
-        let vector = block_on(model.embed_text(text, true))?;
+    let vectors = block_on(model.text_vectors(&command.texts))?;
+    for (text, vector) in command.texts.iter().zip(vectors) {
         report::print(
             common.json,
             &json!({ "text": text, "embedding": vector }),

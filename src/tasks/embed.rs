@@ -45,11 +45,23 @@ impl Model {
 
     /// A text's vector in the shared space, scaled to length one if `unit`.
     pub async fn embed_text(&self, text: &str, unit: bool) -> Result<Vec<f32>> {
-        if !unit {
-            return read(self.encode_texts(&[self.text_ids(text)?])?).await;
-        }
-        let mut vectors = self.text_vectors(&[text.to_string()]).await?;
+        let texts = [text.to_string()];
+        let mut vectors = self.embed_texts(&texts, unit, async || Ok(())).await?;
         Ok(vectors.swap_remove(0))
+    }
+
+    /// The vectors of many texts. `after_batch` is called between those that are encoded together, and
+    /// its error stops the work.
+    pub async fn embed_texts(
+        &self,
+        texts: &[String],
+        unit: bool,
+        after_batch: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<Vec<Vec<f32>>> {
+        match unit {
+            true => self.text_vectors_by_batch(texts, after_batch).await,
+            false => self.encode_in_batches(texts, false, after_batch).await,
+        }
     }
 
     /// Vectors of texts of equal length, not normalised: `[texts, projection]`.

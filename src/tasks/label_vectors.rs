@@ -261,7 +261,9 @@ impl Model {
             .iter()
             .flat_map(|label| templates.iter().map(move |one| one.replace("{}", label)));
         let sentences: Vec<String> = sentences.collect();
-        let vectors = self.encode_in_batches(&sentences, after_batch).await?;
+        let vectors = self
+            .encode_in_batches(&sentences, true, after_batch)
+            .await?;
         let means = vectors.chunks_exact(templates.len()).map(|ensemble| {
             let [first, others @ ..] = ensemble else {
                 unreachable!("a label has at least one sentence")

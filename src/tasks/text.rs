@@ -29,13 +29,26 @@ impl Model {
 
     /// The unit vectors of texts in the space they share with pictures.
     pub async fn text_vectors(&self, texts: &[String]) -> Result<Vec<Vec<f32>>> {
-        self.encode_new(texts).await?;
+        self.text_vectors_by_batch(texts, async || Ok(())).await
+    }
+
+    /// The same. `after_batch` is called between batches, and its error stops the work.
+    pub(super) async fn text_vectors_by_batch(
+        &self,
+        texts: &[String],
+        after_batch: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<Vec<Vec<f32>>> {
+        self.encode_new(texts, after_batch).await?;
         let known = self.known();
         Ok(texts.iter().map(|text| known[text].clone()).collect())
     }
 
     /// Encodes those that are not remembered.
-    async fn encode_new(&self, texts: &[String]) -> Result<()> {
+    async fn encode_new(
+        &self,
+        texts: &[String],
+        after_batch: impl AsyncFnMut() -> Result<()>,
+    ) -> Result<()> {
         let mut new: Vec<String> = Vec::new();
         {
             let mut known = self.known();
@@ -46,16 +59,17 @@ impl Model {
             let unknown = texts.iter().filter(|text| !known.contains_key(*text));
             new.extend(unknown.filter(|text| seen.insert(*text)).cloned());
         }
-        let vectors = self.encode_in_batches(&new, async || Ok(())).await?;
+        let vectors = self.encode_in_batches(&new, true, after_batch).await?;
         self.known().extend(new.into_iter().zip(vectors));
         Ok(())
     }
 
-    /// The unit vectors of texts, in their order, without remembering any. `after_batch` is called
-    /// between batches, and its error stops the work.
+    /// The vectors of texts, in their order, scaled to length one if `unit`, without remembering any.
+    /// `after_batch` is called between batches, and its error stops the work.
     pub(super) async fn encode_in_batches(
         &self,
         texts: &[String],
+        unit: bool,
         mut after_batch: impl AsyncFnMut() -> Result<()>,
     ) -> Result<Vec<Vec<f32>>> {
         let mut by_length: BTreeMap<usize, Vec<(usize, Vec<u32>)>> = BTreeMap::new();
@@ -69,7 +83,10 @@ impl Model {
             .flat_map(|same_length| same_length.chunks(BATCH))
         {
             let ids: Vec<Vec<u32>> = batch.iter().map(|(_, ids)| ids.clone()).collect();
-            let encoded = normalize(self.encode_texts(&ids)?); // [batch, projection]
+            let mut encoded = self.encode_texts(&ids)?; // [batch, projection]
+            if unit {
+                encoded = normalize(encoded);
+            }
             let width = encoded.dims()[1];
             let values = read(encoded).await?;
             for ((place, _), vector) in batch.iter().zip(values.chunks_exact(width)) {

@@ -171,6 +171,7 @@ test("unusable options are refused, none is ignored", WHOLE_TEST, async () => {
     assert.deepEqual(found.tokens, expected.drawing.tokens, "null and undefined are as good as nothing");
     const [unit, raw] = found.lengths;
     assert.ok(Math.abs(unit - 1) < 1e-5 && Math.abs(raw - 1) > 1e-2, `lengths ${found.lengths}`);
+    assert.ok(found.farthest < 1e-5, `a list's vectors are those of its items: ${found.farthest}`);
   });
 });
 
@@ -262,10 +263,21 @@ async function callWithOptions(bytes) {
     refused[name] = await call.then(() => ({ message: "no error" }), ({ code, message }) => ({ code, message }));
   }
   const length = (vector) => Math.hypot(...vector);
+  const distance = (a, b) => Math.hypot(...a.map((value, index) => value - b[index]));
+  /** Of the vectors that a list has, from those that its items have alone. */
+  const farthestFromAlone = async (items) => {
+    const together = await model.embed(items, { normalize: false });
+    const distances = items.map(async (item, index) => {
+      const alone = await model.embed(item, { normalize: false });
+      return distance(alone, together[index]) / length(alone);
+    });
+    return Math.max(...(await Promise.all(distances)));
+  };
   const found = {
     refused,
     tokens: (await model.caption(picture, { prompt: null, numBeams: undefined, signal: null })).tokens,
     lengths: [length(await model.embed(picture)), length(await model.embed(picture, { normalize: false }))],
+    farthest: await farthestFromAlone(["a cat", picture, "a dog on a red sofa", "a cat", "two dogs"]),
   };
   await model.dispose();
   return found;
