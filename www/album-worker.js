@@ -7,6 +7,7 @@
 import { AlbumFolder, canPersist, MemoryFile } from "./album-file.js";
 import { ERROR_CODES, ObscuraError } from "./error.js";
 import { engine } from "./engine.js";
+import { nextTurn } from "./turn.js";
 
 const ROWS = 4096; // vectors that are imported or exported together
 const HEADER_BYTES = 1 << 16;
@@ -210,16 +211,4 @@ function parseKeys(text) {
     throw new ObscuraError("bad_input", "The keys are a JSON list of texts, one a vector.");
   }
   return keys;
-}
-
-// A message to ourselves: unlike a timer it is not slowed down, unlike a promise it lets others in.
-const { port1, port2 } = new MessageChannel();
-const waiting = [];
-port1.onmessage = () => waiting.shift()();
-
-function nextTurn() {
-  return new Promise((resume) => {
-    waiting.push(resume);
-    port2.postMessage(null);
-  });
 }

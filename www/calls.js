@@ -13,6 +13,7 @@ import { ERROR_CODES, ObscuraError } from "./error.js";
 import { loadModel } from "./loading.js";
 import { startEngine } from "./threads.js";
 import { port } from "./port.js";
+import { nextTurn } from "./turn.js";
 
 const NEARLY_ALL_MEMORY = 0xf000_0000; // of the 4 GiB that 32-bit wasm can address
 
@@ -263,18 +264,6 @@ function pauseOf(call) {
 
 function stopIfAborted(call) {
   if (call.aborted) throw new ObscuraError("aborted", "The call was aborted.");
-}
-
-// A message to ourselves: unlike a timer it is not slowed down, unlike a promise it lets others in.
-const { port1, port2 } = new MessageChannel();
-const waiting = [];
-port1.onmessage = () => waiting.shift()();
-
-function nextTurn() {
-  return new Promise((resume) => {
-    waiting.push(resume);
-    port2.postMessage(null);
-  });
 }
 
 function buffersOf(value) {
