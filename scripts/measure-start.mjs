@@ -1,5 +1,5 @@
 // How long it takes from opening a page to the first word about a picture, with the embedded model and what
-// an earlier visit has kept: node scripts/measure-start.mjs [--device cpu|webgpu] [--runs N]
+// an earlier visit has kept, and how long the first caption takes beside the next one: node scripts/measure-start.mjs [--device cpu|webgpu] [--runs N]
 //
 // Needs www/pkg (scripts/build-wasm) and the packages of tests/browser (npm ci there).
 
@@ -21,7 +21,9 @@ const profile = await mkdtemp(join(tmpdir(), "obscura-start-")); // on disk: pri
 const context = await chromium.launchPersistentContext(profile, { executablePath: process.env.CHROMIUM || "/usr/bin/chromium", args: FLAGS });
 await context.route("**/start.html", (route) => route.fulfill({ contentType: "text/html", body: "<!doctype html>" }));
 
-/** Milliseconds since the navigation began: the engine and the model are there, the first word is. */
+const WHAT = { loaded: "model loaded", word: "first word", first: "first caption", next: "next caption" };
+
+/** Milliseconds: since the navigation began, until the model and the first word are there; and of two captions. */
 async function visit() {
   const page = await context.newPage();
   await page.goto(`${server.url}start.html`);
@@ -29,10 +31,13 @@ async function visit() {
     const { load } = await import("/obscura.js");
     const model = await load(undefined, { device });
     const loaded = performance.now();
-    let first;
-    await model.caption("/samples/three-dogs.webp", { onToken: () => (first ??= performance.now()) });
+    let word;
+    await model.caption("/samples/three-dogs.webp", { onToken: () => (word ??= performance.now()) });
+    const captioned = performance.now();
+    await model.caption("/samples/three-dogs.webp");
+    const next = performance.now() - captioned;
     await model.dispose();
-    return { loaded, first };
+    return { loaded, word, first: captioned - loaded, next };
   }, values.device);
   await page.close();
   return times;
@@ -42,10 +47,10 @@ try {
   await visit(); // keeps the model
   const visits = [];
   for (let run = 0; run < Number(values.runs); run++) visits.push(await visit());
-  for (const what of ["loaded", "first"]) {
+  for (const [what, name] of Object.entries(WHAT)) {
     const times = visits.map((times) => times[what]).sort((a, b) => a - b);
     const [least, median, most] = [0, Math.floor(times.length / 2), times.length - 1].map((at) => times[at].toFixed(0));
-    console.log(`${what === "first" ? "first word" : "model loaded"}: ${median} ms, median of ${times.length} (${least} to ${most})`);
+    console.log(`${name}: ${median} ms, median of ${times.length} (${least} to ${most})`);
   }
 } finally {
   await context.close();
