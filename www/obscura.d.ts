@@ -494,7 +494,8 @@ export interface Model {
 
   /**
    * A string is a text here: a picture's address is given as a `URL` object. A video's vector is the
-   * mean of its frames' unit vectors, scaled to length 1.
+   * mean of its frames' unit vectors, scaled to length 1. A list's texts are encoded together, which
+   * takes less time than one after the other.
    */
   embed(input: Exclude<PictureSource, string> | string | Video, options?: EmbedOptions): Promise<Float32Array>;
   embed(inputs: (Exclude<PictureSource, string> | string | Video)[], options?: EmbedOptions): Promise<Float32Array[]>;
