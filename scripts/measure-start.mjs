@@ -1,5 +1,6 @@
 // How long it takes from opening a page to the first word about a picture, with the embedded model and what
-// an earlier visit has kept, and how long the first caption takes beside the next one: node scripts/measure-start.mjs [--device cpu|webgpu] [--runs N]
+// an earlier visit has kept, and how long the first caption takes beside the next one:
+// node scripts/measure-start.mjs [--device cpu|webgpu] [--runs N]
 //
 // Needs www/pkg (scripts/build-wasm) and the packages of tests/browser (npm ci there).
 

@@ -91,6 +91,7 @@ mod portable {
         unpack: impl Fn(&[u8; BYTES]) -> [Shorts<FUSED>; SHORTS_IN_BLOCK],
     ) {
         match job.rows {
+            0 => {}
             1 => dot_columns::<FUSED, BYTES, 1>(job, inputs, first, output, unpack),
             2 => dot_columns::<FUSED, BYTES, 2>(job, inputs, first, output, unpack),
             FEW_ROWS => dot_columns::<FUSED, BYTES, FEW_ROWS>(job, inputs, first, output, unpack),
