@@ -2,6 +2,7 @@
 //! and put on the device as soon as its bytes are there, so that loading never holds two copies.
 //! In training they are plain tensors instead, and a new model's are made as it asks for them.
 
+mod announced;
 mod checks;
 mod dtype;
 
@@ -239,64 +240,6 @@ impl Parameters {
                 self.entries.insert(name.clone(), joined);
             }
         }
-    }
-
-    /// Announces a tensor that has yet to arrive. A model made of announced tensors has sizes and
-    /// formats but no values: making one shows whether anything is missing, what it is that it takes,
-    /// and what it will run.
-    pub fn announce(&mut self, info: &TensorInfo) {
-        let none = Tensor::<1>::zeros([1], &self.device);
-        self.announce_with(info, |elements| none.expand([elements]));
-    }
-
-    /// The same, with what stands for the numbers of a tensor that is no matrix.
-    fn announce_with(&mut self, info: &TensorInfo, floats: impl FnOnce(usize) -> Tensor<1>) {
-        if info.format.is_integer() || info.elements() == 0 {
-            return;
-        }
-        let parameter = match role(info) {
-            Role::Float => Parameter::Float {
-                shape: info.shape.clone(),
-                tensor: floats(info.elements()),
-            },
-            Role::Table => {
-                let format = self.tied_format().unwrap_or(PackedFormat::F32);
-                let tied = PackedMatrix::hollow(packed_shape(info, format), &self.device);
-                for (name, source) in &self.tied {
-                    if *source == info.name {
-                        let entry = self.entries.entry(name.clone());
-                        entry.or_insert(Parameter::Matrix(tied.clone()));
-                    }
-                }
-                let shape = packed_shape(info, self.table_format(info.format));
-                Parameter::Matrix(PackedMatrix::hollow(shape, &self.device))
-            }
-            Role::Matrix => {
-                let shape = packed_shape(info, self.matrix_format(info.format));
-                Parameter::Matrix(PackedMatrix::hollow(shape, &self.device))
-            }
-        };
-        self.insert(&info.name, parameter);
-    }
-
-    /// The same parameters with nothing but the announced `tensors`. Those that are no matrices, the small
-    /// ones, take their memory: what is computed with them depends on how they lie there.
-    pub fn announced(&self, tensors: &[TensorInfo]) -> Self {
-        let origin = match self.origin {
-            Origin::Checkpoint(target) => Origin::Checkpoint(target),
-            _ => Origin::Training,
-        };
-        let mut announced = Self {
-            tied: self.tied.clone(),
-            shared: self.shared,
-            joined: self.joined,
-            ..Self::empty(self.device.clone(), origin)
-        };
-        for tensor in tensors {
-            let device = &self.device;
-            announced.announce_with(tensor, |elements| Tensor::zeros([elements], device));
-        }
-        announced
     }
 
     /// The names of all tensors that a model has taken.
