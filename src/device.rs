@@ -1,7 +1,13 @@
 //! Where a model computes: the CPU, or a GPU through WebGPU (natively: Vulkan, Metal or DirectX).
 
 use crate::{Error, Result};
-use burn::tensor::Device;
+#[cfg(not(target_arch = "wasm32"))]
+use burn::backend::{BackendTensor, DispatchTensorKind};
+use burn::tensor::{Device, Tensor};
+#[cfg(not(target_arch = "wasm32"))]
+use burn_wgpu::into_contiguous;
+#[cfg(not(target_arch = "wasm32"))]
+use cubecl::server::CopyDescriptor;
 use std::str::FromStr;
 
 /// What a caller asks for.
@@ -98,4 +104,34 @@ pub fn no_gpu(why: &str) -> Error {
     Error::NoDevice(format!(
         "no GPU can be used here ({why}): choose the cpu device"
     ))
+}
+
+/// Whether a device only takes in what it is asked to compute, and computes it later: what follows can
+/// then be asked for before a result is read.
+pub fn works_ahead(device: &Device) -> bool {
+    device.clone().without_autodiff() != Device::flex()
+}
+
+/// A small tensor's numbers, read back from its device. They are asked for at the first poll.
+pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
+    let lost = |error: &dyn std::fmt::Debug| {
+        Error::DeviceLost(format!("the device did not return a result: {error:?}"))
+    };
+    #[cfg(not(target_arch = "wasm32"))]
+    if let DispatchTensorKind::Cube(BackendTensor::Float(tensor)) =
+        tensor.clone().into_dispatch().kind
+    {
+        // Natively Burn copies when the numbers are looked at, which is after all else that was asked for.
+        let tensor = into_contiguous(tensor);
+        let (shape, strides) = (tensor.meta.shape().clone(), tensor.meta.strides().clone());
+        let copy = CopyDescriptor::new(tensor.handle.binding(), shape, strides, size_of::<f32>());
+        let bytes = tensor.client.read_one_tensor_async(copy).await;
+        let bytes = bytes.map_err(|error| lost(&error))?;
+        return Ok(bytemuck::pod_collect_to_vec(&bytes));
+    }
+    let data = tensor
+        .into_data_async()
+        .await
+        .map_err(|error| lost(&error))?;
+    data.try_to_vec().map_err(|error| lost(&error))
 }

@@ -6,7 +6,7 @@ mod kernels;
 use kernels::{
     check_attention, check_attention_variants, check_gather_rows, check_layer_norm, check_linear,
     check_linear_edges, check_linear_variants, check_linear_without_numbers, check_matmul,
-    check_top_logits,
+    check_next_tokens, check_top_logits,
 };
 use obscura::device::{self, DevicePreference, Placement};
 use pollster::block_on;
@@ -47,6 +47,11 @@ fn top_logits_on_the_cpu_equal_their_definition() {
 }
 
 #[test]
+fn next_tokens_on_the_cpu_equal_their_definition() {
+    block_on(check_next_tokens(&Placement::cpu()));
+}
+
+#[test]
 fn products_of_matrices_on_the_cpu_equal_their_definition() {
     block_on(check_matmul(&Placement::cpu()));
 }
@@ -63,6 +68,7 @@ fn all_kernels_on_the_gpu_equal_their_definitions() {
         check_layer_norm(&placement).await;
         check_gather_rows(&placement).await;
         check_top_logits(&placement).await;
+        check_next_tokens(&placement).await;
         check_matmul(&placement).await;
     });
 }

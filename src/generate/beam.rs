@@ -2,21 +2,18 @@
 //! step the best `2 * num_beams` continuations of all beams are looked at; of those, the ones that
 //! end among the first `num_beams` may enter the finished texts, the best others run on.
 
-use super::candidates::{Scores, best_candidates};
+use super::steps::Steps;
 use super::{EarlyStopping, Generated, GenerationOptions, NextLogits};
 use crate::Result;
 
-/// A text that is still growing, and the sum of its log-probabilities.
+/// A text that is still growing, or has just ended.
 #[derive(Debug, Clone)]
 struct Beam {
-    ids: Vec<u32>,
-    sum: f32,
-}
-
-/// A way to continue one of the beams.
-struct Continuation {
+    /// The one of the step before that it continues.
     parent: usize,
-    beam: Beam,
+    ids: Vec<u32>,
+    /// The sum of its log-probabilities.
+    sum: f32,
     ends: bool,
 }
 
@@ -32,61 +29,31 @@ pub async fn generate(
         prompt_length: prompt.len(),
         finished: Vec::new(),
     };
-    let mut beams = vec![Beam {
-        ids: prompt.to_vec(),
-        sum: 0.0,
-    }];
-    let mut logits = decoder.next(&[prompt.to_vec()]);
+    let mut steps = Steps::new(decoder, prompt, stop, options);
+    let mut texts = vec![prompt.to_vec()];
     loop {
-        let texts: Vec<Vec<u32>> = beams.iter().map(|beam| beam.ids.clone()).collect();
-        let kept = 2 * options.num_beams;
-        let candidates = best_candidates(
-            logits,
-            &texts,
-            stop,
-            kept,
-            Scores::LogProbabilities,
-            options,
-        )
-        .await?;
+        let continuations = steps.next().await?;
         on_token(None).await?;
         let length = texts[0].len() + 1;
         let last = length - prompt.len() >= options.max_new_tokens;
-        let mut continuations: Vec<Continuation> = candidates
+        let continuations: Vec<Beam> = continuations
             .iter()
-            .enumerate()
-            .flat_map(|(parent, candidates)| {
-                candidates.iter().map(move |candidate| (parent, candidate))
-            })
-            .map(|(parent, candidate)| Continuation {
-                parent,
-                beam: Beam {
-                    ids: [beams[parent].ids.as_slice(), &[candidate.id]].concat(),
-                    sum: beams[parent].sum + candidate.score,
-                },
-                ends: candidate.id == stop || last,
+            .map(|continuation| Beam {
+                parent: continuation.parent,
+                ids: [texts[continuation.parent].as_slice(), &[continuation.id]].concat(),
+                sum: continuation.sum,
+                ends: (continuation.id == stop && continuation.sum > f32::MIN) || last,
             })
             .collect();
-        continuations.sort_by(|a, b| b.beam.sum.total_cmp(&a.beam.sum));
-        continuations.truncate(kept);
-
         search.finish(&continuations);
-        let running: Vec<&Continuation> = continuations
-            .iter()
-            .filter(|c| !c.ends)
-            .take(options.num_beams)
-            .collect();
-        if running.is_empty() || !search.could_improve(running[0].beam.sum, length) {
+        // The device chose the same.
+        let running = continuations.iter().filter(|beam| !beam.ends);
+        let running: Vec<&Beam> = running.take(options.num_beams).collect();
+        if running.is_empty() || !search.could_improve(running[0].sum, length) {
             return Ok(search.finished);
         }
-        let parents: Vec<usize> = running.iter().map(|c| c.parent).collect();
-        decoder.reorder(&parents);
-        beams = running.iter().map(|c| c.beam.clone()).collect();
-        let new: Vec<Vec<u32>> = beams
-            .iter()
-            .map(|beam| vec![beam.ids[beam.ids.len() - 1]])
-            .collect();
-        logits = decoder.next(&new);
+        steps.continue_from(running.iter().map(|beam| beam.parent));
+        texts = running.iter().map(|beam| beam.ids.clone()).collect();
     }
 }
 
@@ -104,15 +71,13 @@ impl Search<'_> {
     }
 
     /// Takes in what ended among the best `num_beams`, and keeps the best.
-    fn finish(&mut self, continuations: &[Continuation]) {
-        let ended = continuations
-            .iter()
-            .take(self.options.num_beams)
-            .filter(|c| c.ends);
-        for continuation in ended {
-            let Beam { ids, sum } = continuation.beam.clone();
-            let score = self.score(sum, ids.len());
-            self.finished.push(Generated { ids, score });
+    fn finish(&mut self, continuations: &[Beam]) {
+        let best = continuations.iter().take(self.options.num_beams);
+        for beam in best.filter(|beam| beam.ends && beam.sum > f32::MIN) {
+            self.finished.push(Generated {
+                ids: beam.ids.clone(),
+                score: self.score(beam.sum, beam.ids.len()),
+            });
         }
         self.finished.sort_by(|a, b| b.score.total_cmp(&a.score));
         self.finished.truncate(self.options.num_beams);

@@ -2,25 +2,32 @@
 //! package does them. This folder sees a model only through [`NextLogits`].
 
 mod beam;
-mod candidates;
 mod options;
 mod sequence;
+mod steps;
 #[cfg(all(test, not(target_arch = "wasm32")))]
 mod tests;
 
 pub use options::{EarlyStopping, GenerationOptions};
+pub use steps::Steps;
 
-use crate::{Error, Result};
-use burn::tensor::Tensor;
+use crate::Result;
+use burn::tensor::{Int, Tensor};
 
 /// A decoder that keeps what it has read.
 pub trait NextLogits {
-    /// Reads new tokens of each text (the same number for all) and gives the logits after the last
-    /// one: `[texts, vocabulary]`.
-    fn next(&mut self, ids: &[Vec<u32>]) -> Tensor<2>;
+    /// Reads a prompt and gives the logits after it: `[1, vocabulary]`.
+    fn start(&mut self, prompt: &[u32]) -> Tensor<2>;
 
-    /// Makes text `i` continue what text `parents[i]` was.
-    fn reorder(&mut self, parents: &[usize]);
+    /// Reads one more token of each text, `[texts]`, and gives the logits after it: `[texts,
+    /// vocabulary]`.
+    fn follow(&mut self, ids: Tensor<1, Int>) -> Tensor<2>;
+
+    /// Makes text `i` continue what text `parents[i]` was, of as many as `parents` are.
+    fn reorder(&mut self, parents: Tensor<1, Int>);
+
+    /// Whether the logits are computed after they were given, so that more can be asked for meanwhile.
+    fn works_ahead(&self) -> bool;
 }
 
 /// A generated text.
@@ -58,9 +65,4 @@ pub async fn generate(
         on_token(Some(*id)).await?;
     }
     Ok(finished)
-}
-
-/// What went wrong when reading from the device.
-fn read_error(error: impl std::fmt::Debug) -> Error {
-    Error::DeviceLost(format!("the device did not return a result: {error:?}"))
 }

@@ -1,8 +1,12 @@
 //! One text, token by token: greedy or sampled.
 
-use super::candidates::{Candidate, Scores, best_candidates};
+use super::steps::{Steps, candidates, watched_ids};
 use super::{Generated, GenerationOptions, NextLogits};
 use crate::Result;
+use crate::device::read;
+use crate::kernels::next_tokens::naive::{Candidate, best_candidates};
+use crate::kernels::{Choice, ids_tensor, top_logits};
+use burn::tensor::Tensor;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -11,41 +15,110 @@ pub async fn generate(
     prompt: &[u32],
     stop: u32,
     options: &GenerationOptions,
-    mut on_token: impl AsyncFnMut(Option<u32>) -> Result<()>,
+    on_token: impl AsyncFnMut(Option<u32>) -> Result<()>,
+) -> Result<Generated> {
+    let text = Text {
+        ids: prompt.to_vec(),
+        total: 0.0,
+        left: options.max_new_tokens,
+        stop,
+        on_token,
+    };
+    match options.do_sample {
+        true => sampled(decoder, text, options).await,
+        false => greedy(decoder, prompt, text, options).await,
+    }
+}
+
+/// A text as far as it was read.
+struct Text<F> {
+    ids: Vec<u32>,
+    /// The sum of the log-probabilities of the generated tokens.
+    total: f32,
+    /// Tokens that may be added.
+    left: usize,
+    stop: u32,
+    on_token: F,
+}
+
+impl<F: AsyncFnMut(Option<u32>) -> Result<()>> Text<F> {
+    /// Adds a token, and says whether more may follow.
+    async fn push(&mut self, id: u32, total: f32) -> Result<bool> {
+        self.ids.push(id);
+        self.total = total;
+        self.left -= 1;
+        (self.on_token)(Some(id)).await?;
+        Ok(id != self.stop && self.left > 0)
+    }
+
+    fn finish(self, options: &GenerationOptions) -> Generated {
+        Generated {
+            ids: self.ids,
+            score: self.total / (options.max_new_tokens - self.left) as f32,
+        }
+    }
+}
+
+async fn greedy(
+    decoder: &mut impl NextLogits,
+    prompt: &[u32],
+    mut text: Text<impl AsyncFnMut(Option<u32>) -> Result<()>>,
+    options: &GenerationOptions,
+) -> Result<Generated> {
+    let mut steps = Steps::new(decoder, prompt, text.stop, options);
+    loop {
+        let best = steps.next().await?[0];
+        if !text.push(best.id, best.sum).await? {
+            return Ok(text.finish(options));
+        }
+    }
+}
+
+async fn sampled(
+    decoder: &mut impl NextLogits,
+    mut text: Text<impl AsyncFnMut(Option<u32>) -> Result<()>>,
+    options: &GenerationOptions,
 ) -> Result<Generated> {
     let mut random = match options.seed {
         Some(seed) => ChaCha8Rng::seed_from_u64(seed),
         None => ChaCha8Rng::from_os_rng(),
     };
-    let mut text = vec![prompt.to_vec()];
-    let mut total = 0.0;
-    let mut logits = decoder.next(&text);
-    for added in 1.. {
-        let count = match (options.do_sample, options.top_k) {
-            (false, _) => 1,
-            (true, 0) => logits.dims()[1],
-            (true, top_k) => top_k.min(logits.dims()[1]),
+    let mut logits = decoder.start(&text.ids);
+    loop {
+        let device = logits.device();
+        let choice = Choice {
+            beams: 1,
+            stop: text.stop,
+            may_stop: text.ids.len() >= options.min_length,
+            repetition_penalty: options.repetition_penalty,
         };
-        let candidates =
-            best_candidates(logits, &text, stop, count, Scores::Logits, options).await?;
-        let chosen = if options.do_sample {
-            draw(&candidates[0], options, &mut random)
-        } else {
-            candidates[0][0]
-        };
-        total += chosen.log_probability;
-        text[0].push(chosen.id);
-        on_token(Some(chosen.id)).await?;
-        if chosen.id == stop || added == options.max_new_tokens {
-            let [ids] = <[_; 1]>::try_from(text).expect("one text");
-            return Ok(Generated {
-                ids,
-                score: total / added as f32,
-            });
+        let drawn_from = best_tokens(logits, &text.ids, choice, options).await?;
+        let drawn = draw(&drawn_from, options, &mut random);
+        let total = text.total + drawn.log_probability;
+        if !text.push(drawn.id, total).await? {
+            return Ok(text.finish(options));
         }
-        logits = decoder.next(&[vec![chosen.id]]);
+        logits = decoder.follow(ids_tensor([drawn.id as i32], &device));
     }
-    unreachable!("the loop ends at max_new_tokens, which is at least 1")
+}
+
+/// The tokens that may be drawn after a text, best first, out of its `logits`, `[1, vocabulary]`.
+async fn best_tokens(
+    logits: Tensor<2>,
+    text: &[u32],
+    choice: Choice,
+    options: &GenerationOptions,
+) -> Result<Vec<Candidate>> {
+    let [_, vocabulary] = logits.dims();
+    let count = match options.top_k {
+        0 => vocabulary,
+        top_k => top_k.min(vocabulary),
+    };
+    let watched = watched_ids(text, choice.stop, options);
+    let ids = ids_tensor(watched.iter().copied(), &logits.device()).reshape([1, watched.len()]);
+    let top = candidates(count, watched.len(), vocabulary);
+    let row = read(top_logits(logits, ids, top)).await?;
+    Ok(best_candidates(&row, &watched, count, choice))
 }
 
 /// Draws by probability among the candidates (best first) that temperature and top-p leave.

@@ -1,8 +1,9 @@
 //! What the golden texts of the reference cannot show: stopping, seeds, options.
 
 use super::{GenerationOptions, NextLogits, generate};
+use crate::kernels::ids_tensor;
 use crate::{Error, Result};
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 use pollster::block_on;
 
 const STOP: u32 = 0;
@@ -11,26 +12,32 @@ const STOP: u32 = 0;
 #[derive(Default)]
 struct Chain {
     steps: usize,
+    works_ahead: bool,
 }
 
 impl NextLogits for Chain {
-    fn next(&mut self, ids: &[Vec<u32>]) -> Tensor<2> {
-        self.steps += 1;
-        let rows: Vec<[f32; 6]> = ids
-            .iter()
-            .map(|text| {
-                let last = text[text.len() - 1];
-                std::array::from_fn(|id| ((id as u32 * 7 + last * 5) % 11) as f32 / 5.0)
-            })
-            .collect();
-        let rows: Vec<Tensor<2>> = rows
-            .into_iter()
-            .map(|row| Tensor::from_data([row], &Device::flex()))
-            .collect();
-        Tensor::cat(rows, 0)
+    fn start(&mut self, prompt: &[u32]) -> Tensor<2> {
+        self.follow(ids_tensor(
+            [prompt[prompt.len() - 1] as i32],
+            &Device::flex(),
+        ))
     }
 
-    fn reorder(&mut self, _parents: &[usize]) {}
+    fn follow(&mut self, ids: Tensor<1, Int>) -> Tensor<2> {
+        self.steps += 1;
+        let ids = ids.into_data().try_to_vec::<i32>().expect("ids");
+        let rows = ids.iter().map(|last| {
+            let row: [f32; 6] = std::array::from_fn(|id| ((id as i32 * 7 + last * 5) % 11) as f32);
+            Tensor::from_data([row.map(|logit| logit / 5.0)], &Device::flex())
+        });
+        Tensor::cat(rows.collect(), 0)
+    }
+
+    fn reorder(&mut self, _parents: Tensor<1, Int>) {}
+
+    fn works_ahead(&self) -> bool {
+        self.works_ahead
+    }
 }
 
 fn ids(options: &GenerationOptions) -> Vec<u32> {
@@ -51,6 +58,36 @@ fn a_wish_to_stop_ends_every_way_of_generating_after_one_step() {
         let result = block_on(generate(&mut chain, &[1], STOP, &options, stop));
         assert_eq!(result, Err(Error::Aborted("enough".to_string())));
         assert_eq!(chain.steps, 1, "{num_beams} beams");
+    }
+}
+
+#[test]
+fn working_ahead_gives_the_same_texts_with_one_step_more_at_most() {
+    for num_beams in [1, 2, 3] {
+        for (min_length, repetition_penalty) in [(0, 1.0), (8, 1.0), (6, 1.3)] {
+            let options = GenerationOptions {
+                num_beams,
+                min_length,
+                repetition_penalty,
+                max_new_tokens: 9,
+                ..Default::default()
+            };
+            let [(step_by_step, steps), (ahead, steps_ahead)] = [false, true].map(|works_ahead| {
+                let mut chain = Chain {
+                    works_ahead,
+                    ..Chain::default()
+                };
+                let generated = generate(&mut chain, &[1], STOP, &options, async |_| Ok(()));
+                (block_on(generated).expect("texts"), chain.steps)
+            });
+            assert_eq!(step_by_step, ahead, "{options:?}");
+            assert!(!ahead[0].ids[1..min_length.max(1)].contains(&STOP));
+            let most = (steps + 1).min(options.max_new_tokens);
+            assert!(
+                (steps..=most).contains(&steps_ahead),
+                "{steps_ahead} steps for {steps}"
+            );
+        }
     }
 }
 

@@ -14,6 +14,7 @@ pub mod layer_norm;
 mod layout;
 pub mod linear;
 pub mod matmul;
+pub mod next_tokens;
 pub mod packed;
 mod simd;
 pub mod top_logits;
@@ -32,6 +33,7 @@ use burn_wgpu::{CubeBackend, CubeTensor};
 pub use activation::Activation;
 pub use append_rows::AppendPlace;
 pub use attention::{AttentionShape, Columns};
+pub use next_tokens::{Choice, NextTokens};
 pub use packed::{PackedFormat, PackedMatrix, PackedShape};
 
 /// The custom operations, once per backend. The functions of this module are the typed way in.
@@ -61,6 +63,19 @@ pub trait Kernels: Backend {
         watched: IntTensor<Self>,
         count: usize,
     ) -> FloatTensor<Self>;
+
+    /// See [`next_tokens()`].
+    fn next_tokens(
+        best: FloatTensor<Self>,
+        watched: IntTensor<Self>,
+        sums: FloatTensor<Self>,
+        choice: Choice,
+    ) -> (
+        FloatTensor<Self>,
+        IntTensor<Self>,
+        IntTensor<Self>,
+        IntTensor<Self>,
+    );
 
     /// See [`attention`].
     fn softmax_attention(
@@ -112,6 +127,15 @@ impl Kernels for Flex {
 
     fn top_logits(logits: FlexTensor, watched: FlexTensor, count: usize) -> FlexTensor {
         top_logits::cpu::top_logits(logits, watched, count)
+    }
+
+    fn next_tokens(
+        best: FlexTensor,
+        watched: FlexTensor,
+        sums: FlexTensor,
+        choice: Choice,
+    ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
+        next_tokens::cpu::next_tokens(best, watched, sums, choice)
     }
 
     fn softmax_attention(
@@ -169,6 +193,15 @@ impl Kernels for CubeBackend {
 
     fn top_logits(logits: CubeTensor, watched: CubeTensor, count: usize) -> CubeTensor {
         top_logits::gpu::top_logits(logits, watched, count)
+    }
+
+    fn next_tokens(
+        best: CubeTensor,
+        watched: CubeTensor,
+        sums: CubeTensor,
+        choice: Choice,
+    ) -> (CubeTensor, CubeTensor, CubeTensor, CubeTensor) {
+        next_tokens::gpu::next_tokens(best, watched, sums, choice)
     }
 
     fn softmax_attention(
@@ -309,6 +342,40 @@ pub fn top_logits(logits: Tensor<2>, watched: Tensor<2, Int>, count: usize) -> T
         watched.into_dispatch(),
         count,
     ))
+}
+
+/// The tokens that continue texts, out of the rows of [`top_logits`] that are `best`.
+///
+/// `watched`, `[texts, n]`, is what those were made with: of each text the stop token and, if repetition
+/// is penalised, all its tokens. Of the best logits there are as many as are [kept](Choice::kept) and
+/// watched. `sums` begins with the sum of the log-probabilities of each text so far.
+pub fn next_tokens(
+    best: Tensor<2>,
+    watched: Tensor<2, Int>,
+    sums: Tensor<1>,
+    choice: Choice,
+) -> NextTokens {
+    let ([texts, row], [of_texts, ids]) = (best.dims(), watched.dims());
+    assert_eq!(texts, of_texts, "rows of logits and of watched ids");
+    assert!(row > ids + 1, "rows of {row} numbers with {ids} watched");
+    assert!(texts <= sums.dims()[0], "a sum for each of {texts} texts");
+    assert!(
+        texts.max(choice.beams) <= Choice::MOST_BEAMS,
+        "{texts} texts, then {}",
+        choice.beams
+    );
+    let (state, parents, ids, watched) = <Dispatch as Kernels>::next_tokens(
+        best.into_dispatch(),
+        watched.into_dispatch(),
+        sums.into_dispatch(),
+        choice,
+    );
+    NextTokens {
+        state: Tensor::from_dispatch(state),
+        parents: Tensor::from_dispatch(parents),
+        ids: Tensor::from_dispatch(ids),
+        watched: Tensor::from_dispatch(watched),
+    }
 }
 
 /// `softmax(Q Kᵀ / sqrt(width / heads)) V`, head by head: `[batch, tokens, width]` queries give

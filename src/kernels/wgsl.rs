@@ -2,7 +2,7 @@
 
 use crate::kernels::packed::BLOCK;
 use crate::kernels::{PackedFormat, PackedShape};
-use burn::tensor::Shape;
+use burn::tensor::{DType, Shape};
 use burn_wgpu::{CubeTensor, KernelSource, SourceKernel, SourceTemplate};
 use cubecl::{
     prelude::*,
@@ -101,14 +101,23 @@ pub fn is_same_memory(one: &CubeTensor, other: &CubeTensor) -> bool {
 
 /// A fresh, contiguous float tensor beside `like`.
 pub fn empty_like(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
-    let shape = shape.into();
-    let handle = like.client.empty(shape.num_elements() * size_of::<f32>());
+    empty(like, shape.into(), DType::F32)
+}
+
+/// The same of 32-bit integers.
+pub fn empty_ids_like(like: &CubeTensor, shape: impl Into<Shape>) -> CubeTensor {
+    empty(like, shape.into(), DType::I32)
+}
+
+/// `dtype` is of 32 bits.
+fn empty(like: &CubeTensor, shape: Shape, dtype: DType) -> CubeTensor {
+    let handle = like.client.empty(shape.num_elements() * size_of::<u32>());
     CubeTensor::new_contiguous(
         like.client.clone(),
         like.device.clone(),
         shape,
         handle,
-        burn::tensor::DType::F32,
+        dtype,
     )
 }
 

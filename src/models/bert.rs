@@ -8,9 +8,9 @@ use crate::Result;
 use crate::kernels::{Activation, Columns};
 use crate::nn::{
     Embedding, KeysValues, LayerNorm, Linear, Mlp, Padding, Parameters, Projections, SelfCache,
-    attend,
+    attend, token_ids,
 };
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Int, Tensor};
 
 /// Sizes of the text transformer.
 #[derive(Debug, Clone)]
@@ -199,8 +199,9 @@ impl Cache {
     }
 
     /// Makes batch entry `i` continue what entry `parents[i]` was.
-    pub fn reorder(&mut self, parents: &[usize]) {
-        self.0.iter_mut().for_each(|layer| layer.reorder(parents));
+    pub fn reorder(&mut self, parents: Tensor<1, Int>) {
+        let layers = self.0.iter_mut();
+        layers.for_each(|layer| layer.reorder(parents.clone()));
     }
 }
 
@@ -281,7 +282,7 @@ impl Bert {
         padding: Option<&Padding>,
         context: Option<&Context>,
     ) -> Tensor<3> {
-        let mut hidden = self.embed(ids, 0);
+        let mut hidden = self.embed(self.token_ids(ids), 0);
         for (index, layer) in self.layers.iter().enumerate() {
             let context = context.map(|context| &context.0[index]);
             hidden = layer.forward(hidden, padding, context, None);
@@ -289,9 +290,9 @@ impl Bert {
         hidden
     }
 
-    /// The next tokens of a text, each seeing those before it: `[batch, tokens, width]`. Several
-    /// tokens at once are possible only at the start.
-    pub fn decode(&self, ids: &[Vec<u32>], context: &Context, cache: &mut Cache) -> Tensor<3> {
+    /// The next tokens of texts, `[batch, tokens]`, each seeing those before it: `[batch, tokens,
+    /// width]`. Several tokens at once are possible only at the start.
+    pub fn decode(&self, ids: Tensor<2, Int>, context: &Context, cache: &mut Cache) -> Tensor<3> {
         let mut hidden = self.embed(ids, cache.tokens());
         let layers = self.layers.iter().zip(&context.0).zip(&mut cache.0);
         for ((layer, context), cache) in layers {
@@ -300,9 +301,14 @@ impl Bert {
         hidden
     }
 
+    /// Texts of equal length on the model's device: `[batch, tokens]`.
+    pub fn token_ids(&self, texts: &[Vec<u32>]) -> Tensor<2, Int> {
+        token_ids(texts, &self.device)
+    }
+
     /// Token and position vectors, normalised: `[batch, tokens, width]`.
-    fn embed(&self, ids: &[Vec<u32>], first_position: usize) -> Tensor<3> {
-        let words = self.word_embeddings.forward(ids, &self.device);
+    fn embed(&self, ids: Tensor<2, Int>, first_position: usize) -> Tensor<3> {
+        let words = self.word_embeddings.forward(ids);
         let tokens = words.dims()[1];
         let positions = self
             .position_embeddings

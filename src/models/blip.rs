@@ -9,7 +9,7 @@ use crate::nn::transformer::{BlockConfig, ProjectionNames};
 use crate::nn::vit::{VisionTransformer, VitConfig, VitNames};
 use crate::nn::{Linear, Padding, Parameters};
 use crate::{Error, Result};
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 
 /// The classes of the reference whose heads a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -178,8 +178,18 @@ impl TextDecoder {
         self.bert.empty_cache()
     }
 
-    /// Logits after the last of the new tokens: `[batch, vocabulary]`.
-    pub fn next_logits(&self, ids: &[Vec<u32>], context: &Context, cache: &mut Cache) -> Tensor<2> {
+    /// Texts of equal length on the model's device: `[batch, tokens]`.
+    pub fn token_ids(&self, texts: &[Vec<u32>]) -> Tensor<2, Int> {
+        self.bert.token_ids(texts)
+    }
+
+    /// Logits after the last of new tokens, `[batch, tokens]`: `[batch, vocabulary]`.
+    pub fn next_logits(
+        &self,
+        ids: Tensor<2, Int>,
+        context: &Context,
+        cache: &mut Cache,
+    ) -> Tensor<2> {
         let hidden = self.bert.decode(ids, context, cache);
         let [batch, tokens, width] = hidden.dims();
         let last = hidden.narrow(1, tokens - 1, 1).reshape([batch, width]);
@@ -209,6 +219,7 @@ impl TextDecoder {
 
     /// Logits after every token: `[batch, tokens, vocabulary]`.
     pub fn all_logits(&self, ids: &[Vec<u32>], context: &Context) -> Tensor<3> {
+        let ids = self.token_ids(ids);
         self.head
             .forward(self.bert.decode(ids, context, &mut self.empty_cache()))
     }

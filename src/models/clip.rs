@@ -6,7 +6,7 @@ use crate::kernels::Activation;
 use crate::nn::resnet::{REDUCTION, ResNet, ResNetConfig};
 use crate::nn::transformer::{Block, BlockConfig, ProjectionNames, load_blocks};
 use crate::nn::vit::{VisionTransformer, VitConfig, VitNames};
-use crate::nn::{Embedding, LayerNorm, Linear, Parameters};
+use crate::nn::{Embedding, LayerNorm, Linear, Parameters, token_ids};
 use crate::{Error, Result};
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
@@ -247,7 +247,7 @@ impl TextEncoder {
 
     /// Token and position vectors: `[batch, tokens, width]`.
     fn embed(&self, ids: &[Vec<u32>], device: &Device) -> Tensor<3> {
-        let tokens = self.token_embedding.forward(ids, device);
+        let tokens = self.token_embedding.forward(token_ids(ids, device));
         let positions = self
             .position_embedding
             .clone()

@@ -1,8 +1,8 @@
 //! The keys and values that a decoder keeps between its calls.
 
 use super::KeysValues;
-use crate::kernels::{self, Columns, ids_tensor};
-use burn::tensor::Tensor;
+use crate::kernels::{self, Columns};
+use burn::tensor::{Int, Tensor};
 
 /// The least rows that are reserved; more are reserved by doubling.
 const ROWS: usize = 32;
@@ -60,26 +60,19 @@ impl SelfCache {
         }
     }
 
-    /// Makes batch entry `i` continue what entry `parents[i]` was.
-    pub fn reorder(&mut self, parents: &[usize]) {
+    /// Makes batch entry `i` continue what entry `parents[i]` was, of as many as `parents` are.
+    pub fn reorder(&mut self, parents: Tensor<1, Int>) {
         let Some(cached) = self.0.take() else {
             return;
         };
-        let (batch, device) = cached.place();
-        let stays = parents.len() == batch && parents.iter().copied().eq(0..batch);
-        if stays {
-            self.0 = Some(cached);
-            return;
-        }
-        let indices = ids_tensor(parents.iter().map(|parent| *parent as i32), &device);
         self.0 = Some(match cached {
             Cached::First(first) => Cached::First(KeysValues {
-                keys: first.keys.select(indices.clone()),
-                values: first.values.select(indices),
+                keys: first.keys.select(parents.clone()),
+                values: first.values.select(parents),
                 ..first
             }),
             Cached::Rows { rows, tokens } => Cached::Rows {
-                rows: rows.select(0, indices),
+                rows: rows.select(0, parents),
                 tokens,
             },
         });
@@ -92,15 +85,6 @@ impl Cached {
             Cached::First(first) => first.tokens,
             Cached::Rows { tokens, .. } => *tokens,
         }
-    }
-
-    /// Batch entries, and where they are.
-    fn place(&self) -> (usize, burn::tensor::Device) {
-        let rows = match self {
-            Cached::First(first) => first.keys.clone().into_rows(),
-            Cached::Rows { rows, .. } => rows.clone(),
-        };
-        (rows.dims()[0], rows.device())
     }
 
     /// The rows, of at least `total` tokens, and how many of them are taken.

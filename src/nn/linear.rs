@@ -3,7 +3,7 @@
 use super::{Parameters, matmul};
 use crate::Result;
 use crate::kernels::{self, Activation, PackedMatrix};
-use burn::tensor::{Device, Tensor, TensorData, activation};
+use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
 /// A weight matrix, `[rows, columns]`.
@@ -247,18 +247,25 @@ impl Embedding {
         })
     }
 
-    /// The vectors of `ids`, one list of equal length per batch entry: `[batch, tokens, width]`.
-    pub fn forward(&self, ids: &[Vec<u32>], device: &Device) -> Tensor<3> {
-        let tokens = ids.first().map_or(0, Vec::len);
-        assert!(
-            ids.iter().all(|row| row.len() == tokens),
-            "rows of ids of different lengths"
-        );
-        let flat = kernels::ids_tensor(ids.iter().flatten().map(|id| *id as i32), device);
+    /// The vectors of `ids`, `[batch, tokens]`: `[batch, tokens, width]`.
+    pub fn forward(&self, ids: Tensor<2, Int>) -> Tensor<3> {
+        let [batch, tokens] = ids.dims();
+        let flat = ids.reshape([batch * tokens]);
         let rows = match &self.table {
             Weight::Packed(table) => kernels::gather_rows(table, flat),
             Weight::Trainable(table) => table.clone().select(0, flat),
         };
-        rows.reshape([ids.len(), tokens, self.table.dims()[1]]) // [batch, tokens, width]
+        rows.reshape([batch, tokens, self.table.dims()[1]]) // [batch, tokens, width]
     }
+}
+
+/// Token ids of texts of equal length on a device: `[batch, tokens]`.
+pub fn token_ids(texts: &[Vec<u32>], device: &Device) -> Tensor<2, Int> {
+    let tokens = texts.first().map_or(0, Vec::len);
+    assert!(
+        texts.iter().all(|text| text.len() == tokens),
+        "rows of ids of different lengths"
+    );
+    let flat = texts.iter().flatten().map(|id| *id as i32);
+    kernels::ids_tensor(flat, device).reshape([texts.len(), tokens])
 }

@@ -22,7 +22,7 @@ pub use attention::{
 pub use bicubic::resize_positions;
 pub use cache::SelfCache;
 pub use layer_norm::LayerNorm;
-pub use linear::{Embedding, Linear, Weight};
+pub use linear::{Embedding, Linear, Weight, token_ids};
 pub use matmul::matmul;
 pub use mlp::Mlp;
 pub use parameters::{Dtype, Parameters, Target, Trainable, is_embedding};

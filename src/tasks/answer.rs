@@ -111,10 +111,9 @@ async fn most_likely_start<'a>(
     count: usize,
 ) -> Result<Vec<(&'a String, Vec<u32>)>> {
     let start = answers[0].1[0];
-    let mut cache = decoding.decoder.empty_cache();
-    let logits = decoding
-        .decoder
-        .next_logits(&[vec![start]], &decoding.context, &mut cache);
+    let decoder = decoding.decoder;
+    let ids = decoder.token_ids(&[vec![start]]);
+    let logits = decoder.next_logits(ids, &decoding.context, &mut decoder.empty_cache());
     let first = ids_tensor(
         answers.iter().map(|(_, ids)| ids[1] as i32),
         &logits.device(),

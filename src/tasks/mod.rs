@@ -27,7 +27,7 @@ pub use matching::Match;
 pub use retrieval::Ranked;
 pub use warm_up::rehearse;
 
-use crate::device::Placement;
+use crate::device::{self, Placement, read};
 use crate::generate::NextLogits;
 use crate::image::{Preprocessor, RgbImage};
 use crate::models::bert::{Cache, Context};
@@ -36,7 +36,7 @@ use crate::models::{Blip, Clip, ModelConfig};
 use crate::nn::Parameters;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -193,38 +193,40 @@ struct Decoding<'a> {
     decoder: &'a TextDecoder,
     context: Context,
     cache: Cache,
+    works_ahead: bool,
 }
 
 impl<'a> Decoding<'a> {
     /// `states` is an image's, or a question's: `[1, tokens, width]`.
     fn new(decoder: &'a TextDecoder, states: Tensor<3>) -> Self {
         Self {
+            works_ahead: device::works_ahead(&states.device()),
             decoder,
             context: decoder.context(states),
             cache: decoder.empty_cache(),
         }
     }
-}
 
-impl NextLogits for Decoding<'_> {
-    fn next(&mut self, ids: &[Vec<u32>]) -> Tensor<2> {
+    fn next_logits(&mut self, ids: Tensor<2, Int>) -> Tensor<2> {
         self.decoder
             .next_logits(ids, &self.context, &mut self.cache)
     }
-
-    fn reorder(&mut self, parents: &[usize]) {
-        self.cache.reorder(parents);
-    }
 }
 
-/// A small tensor's numbers, read back from the device.
-async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let lost = |error: &dyn std::fmt::Debug| {
-        Error::DeviceLost(format!("the device did not return a result: {error:?}"))
-    };
-    let data = tensor
-        .into_data_async()
-        .await
-        .map_err(|error| lost(&error))?;
-    data.try_to_vec().map_err(|error| lost(&error))
+impl NextLogits for Decoding<'_> {
+    fn start(&mut self, prompt: &[u32]) -> Tensor<2> {
+        self.next_logits(self.decoder.token_ids(&[prompt.to_vec()]))
+    }
+
+    fn follow(&mut self, ids: Tensor<1, Int>) -> Tensor<2> {
+        self.next_logits(ids.unsqueeze_dim(1))
+    }
+
+    fn reorder(&mut self, parents: Tensor<1, Int>) {
+        self.cache.reorder(parents);
+    }
+
+    fn works_ahead(&self) -> bool {
+        self.works_ahead
+    }
 }

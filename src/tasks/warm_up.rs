@@ -1,11 +1,11 @@
 //! Compiling before the first call what a GPU runs for it.
 
 use super::{Decoding, Model, Network, read};
+use crate::Result;
 use crate::device::Placement;
+use crate::generate::{GenerationOptions, Steps};
 use crate::image::Preprocessor;
-use crate::kernels::{self, ids_tensor};
 use crate::models::{Blip, Clip, normalize};
-use crate::{Result, generate::NextLogits};
 use burn::tensor::Tensor;
 #[cfg(not(target_feature = "atomics"))]
 use cubecl::dry_run::DryRun;
@@ -51,7 +51,7 @@ pub fn rehearse(
             rehearse_clip(&clip, pixels);
             Ok(())
         }
-        Network::Blip(blip) => rehearse_blip(&blip, tasks, pixels, placement),
+        Network::Blip(blip) => rehearse_blip(&blip, tasks, pixels),
     }
 }
 
@@ -67,12 +67,7 @@ fn rehearse_clip(clip: &Clip, pixels: Tensor<4>) {
     }
 }
 
-fn rehearse_blip(
-    blip: &Blip,
-    tasks: &[&str],
-    pixels: Tensor<4>,
-    placement: &Placement,
-) -> Result<()> {
+fn rehearse_blip(blip: &Blip, tasks: &[&str], pixels: Tensor<4>) -> Result<()> {
     let mut states = blip.encode_image(pixels);
     if tasks.contains(&"match") {
         normalize(blip.project_image(states.clone())?);
@@ -94,17 +89,15 @@ fn rehearse_blip(
     let Ok(decoder) = blip.text_decoder() else {
         return Ok(());
     };
-    for beams in [1, 3] {
-        let mut decoding = Decoding::new(decoder, states.clone());
+    for num_beams in [1, 3] {
+        let options = GenerationOptions {
+            num_beams,
+            ..GenerationOptions::default()
+        };
         // A prompt, with which the cache is made, and tokens that are added to it.
-        for (texts, tokens) in [(1, 4), (beams, 1), (beams, 1)] {
-            if texts > 1 {
-                decoding.reorder(&vec![0; texts]);
-            }
-            let logits = decoding.next(&vec![vec![0; tokens]; texts]);
-            let watched = ids_tensor(vec![0; texts], &placement.device).reshape([texts, 1]);
-            kernels::top_logits(logits, watched, 2);
-        }
+        let mut decoding = Decoding::new(decoder, states.clone());
+        let mut steps = Steps::new(&mut decoding, &[0; 4], 0, &options);
+        (0..3).for_each(|_| steps.ask());
     }
     Ok(())
 }

@@ -4,7 +4,9 @@
 use burn::tensor::{Int, Tensor, TensorData};
 use obscura::device::Placement;
 use obscura::kernels::adapter::{Adapter, pretend};
-use obscura::kernels::{self, Activation, Columns, PackedFormat, PackedMatrix, PackedShape};
+use obscura::kernels::{
+    self, Activation, Choice, Columns, PackedFormat, PackedMatrix, PackedShape,
+};
 
 const FORMATS: [PackedFormat; 4] = [
     PackedFormat::F32,
@@ -483,4 +485,73 @@ pub async fn check_top_logits(placement: &Placement) {
             );
         }
     }
+}
+
+/// The tokens that continue texts: greedily and by beams, with repetition penalised and without, and
+/// where a text must not stop.
+pub async fn check_next_tokens(placement: &Placement) {
+    let vocabulary = 120;
+    let stop = 5;
+    for (texts, beams) in [(1, 1), (1, 2), (1, 32), (2, 2), (3, 3), (32, 32)] {
+        for (repetition_penalty, tokens) in [(1.0, 0), (1.4, 1), (0.7, 6)] {
+            for may_stop in [true, false] {
+                let choice = Choice {
+                    beams,
+                    stop,
+                    may_stop,
+                    repetition_penalty,
+                };
+                let seed = (texts + tokens) as u32;
+                let mut logits = noise(texts * vocabulary, seed);
+                for (place, value) in logits.iter_mut().enumerate() {
+                    // Many equal ones, and the token that stops among the best.
+                    let stops = place % vocabulary == stop as usize;
+                    *value = (*value * 100.0).round() / 8.0 + if stops { 20.0 } else { 0.0 };
+                }
+                let watched = 1 + tokens;
+                let ids: Vec<i32> = (0..texts * watched)
+                    .map(|place| match place % watched {
+                        0 => stop as i32,
+                        other => ((place * 31 + other) % 9) as i32,
+                    })
+                    .collect();
+                let sums: Vec<f32> = (0..texts).map(|text| -(text as f32) / 4.0).collect();
+                let top = choice.kept() + watched;
+                let rows = logits
+                    .chunks_exact(vocabulary)
+                    .zip(ids.chunks_exact(watched));
+                let rows: Vec<Vec<f32>> = rows
+                    .map(|(row, ids)| kernels::top_logits::naive::top_logits_row(row, ids, top))
+                    .collect();
+                let flat = rows.concat();
+                let rows = rows.iter().map(Vec::as_slice);
+                let expected = kernels::next_tokens::naive::next_tokens(rows, &ids, &sums, choice);
+                let width = flat.len() / texts;
+                let found = kernels::next_tokens(
+                    tensor(flat, [texts, width], placement),
+                    kernels::ids_tensor(ids, &placement.device).reshape([texts, watched]),
+                    tensor(sums, [texts], placement),
+                    choice,
+                );
+                let what = format!("{texts} texts and {tokens} watched tokens, {choice:?}");
+                assert_eq!(
+                    ids_of(found.parents).await,
+                    expected.parents,
+                    "{what}: parents"
+                );
+                assert_eq!(ids_of(found.ids).await, expected.ids, "{what}: ids");
+                assert_eq!(
+                    ids_of(found.watched).await,
+                    expected.watched,
+                    "{what}: watched"
+                );
+                compare(&what, &to_vec(found.state).await, &expected.state, 1e-6);
+            }
+        }
+    }
+}
+
+async fn ids_of<const D: usize>(ids: Tensor<D, Int>) -> Vec<i32> {
+    let data = ids.into_data_async().await.expect("ids are read back");
+    data.try_to_vec().expect("32-bit ids")
 }

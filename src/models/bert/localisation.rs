@@ -164,7 +164,7 @@ impl Bert {
         context: &Context,
         layer: usize,
     ) -> Tensor<3> {
-        let mut hidden = self.embed(ids, 0);
+        let mut hidden = self.embed(self.token_ids(ids), 0);
         for (layer, context) in self.layers[..layer].iter().zip(&context.0) {
             let mut cache = SelfCache::default();
             hidden = layer.forward(hidden, None, Some(context), Some(&mut cache));
@@ -189,7 +189,7 @@ impl Bert {
         gradient: Tensor<3>,
         chosen: usize,
     ) -> Tensor<3> {
-        let mut hidden = self.embed(ids, 0);
+        let mut hidden = self.embed(self.token_ids(ids), 0);
         for (layer, context) in self.layers[..chosen].iter().zip(&context.0) {
             hidden = layer.forward(hidden, None, Some(context), None);
         }

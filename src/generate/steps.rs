@@ -1,0 +1,158 @@
+//! The steps of a decoder. What a step chooses stays on the device for the next one; a device that
+//! works ahead is asked for the next one before it is read.
+
+use super::{GenerationOptions, NextLogits};
+use crate::Result;
+use crate::device::read;
+use crate::kernels::{self, Choice, NextTokens, ids_tensor};
+use burn::tensor::Tensor;
+use std::future::{Future, poll_fn};
+use std::pin::pin;
+use std::task::Poll;
+
+/// A way to continue one of the texts.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Continuation {
+    /// Which text.
+    pub parent: usize,
+    /// Its next token.
+    pub id: u32,
+    /// The sum of the log-probabilities then, as the processors left them for a search.
+    pub sum: f32,
+}
+
+/// The steps that continue a prompt: greedily, or by as many beams as the options say.
+pub struct Steps<'a, D> {
+    decoder: &'a mut D,
+    prompt: &'a [u32],
+    stop: u32,
+    options: &'a GenerationOptions,
+    /// Steps that were asked for.
+    asked: usize,
+    /// Steps that were read.
+    read: usize,
+    /// What the last step that was asked for chose.
+    chosen: Option<NextTokens>,
+    /// Whether the texts that go on are known to be the ones before, in the same order.
+    stays: bool,
+}
+
+impl<'a, D: NextLogits> Steps<'a, D> {
+    /// Nothing is asked for yet. Texts end with `stop`.
+    pub fn new(
+        decoder: &'a mut D,
+        prompt: &'a [u32],
+        stop: u32,
+        options: &'a GenerationOptions,
+    ) -> Self {
+        Self {
+            decoder,
+            prompt,
+            stop,
+            options,
+            asked: 0,
+            read: 0,
+            chosen: None,
+            stays: false,
+        }
+    }
+
+    /// The best continuations of the next step, best first.
+    pub async fn next(&mut self) -> Result<Vec<Continuation>> {
+        if self.asked == self.read {
+            self.ask();
+        }
+        let chosen = self.chosen.as_ref().expect("a step was asked for");
+        let mut state = pin!(read(chosen.state.clone()));
+        let ahead = self.decoder.works_ahead() && self.asked < self.options.max_new_tokens;
+        // Reading is asked for by polling, so that the device copies before it goes on.
+        let early = match ahead {
+            true => poll_fn(|context| Poll::Ready(Some(state.as_mut().poll(context)))).await,
+            false => None,
+        };
+        if ahead {
+            self.ask();
+        }
+        let state = match early {
+            Some(Poll::Ready(state)) => state,
+            _ => state.await,
+        }?;
+        self.read += 1;
+        let kept = state[self.options.num_beams..].chunks_exact(3);
+        let kept: Vec<Continuation> = kept
+            .map(|numbers| Continuation {
+                parent: numbers[0] as usize,
+                id: numbers[1] as u32,
+                sum: numbers[2],
+            })
+            .collect();
+        Ok(kept)
+    }
+
+    /// Tells which texts of the last step go on, as the device knows already: if they are the same as
+    /// before and the next step was not asked for yet, it has nothing to move.
+    pub fn continue_from(&mut self, parents: impl ExactSizeIterator<Item = usize>) {
+        let same = parents.len() == self.texts() && parents.eq(0..self.texts());
+        self.stays = same && self.asked == self.read;
+    }
+
+    /// Texts of the last step that was read.
+    fn texts(&self) -> usize {
+        match self.read {
+            ..=1 => 1,
+            _ => self.options.num_beams,
+        }
+    }
+
+    /// Has the device take the next step.
+    pub fn ask(&mut self) {
+        let choice = Choice {
+            beams: self.options.num_beams,
+            stop: self.stop,
+            may_stop: self.prompt.len() + self.asked >= self.options.min_length,
+            repetition_penalty: self.options.repetition_penalty,
+        };
+        let (logits, watched, sums) = match self.chosen.take() {
+            None => {
+                let logits = self.decoder.start(self.prompt);
+                let device = logits.device();
+                let watched = watched_ids(self.prompt, self.stop, self.options);
+                let count = watched.len();
+                let watched = ids_tensor(watched, &device).reshape([1, count]);
+                (logits, watched, Tensor::zeros([1], &device))
+            }
+            Some(chosen) => {
+                if self.options.num_beams > 1 && !self.stays {
+                    self.decoder.reorder(chosen.parents);
+                }
+                (
+                    self.decoder.follow(chosen.ids),
+                    chosen.watched,
+                    chosen.state,
+                )
+            }
+        };
+        let best = kernels::top_logits(
+            logits.clone(),
+            watched.clone(),
+            candidates(choice.kept(), watched.dims()[1], logits.dims()[1]),
+        );
+        self.chosen = Some(kernels::next_tokens(best, watched, sums, choice));
+        self.asked += 1;
+        self.stays = false;
+    }
+}
+
+/// The tokens whose scores the processors change, the stop token first.
+pub fn watched_ids(text: &[u32], stop: u32, options: &GenerationOptions) -> Vec<i32> {
+    let text = match options.repetition_penalty == 1.0 {
+        true => &[],
+        false => text,
+    };
+    [stop].iter().chain(text).map(|id| *id as i32).collect()
+}
+
+/// How many of the largest logits hold the `count` best tokens: each watched one may fall out of them.
+pub fn candidates(count: usize, watched: usize, vocabulary: usize) -> usize {
+    (count + watched).min(vocabulary)
+}

@@ -1,0 +1,54 @@
+//! `next_tokens` in WGSL: one workgroup, an invocation for each text.
+
+use super::Choice;
+use crate::kernels::wgsl::{Wgsl, empty_ids_like, empty_like};
+use burn_wgpu::{CubeTensor, into_contiguous};
+
+struct NextTokensKernel;
+
+/// See [`crate::kernels::next_tokens()`].
+pub fn next_tokens(
+    best: CubeTensor,
+    watched: CubeTensor,
+    sums: CubeTensor,
+    choice: Choice,
+) -> (CubeTensor, CubeTensor, CubeTensor, CubeTensor) {
+    let [best, watched, sums] = [best, watched, sums].map(into_contiguous);
+    let [texts, row] = [best.meta.shape()[0], best.meta.shape()[1]];
+    let watched_count = watched.meta.shape()[1];
+    let Choice { beams, .. } = choice;
+    let next_watched_count = match choice.penalises() {
+        true => watched_count + 1,
+        false => 1,
+    };
+    let state = empty_like(&best, [beams + 3 * choice.kept()]);
+    let parents = empty_ids_like(&best, [beams]);
+    let ids = empty_ids_like(&best, [beams]);
+    let next_watched = empty_ids_like(&best, [beams, next_watched_count]);
+    let sizes = [
+        texts,
+        (row - watched_count - 1) / 2,
+        watched_count,
+        next_watched_count,
+        beams,
+        choice.kept(),
+        choice.stop as usize,
+        usize::from(choice.may_stop),
+        choice.repetition_penalty.to_bits() as usize,
+    ];
+    Wgsl::<NextTokensKernel>::new(include_str!("next_tokens.wgsl"), Vec::new()).launch(
+        [1, 1, 1],
+        [Choice::MOST_BEAMS, 1],
+        &[
+            &best,
+            &watched,
+            &sums,
+            &state,
+            &parents,
+            &ids,
+            &next_watched,
+        ],
+        &sizes,
+    );
+    (state, parents, ids, next_watched)
+}
