@@ -9,10 +9,14 @@ use cubecl::{
     server::{KernelArguments, MetadataBindingInfo},
 };
 
+/// What stands for the number of a row.
+const ROW: &str = "{{row}}";
+
 /// A WGSL file with its `{{name}}` placeholders filled in. The filled-in pairs key the pipeline
 /// cache, so `K` and `values` must determine the text.
 pub struct Wgsl<K> {
     text: &'static str,
+    rows: usize,
     values: Vec<(&'static str, String)>,
     marker: std::marker::PhantomData<fn() -> K>,
 }
@@ -22,8 +26,23 @@ impl<K: 'static> Wgsl<K> {
     pub fn new(text: &'static str, values: Vec<(&'static str, String)>) -> Self {
         Self {
             text,
+            rows: 1,
             values,
             marker: std::marker::PhantomData,
+        }
+    }
+
+    /// The same where a line that says `{{row}}` stands for `{{rows}}` lines, one for each row: software
+    /// adapters unroll no loops, and index arrays slowly.
+    pub fn with_rows(
+        text: &'static str,
+        rows: usize,
+        mut values: Vec<(&'static str, String)>,
+    ) -> Self {
+        values.push(("rows", rows.to_string()));
+        Self {
+            rows,
+            ..Self::new(text, values)
         }
     }
 
@@ -65,9 +84,14 @@ impl<K: 'static> Wgsl<K> {
 
 impl<K: 'static> KernelSource for Wgsl<K> {
     fn source(&self) -> SourceTemplate {
+        let lines = self.text.lines().flat_map(|line| {
+            let count = if line.contains(ROW) { self.rows } else { 1 };
+            (0..count).map(|row| line.replace(ROW, &row.to_string()) + "\n")
+        });
+        let template = SourceTemplate::new(lines.collect::<String>());
         self.values
             .iter()
-            .fold(SourceTemplate::new(self.text), |template, (name, value)| {
+            .fold(template, |template, (name, value)| {
                 template.register(*name, value.clone())
             })
     }
@@ -138,9 +162,9 @@ pub fn block_vectors(shape: PackedShape) -> usize {
     }
 }
 
-/// The WGSL functions `load_unscaled(row: u32, vector: u32) -> vec4<f32>`, four values of a row,
-/// `load_scale(row: u32, block: u32) -> f32`, what those of a block are to be multiplied with, and
-/// `load_weight(row: u32, vector: u32) -> vec4<f32>`, the values themselves.
+/// The WGSL functions `load_unscaled(row: u32, vector: u32) -> vec4<f32>`, four values of a row times
+/// some number, `load_scale(row: u32, block: u32) -> f32`, what those of a block are to be multiplied
+/// with, and `load_weight(row: u32, vector: u32) -> vec4<f32>`, the values themselves.
 pub fn load_functions(shape: PackedShape) -> String {
     let vectors = shape.padded_columns() / 4;
     let words = shape.words_per_row();
@@ -157,17 +181,19 @@ pub fn load_functions(shape: PackedShape) -> String {
         ),
         // Vectors 0..4 of a block are the low nibbles of its four words, 4..8 the high ones.
         PackedFormat::Q4 => format!(
-            "let word = weight[row * {words}u + vector / 8u * 4u + vector % 4u] >> (vector % 8u / 4u * 4u);
+            "let word = weight[row * {words}u + vector / 8u * 4u + vector % 4u] * {};
              return {};",
-            low_nibbles_of("word")
+            raise_nibbles("vector % 8u"),
+            high_nibbles_of("word")
         ),
     };
     let (scale, scaled) = match shape.blocks_per_row() {
         0 => ("return 1.0;".to_string(), ""),
         blocks => (
             format!(
-                "return bitcast<f32>(weight[{}u + row * {blocks}u + block]);",
-                shape.rows * words
+                "return bitcast<f32>(weight[{}u + row * {blocks}u + block]) * {};",
+                shape.rows * words,
+                unpacked_unit(shape.format)
             ),
             " * load_scale(row, vector / 8u)",
         ),
@@ -204,17 +230,19 @@ pub fn wide_load_functions(shape: PackedShape) -> String {
             bytes_of("word")
         ),
         PackedFormat::Q4 => format!(
-            "let word = words[vector % 4u] >> (vector / 4u * 4u);
+            "let word = words[vector % 4u] * {};
              return {};",
-            low_nibbles_of("word")
+            raise_nibbles("vector"),
+            high_nibbles_of("word")
         ),
     };
     let scale = match shape.blocks_per_row() {
         0 => "return 1.0;".to_string(),
         blocks => format!(
             "let at = {}u + row * {blocks}u + block;
-             return bitcast<f32>(weight[at / 4u][at % 4u]);",
-            shape.rows * shape.words_per_row()
+             return bitcast<f32>(weight[at / 4u][at % 4u]) * {};",
+            shape.rows * shape.words_per_row(),
+            unpacked_unit(shape.format)
         ),
     };
     format!(
@@ -227,16 +255,37 @@ pub fn wide_load_functions(shape: PackedShape) -> String {
     )
 }
 
-/// The four signed bytes of a word. By shifts, not by `extractBits`: software adapters take many
-/// instructions for that.
+/// The four signed bytes of a word, each moved to the top, where its sign is one. By multiplications, not
+/// by shifts or `extractBits`: software adapters take many instructions for those.
 fn bytes_of(word: &str) -> String {
     format!(
-        "vec4<f32>(bitcast<vec4<i32>>(vec4<u32>({word}) << vec4<u32>(24u, 16u, 8u, 0u)) >> vec4<u32>(24u))"
+        "vec4<f32>(bitcast<vec4<i32>>({} & vec4<u32>(0xff000000u)))",
+        bytes_on_top(word)
     )
 }
 
-fn low_nibbles_of(word: &str) -> String {
+/// The high halves of a word's bytes less 8, each moved to the top: 8 less is the highest bit turned.
+fn high_nibbles_of(word: &str) -> String {
     format!(
-        "vec4<f32>(vec4<u32>({word}, {word} >> 8u, {word} >> 16u, {word} >> 24u) & vec4<u32>(15u)) - 8.0"
+        "vec4<f32>(bitcast<vec4<i32>>(({} & vec4<u32>(0xf0000000u)) ^ vec4<u32>(0x80000000u)))",
+        bytes_on_top(word)
     )
+}
+
+/// What makes high halves of the bytes that a vector of a [`PackedFormat::Q4`] block is in.
+fn raise_nibbles(vector: &str) -> String {
+    format!("(16u - {vector} / 4u * 15u)")
+}
+
+fn bytes_on_top(word: &str) -> String {
+    format!("(vec4<u32>({word}) * vec4<u32>(0x1000000u, 0x10000u, 0x100u, 1u))")
+}
+
+/// What a 1 comes out of [`bytes_of`] or [`high_nibbles_of`] as, inverted; scales make up for it.
+fn unpacked_unit(format: PackedFormat) -> &'static str {
+    match format {
+        PackedFormat::F32 | PackedFormat::F16 => "1.0",
+        PackedFormat::Q8 => "(1.0 / 16777216.0)",
+        PackedFormat::Q4 => "(1.0 / 268435456.0)",
+    }
 }

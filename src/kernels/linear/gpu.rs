@@ -1,6 +1,6 @@
-//! Packed linear layers in WGSL. Software adapters run kernels without barriers, `columns.wgsl` for the
-//! few rows of a decoding step and `rows.wgsl` for more; hardware runs `vector.wgsl` and `tiled.wgsl`,
-//! whose invocations share what they read.
+//! Packed linear layers in WGSL. Hardware runs `vector.wgsl` for the few rows of a decoding step and
+//! `tiled.wgsl` for more, whose invocations share what they read; software adapters run `rows.wgsl`,
+//! which has no barriers.
 
 use crate::kernels::adapter::{self, Adapter};
 use crate::kernels::wgsl::{
@@ -14,9 +14,10 @@ use burn_wgpu::{CubeBackend, CubeTensor, into_contiguous};
 
 /// Rows up to which there is a sum for each row in every invocation.
 const FEW_ROWS: usize = 4;
+/// Rows of an invocation on a software adapter where there are more: 50 and 577 are what images have.
+const MANY_ROWS: usize = 10;
 
 struct RowsKernel;
-struct ColumnsKernel;
 struct TiledKernel;
 struct VectorKernel;
 
@@ -65,32 +66,26 @@ pub fn packed_linear(
     let mut values = vec![("bindings", bindings)];
     values.extend(epilogue_values(epilogue));
     values.extend(weight_values(shape, is_wide));
-    match rows {
-        ..=FEW_ROWS => {
-            // Two texts, of one row or of more: each is compiled for every size of layer.
-            let sums = if rows == 1 { 1 } else { FEW_ROWS };
-            values.push(("rows", sums.to_string()));
-            if is_wide {
-                values.push(("words", shape.words_per_row().to_string()));
-                let groups = two_dimensions(shape.rows.div_ceil(4));
-                let kernel = Wgsl::<VectorKernel>::new(kernel!("vector.wgsl"), values);
-                kernel.launch(groups, [64, 1], &buffers, &[]);
-            } else {
-                let groups = two_dimensions(shape.rows.div_ceil(2 * 16));
-                let kernel = Wgsl::<ColumnsKernel>::new(kernel!("columns.wgsl"), values);
-                kernel.launch(groups, [16, 1], &buffers, &[]);
-            }
-        }
-        _ if is_hardware => {
-            let groups = [shape.rows.div_ceil(64), rows.div_ceil(64), 1];
-            let kernel = Wgsl::<TiledKernel>::new(kernel!("tiled.wgsl"), values);
-            kernel.launch(groups, [128, 1], &buffers, &[]);
-        }
-        _ => {
-            let groups = [shape.rows.div_ceil(4 * 8), rows.div_ceil(8 * 8), 1];
-            let kernel = Wgsl::<RowsKernel>::new(kernel!("rows.wgsl"), values);
-            kernel.launch(groups, [8, 8], &buffers, &[]);
-        }
+    // Few texts, whatever the number of rows: each is compiled for every size of layer.
+    let sums = match rows {
+        1 => 1,
+        ..=FEW_ROWS => FEW_ROWS,
+        _ => MANY_ROWS,
+    };
+    if is_wide {
+        values.push(("rows", sums.to_string()));
+        values.push(("words", shape.words_per_row().to_string()));
+        let groups = two_dimensions(shape.rows.div_ceil(4));
+        let kernel = Wgsl::<VectorKernel>::new(kernel!("vector.wgsl"), values);
+        kernel.launch(groups, [64, 1], &buffers, &[]);
+    } else if is_hardware && rows > FEW_ROWS {
+        let groups = [shape.rows.div_ceil(64), rows.div_ceil(64), 1];
+        let kernel = Wgsl::<TiledKernel>::new(kernel!("tiled.wgsl"), values);
+        kernel.launch(groups, [128, 1], &buffers, &[]);
+    } else {
+        let groups = [shape.rows.div_ceil(8 * 8), rows.div_ceil(sums), 1];
+        let kernel = Wgsl::<RowsKernel>::with_rows(kernel!("rows.wgsl"), sums, values);
+        kernel.launch(groups, [8, 1], &buffers, &[]);
     }
     output
 }
