@@ -8,6 +8,7 @@ use super::rounding::round_block;
 use crate::kernels::PackedFormat;
 use crate::kernels::layout::{BLOCK, SHORTS_IN_BLOCK, unpack_bytes, unpack_nibbles};
 use crate::kernels::simd::{Ints, LANES, Lanes, Output, Shorts, for_each, vectorised};
+use std::hint::black_box;
 
 /// Rows and vectors of columns of the tile: eight sums, and what they are made of, stay in registers.
 const TILE_ROWS: usize = 4;
@@ -136,6 +137,15 @@ mod portable {
         unpack_panel::<FUSED, { BLOCK / 2 }>(job, first, weights, unpack_nibbles);
     }
 
+    /// Reads bytes from the first to the last, as processors fetch memory ahead. Unpacking reads a little
+    /// of several rows in turn, which they do not.
+    #[inline(always)]
+    fn fetch(bytes: &[u8]) {
+        const LINE: usize = 64;
+        let lines = bytes.iter().step_by(LINE);
+        black_box(lines.fold(0, |all, byte| all ^ byte));
+    }
+
     /// The weights of a panel; columns that are not there are the last one, again. `unpack` takes the
     /// bytes of a block.
     #[inline(always)]
@@ -149,6 +159,8 @@ mod portable {
         let (values, scales) = (job.words).split_at(job.shape.rows * job.shape.words_per_row());
         let (values, _) = bytemuck::cast_slice::<u32, u8>(values).as_chunks::<BYTES>();
         let scales: &[f32] = bytemuck::cast_slice(scales);
+        let end = (first + PANEL).min(job.shape.rows);
+        fetch(values[first * blocks..end * blocks].as_flattened());
         for (tile, weights) in weights.chunks_exact_mut(blocks).enumerate() {
             for vector in 0..VECTORS {
                 let column = first + tile * TILE_COLUMNS + vector * LANES;
