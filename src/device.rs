@@ -112,11 +112,13 @@ pub fn works_ahead(device: &Device) -> bool {
     device.clone().without_autodiff() != Device::flex()
 }
 
+/// Has a device begin with what it was asked for, which it may be collecting.
+pub fn flush(device: &Device) -> Result<()> {
+    device.flush().map_err(|error| lost(&error))
+}
+
 /// A small tensor's numbers, read back from its device. They are asked for at the first poll.
 pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
-    let lost = |error: &dyn std::fmt::Debug| {
-        Error::DeviceLost(format!("the device did not return a result: {error:?}"))
-    };
     #[cfg(not(target_arch = "wasm32"))]
     if let DispatchTensorKind::Cube(BackendTensor::Float(tensor)) =
         tensor.clone().into_dispatch().kind
@@ -134,4 +136,8 @@ pub async fn read<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f32>> {
         .await
         .map_err(|error| lost(&error))?;
     data.try_to_vec().map_err(|error| lost(&error))
+}
+
+fn lost(error: &dyn std::fmt::Debug) -> Error {
+    Error::DeviceLost(format!("the device did not return a result: {error:?}"))
 }

@@ -38,8 +38,8 @@
 //! - A kernel's `naive.rs` defines what it computes; every faster path passes the same tests.
 //! - Bytes from outside (image, weights, prompt, a missing GPU) end in an `Err` that names the
 //!   offender and what was expected. A shape mistake of our own is an `assert!` with both values.
-//! - Nothing is read back from a GPU but what was asked for: a vector, a score, the few numbers
-//!   that choosing a token takes.
+//! - Nothing is read back from a GPU but what was asked for: a vector, a score, the tokens that were
+//!   chosen, or those that one is drawn from.
 //!
 //! The reference for every number is the `transformers` Python package in eager float32 on the CPU.
 

@@ -3,9 +3,9 @@
 
 use super::{GenerationOptions, NextLogits};
 use crate::Result;
-use crate::device::read;
+use crate::device::{flush, read};
 use crate::kernels::{self, Choice, NextTokens, ids_tensor};
-use burn::tensor::Tensor;
+use burn::tensor::{Device, Tensor};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
@@ -65,28 +65,25 @@ impl<'a, D: NextLogits> Steps<'a, D> {
         let chosen = self.chosen.as_ref().expect("a step was asked for");
         let mut state = pin!(read(chosen.state.clone()));
         let ahead = self.decoder.works_ahead() && self.asked < self.options.max_new_tokens;
-        // Reading is asked for by polling, so that the device copies before it goes on.
-        let early = match ahead {
-            true => poll_fn(|context| Poll::Ready(Some(state.as_mut().poll(context)))).await,
-            false => None,
-        };
+        let mut early = Poll::Pending;
         if ahead {
+            // Reading is asked for by polling, so that the device copies before it goes on.
+            early = poll_fn(|context| Poll::Ready(state.as_mut().poll(context))).await;
             self.ask();
+            flush(&self.device())?;
         }
         let state = match early {
-            Some(Poll::Ready(state)) => state,
-            _ => state.await,
+            Poll::Ready(state) => state,
+            Poll::Pending => state.await,
         }?;
         self.read += 1;
         let kept = state[self.options.num_beams..].chunks_exact(3);
-        let kept: Vec<Continuation> = kept
-            .map(|numbers| Continuation {
-                parent: numbers[0] as usize,
-                id: numbers[1] as u32,
-                sum: numbers[2],
-            })
-            .collect();
-        Ok(kept)
+        let continuation = |numbers: &[f32]| Continuation {
+            parent: numbers[0] as usize,
+            id: numbers[1] as u32,
+            sum: numbers[2],
+        };
+        Ok(kept.map(continuation).collect())
     }
 
     /// Tells which texts of the last step go on, as the device knows already: if they are the same as
@@ -94,6 +91,12 @@ impl<'a, D: NextLogits> Steps<'a, D> {
     pub fn continue_from(&mut self, parents: impl ExactSizeIterator<Item = usize>) {
         let same = parents.len() == self.texts() && parents.eq(0..self.texts());
         self.stays = same && self.asked == self.read;
+    }
+
+    /// Where the last step was asked for.
+    fn device(&self) -> Device {
+        let chosen = self.chosen.as_ref().expect("a step was asked for");
+        chosen.ids.device()
     }
 
     /// Texts of the last step that was read.

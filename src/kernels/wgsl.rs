@@ -8,48 +8,30 @@ use cubecl::{
     prelude::*,
     server::{KernelArguments, MetadataBindingInfo},
 };
+use std::fmt::Debug;
+use std::hash::Hash;
 
-/// What stands for the number of a row.
-const ROW: &str = "{{row}}";
+/// A WGSL file and what it needs to know. What implements it keys the pipelines and is looked up at
+/// each launch, so it is small; its text is made when a pipeline is.
+pub trait Template: Clone + Debug + PartialEq + Eq + Hash + Send + Sync + 'static {
+    /// The file, with `{{name}}` placeholders.
+    fn file(&self) -> &'static str;
 
-/// A WGSL file with its `{{name}}` placeholders filled in. The filled-in pairs key the pipeline
-/// cache, so `K` and `values` must determine the text.
-pub struct Wgsl<K> {
-    text: &'static str,
-    rows: usize,
-    values: Vec<(&'static str, String)>,
-    marker: std::marker::PhantomData<fn() -> K>,
-}
-
-impl<K: 'static> Wgsl<K> {
-    /// `K` is any type that stands for the file.
-    pub fn new(text: &'static str, values: Vec<(&'static str, String)>) -> Self {
-        Self {
-            text,
-            rows: 1,
-            values,
-            marker: std::marker::PhantomData,
-        }
+    /// What they stand for.
+    fn values(&self) -> Vec<(&'static str, String)> {
+        Vec::new()
     }
 
-    /// The same where a line that says `{{row}}` stands for `{{rows}}` lines, one for each row: software
-    /// adapters unroll no loops, and index arrays slowly.
-    pub fn with_rows(
-        text: &'static str,
-        rows: usize,
-        mut values: Vec<(&'static str, String)>,
-    ) -> Self {
-        values.push(("rows", rows.to_string()));
-        Self {
-            rows,
-            ..Self::new(text, values)
-        }
+    /// Placeholders that stand for all numbers below one: a line that says one of them stands for as
+    /// many lines. Software adapters unroll no loops, and index arrays slowly.
+    fn repeats(&self) -> Vec<(&'static str, usize)> {
+        Vec::new()
     }
 
     /// Runs the kernel over `groups` workgroups of `group_size` invocations; `buffers` are bound
     /// in order as read-write storage, `sizes` behind them as a uniform of 32-bit numbers, if there
     /// are any. Unlike the text's values, these may differ from launch to launch.
-    pub fn launch(
+    fn launch(
         self,
         groups: [usize; 3],
         group_size: [usize; 2],
@@ -77,27 +59,35 @@ impl<K: 'static> Wgsl<K> {
                 arguments.with_buffer((*buffer).clone().handle.binding())
             });
         arguments.info = MetadataBindingInfo::custom(uniform(sizes));
-        let kernel = Box::new(SourceKernel::new(self, dim));
+        let kernel = Box::new(SourceKernel::new(Wgsl(self), dim));
         client.launch(kernel, CubeCount::Static(x, y, z), arguments);
     }
 }
 
-impl<K: 'static> KernelSource for Wgsl<K> {
+/// A template as CubeCL takes it.
+struct Wgsl<T>(T);
+
+impl<T: Template> KernelSource for Wgsl<T> {
     fn source(&self) -> SourceTemplate {
-        let lines = self.text.lines().flat_map(|line| {
-            let count = if line.contains(ROW) { self.rows } else { 1 };
-            (0..count).map(|row| line.replace(ROW, &row.to_string()) + "\n")
+        let repeats = self.0.repeats().into_iter();
+        let text = repeats.fold(self.0.file().to_string(), |text, (name, count)| {
+            let lines = text.lines().flat_map(|line| match line.contains(name) {
+                true => (0..count)
+                    .map(|number| line.replace(name, &number.to_string()))
+                    .collect(),
+                false => vec![line.to_string()],
+            });
+            lines.flat_map(|line| [line, "\n".to_string()]).collect()
         });
-        let template = SourceTemplate::new(lines.collect::<String>());
-        self.values
-            .iter()
-            .fold(template, |template, (name, value)| {
-                template.register(*name, value.clone())
-            })
+        let template = SourceTemplate::new(text);
+        let values = self.0.values().into_iter();
+        values.fold(template, |template, (name, value)| {
+            template.register(name, value)
+        })
     }
 
     fn id(&self) -> KernelId {
-        KernelId::new::<K>().info(self.values.clone())
+        KernelId::new::<T>().info(self.0.clone())
     }
 
     fn lang(&self) -> &'static str {

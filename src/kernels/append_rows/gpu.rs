@@ -1,10 +1,16 @@
 //! Appending rows in WGSL, an invocation for each vector of four numbers.
 
 use crate::kernels::AppendPlace;
-use crate::kernels::wgsl::{Wgsl, is_same_memory};
+use crate::kernels::wgsl::{Template, is_same_memory};
 use burn_wgpu::{CubeTensor, into_contiguous};
 
-struct AppendRowsKernel;
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct AppendRowsKernel {
+    /// Whether all offsets are of whole vectors of four.
+    is_vectors: bool,
+    /// Whether keys and values lie in the same buffer.
+    shared: bool,
+}
 
 /// See [`crate::kernels::append_rows()`].
 pub fn append_rows(
@@ -32,22 +38,6 @@ pub fn append_rows(
     let offsets = [width, key_row, value_row, starts[0], starts[1]];
     let is_vectors = offsets.iter().all(|offset| offset.is_multiple_of(4));
     let step = if is_vectors { 4 } else { 1 };
-    let element = if is_vectors { "vec4<f32>" } else { "f32" };
-    let values_binding = "@group(0) @binding(1) var<storage, read_write> values: array<";
-    let template = vec![
-        ("element", element.to_string()),
-        (
-            "values_binding",
-            if shared {
-                String::new()
-            } else {
-                format!("{values_binding}{element}>;")
-            },
-        ),
-        ("values", if shared { "keys" } else { "values" }.to_string()),
-        ("cache", if shared { "1" } else { "2" }.to_string()),
-        ("sizes", if shared { "2" } else { "3" }.to_string()),
-    ];
     let sizes = [
         at,
         tokens,
@@ -63,11 +53,33 @@ pub fn append_rows(
     let all = [&keys, &values, &cache];
     let buffers = if shared { &[&keys, &cache] } else { &all[..] };
     let groups = [(2 * width / step).div_ceil(64), tokens, batch];
-    Wgsl::<AppendRowsKernel>::new(include_str!("append_rows.wgsl"), template).launch(
-        groups,
-        [64, 1],
-        buffers,
-        &sizes,
-    );
+    let kernel = AppendRowsKernel { is_vectors, shared };
+    kernel.launch(groups, [64, 1], buffers, &sizes);
     cache
+}
+
+impl Template for AppendRowsKernel {
+    fn file(&self) -> &'static str {
+        include_str!("append_rows.wgsl")
+    }
+
+    fn values(&self) -> Vec<(&'static str, String)> {
+        let element = match self.is_vectors {
+            true => "vec4<f32>",
+            false => "f32",
+        };
+        let own_binding =
+            format!("@group(0) @binding(1) var<storage, read_write> values: array<{element}>;");
+        let (values_binding, values, cache, sizes) = match self.shared {
+            true => (String::new(), "keys", "1", "2"),
+            false => (own_binding, "values", "2", "3"),
+        };
+        vec![
+            ("element", element.to_string()),
+            ("values_binding", values_binding),
+            ("values", values.to_string()),
+            ("cache", cache.to_string()),
+            ("sizes", sizes.to_string()),
+        ]
+    }
 }

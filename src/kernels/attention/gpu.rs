@@ -4,7 +4,7 @@
 
 use crate::kernels::AttentionShape;
 use crate::kernels::adapter::{self, Adapter};
-use crate::kernels::wgsl::{Wgsl, empty_like, is_same_memory};
+use crate::kernels::wgsl::{Template, empty_like, is_same_memory};
 use burn_wgpu::CubeTensor;
 
 /// Queries up to which `row.wgsl` is used, a workgroup for each.
@@ -17,9 +17,28 @@ const TILE_ROWS: usize = 4;
 /// adapter has.
 const BLOCK_VECTORS: usize = 32;
 
-struct RowKernel;
-struct BlocksKernel;
-struct TilesKernel;
+/// Which kernel computes attention, and how its operands are bound: each buffer once, however many of
+/// them lie in it, for WebGPU allows no second binding of a buffer that is bound for writing.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct AttentionKernel {
+    variant: Variant,
+    /// Of a head.
+    width: usize,
+    /// The first operand that lies in the same buffer as this one.
+    owners: [usize; 3],
+    /// Whether all rows begin at whole vectors of four and consist of them.
+    is_vectors: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Variant {
+    /// `row.wgsl`.
+    Row,
+    /// `blocks.wgsl`.
+    Blocks,
+    /// `tiles.wgsl`.
+    Tiles,
+}
 
 /// A kernel's text in front of what all of them share.
 macro_rules! with_rows {
@@ -41,33 +60,21 @@ pub fn attention(
     let output = empty_like(&operands[0], [batch, rows, heads * width]);
     let vectors = width.div_ceil(4);
     let groups = batch * heads;
-    let source = Source::new(&operands, shape);
-    let sizes = sizes(&operands, rows, shape);
-    let mut buffers = source.buffers(&operands);
+    let (variant, groups, lanes) = match adapter::of(&output) {
+        _ if rows <= FEW_ROWS && vectors <= LANES => (Variant::Row, [rows, groups, 1], LANES),
+        Adapter::Hardware if vectors <= BLOCK_VECTORS => {
+            (Variant::Blocks, [rows.div_ceil(LANES), groups, 1], LANES)
+        }
+        _ => {
+            let groups = [rows.div_ceil(TILE_ROWS * 16), groups, 1];
+            (Variant::Tiles, groups, 16)
+        }
+    };
+    let kernel = AttentionKernel::new(variant, &operands, shape);
+    let mut buffers = kernel.buffers(&operands);
     buffers.push(&output);
-    if rows <= FEW_ROWS && vectors <= LANES {
-        Wgsl::<RowKernel>::new(with_rows!("row.wgsl"), source.values).launch(
-            [rows, groups, 1],
-            [LANES, 1],
-            &buffers,
-            &sizes,
-        );
-    } else if adapter::of(&output) == Adapter::Hardware && vectors <= BLOCK_VECTORS {
-        Wgsl::<BlocksKernel>::new(with_rows!("blocks.wgsl"), source.values).launch(
-            [rows.div_ceil(LANES), groups, 1],
-            [LANES, 1],
-            &buffers,
-            &sizes,
-        );
-    } else {
-        let groups = [rows.div_ceil(TILE_ROWS * 16), groups, 1];
-        Wgsl::<TilesKernel>::new(with_rows!("tiles.wgsl"), source.values).launch(
-            groups,
-            [16, 1],
-            &buffers,
-            &sizes,
-        );
-    }
+    let sizes = sizes(&operands, rows, shape);
+    kernel.launch(groups, [lanes, 1], &buffers, &sizes);
     output
 }
 
@@ -89,18 +96,10 @@ fn sizes(operands: &[CubeTensor; 3], rows: usize, shape: AttentionShape) -> Vec<
     sizes
 }
 
-/// How the operands are bound: each buffer once, however many of them lie in it, for WebGPU allows
-/// no second binding of a buffer that is bound for writing.
-struct Source {
-    values: Vec<(&'static str, String)>,
-    /// The first operand that lies in the same buffer as this one.
-    owners: [usize; 3],
-}
-
 const NAMES: [&str; 3] = ["queries", "keys", "values"];
 
-impl Source {
-    fn new(operands: &[CubeTensor; 3], shape: AttentionShape) -> Self {
+impl AttentionKernel {
+    fn new(variant: Variant, operands: &[CubeTensor; 3], shape: AttentionShape) -> Self {
         let owners = [0, 1, 2].map(|operand| {
             let same = |other: &usize| is_same_memory(&operands[*other], &operands[operand]);
             (0..operand).find(same).unwrap_or(operand)
@@ -111,13 +110,37 @@ impl Source {
                 .iter()
                 .all(|offset| offset.is_multiple_of(4))
         };
-        let is_vectors =
-            shape.width.is_multiple_of(4) && operands.iter().zip(&shape.starts).all(of_vectors);
-        let element = if is_vectors { "vec4<f32>" } else { "f32" };
+        Self {
+            variant,
+            width: shape.width,
+            owners,
+            is_vectors: shape.width.is_multiple_of(4)
+                && operands.iter().zip(&shape.starts).all(of_vectors),
+        }
+    }
+
+    /// The operands' buffers, in the order of their bindings.
+    fn buffers<'a>(&self, operands: &'a [CubeTensor; 3]) -> Vec<&'a CubeTensor> {
+        let owned = (0..3).filter(|operand| self.owners[*operand] == *operand);
+        owned.map(|operand| &operands[operand]).collect()
+    }
+}
+
+impl Template for AttentionKernel {
+    fn file(&self) -> &'static str {
+        match self.variant {
+            Variant::Row => with_rows!("row.wgsl"),
+            Variant::Blocks => with_rows!("blocks.wgsl"),
+            Variant::Tiles => with_rows!("tiles.wgsl"),
+        }
+    }
+
+    fn values(&self) -> Vec<(&'static str, String)> {
+        let element = if self.is_vectors { "vec4<f32>" } else { "f32" };
         let mut bound = Vec::new();
         let mut bindings = String::new();
         for operand in 0..3 {
-            if owners[operand] == operand {
+            if self.owners[operand] == operand {
                 bindings += &format!(
                     "@group(0) @binding({}) var<storage, read_write> {}: array<{element}>;\n",
                     bound.len(),
@@ -133,8 +156,8 @@ impl Source {
             bound.len() + 1
         );
         let load = |operand: usize| {
-            let buffer = NAMES[owners[operand]];
-            match is_vectors {
+            let buffer = NAMES[self.owners[operand]];
+            match self.is_vectors {
                 true => format!("return {buffer}[at / 4u + vector];"),
                 false => format!(
                     "let first = vector * 4u;
@@ -146,7 +169,7 @@ impl Source {
                 ),
             }
         };
-        let store = match is_vectors {
+        let store = match self.is_vectors {
             true => "output[at / 4u + vector] = stored;",
             false => {
                 "let first = vector * 4u;
@@ -155,21 +178,14 @@ impl Source {
                  }"
             }
         };
-        let values = vec![
-            ("width", shape.width.to_string()),
-            ("scale", format!("{:e}", 1.0 / (shape.width as f32).sqrt())),
+        vec![
+            ("width", self.width.to_string()),
+            ("scale", format!("{:e}", 1.0 / (self.width as f32).sqrt())),
             ("bindings", bindings),
             ("load_query", load(0)),
             ("load_key", load(1)),
             ("load_value", load(2)),
             ("store", store.to_string()),
-        ];
-        Self { values, owners }
-    }
-
-    /// The operands' buffers, in the order of their bindings.
-    fn buffers<'a>(&self, operands: &'a [CubeTensor; 3]) -> Vec<&'a CubeTensor> {
-        let owned = (0..3).filter(|operand| self.owners[*operand] == *operand);
-        owned.map(|operand| &operands[operand]).collect()
+        ]
     }
 }

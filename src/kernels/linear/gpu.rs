@@ -4,7 +4,7 @@
 
 use crate::kernels::adapter::{self, Adapter};
 use crate::kernels::wgsl::{
-    Wgsl, block_vectors, empty_like, fits_wide_reads, load_functions, weight_element,
+    Template, block_vectors, empty_like, fits_wide_reads, load_functions, weight_element,
     wide_load_functions,
 };
 use crate::kernels::{Activation, Epilogue, PackedShape};
@@ -17,9 +17,32 @@ const FEW_ROWS: usize = 4;
 /// Rows of an invocation on a software adapter where there are more: 50 and 577 are what images have.
 const MANY_ROWS: usize = 10;
 
-struct RowsKernel;
-struct TiledKernel;
-struct VectorKernel;
+/// A layer and which kernel computes it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+struct LinearKernel {
+    shape: PackedShape,
+    epilogue: Epilogue,
+    variant: Variant,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Variant {
+    /// `vector.wgsl`, with so many sums.
+    Vector(usize),
+    /// `tiled.wgsl`.
+    Tiled,
+    /// `rows.wgsl`, with so many rows of sums.
+    Rows(usize),
+}
+
+impl Variant {
+    fn rows(self) -> usize {
+        match self {
+            Variant::Vector(rows) | Variant::Rows(rows) => rows,
+            Variant::Tiled => 1,
+        }
+    }
+}
 
 /// A kernel's text with what all of them share.
 macro_rules! kernel {
@@ -47,74 +70,88 @@ pub fn packed_linear(
     let output = empty_like(&input, [rows, shape.rows]);
     let mut buffers = vec![&input, &words, &output];
     // A binding that a shader does not read is no part of its layout.
-    let mut bindings = String::new();
-    let optional = [
-        (epilogue.bias, "bias", &bias),
-        (epilogue.residual, "residual", &residual),
-    ];
-    for (is_read, name, tensor) in optional {
-        if is_read {
-            bindings += &format!(
-                "@group(0) @binding({}) var<storage, read_write> {name}: array<f32>;\n",
-                buffers.len()
-            );
-            buffers.push(tensor);
-        }
-    }
-    let is_hardware = adapter::of(&input) == Adapter::Hardware;
-    let is_wide = rows <= FEW_ROWS && is_hardware && fits_wide_reads(shape);
-    let mut values = vec![("bindings", bindings)];
-    values.extend(epilogue_values(epilogue));
-    values.extend(weight_values(shape, is_wide));
+    buffers.extend(epilogue.bias.then_some(&bias));
+    buffers.extend(epilogue.residual.then_some(&residual));
     // Few texts, whatever the number of rows: each is compiled for every size of layer.
     let sums = match rows {
         1 => 1,
         ..=FEW_ROWS => FEW_ROWS,
         _ => MANY_ROWS,
     };
-    if is_wide {
-        values.push(("rows", sums.to_string()));
-        values.push(("words", shape.words_per_row().to_string()));
-        let groups = two_dimensions(shape.rows.div_ceil(4));
-        let kernel = Wgsl::<VectorKernel>::new(kernel!("vector.wgsl"), values);
-        kernel.launch(groups, [64, 1], &buffers, &[]);
-    } else if is_hardware && rows > FEW_ROWS {
-        let groups = [shape.rows.div_ceil(64), rows.div_ceil(64), 1];
-        let kernel = Wgsl::<TiledKernel>::new(kernel!("tiled.wgsl"), values);
-        kernel.launch(groups, [128, 1], &buffers, &[]);
-    } else {
-        let groups = [shape.rows.div_ceil(8 * 8), rows.div_ceil(sums), 1];
-        let kernel = Wgsl::<RowsKernel>::with_rows(kernel!("rows.wgsl"), sums, values);
-        kernel.launch(groups, [8, 1], &buffers, &[]);
-    }
+    let (variant, groups, lanes) = match adapter::of(&input) {
+        Adapter::Hardware if rows > FEW_ROWS => {
+            let groups = [shape.rows.div_ceil(64), rows.div_ceil(64), 1];
+            (Variant::Tiled, groups, 128)
+        }
+        Adapter::Hardware if fits_wide_reads(shape) => {
+            let groups = two_dimensions(shape.rows.div_ceil(4));
+            (Variant::Vector(sums), groups, 64)
+        }
+        _ => {
+            let groups = [shape.rows.div_ceil(8 * 8), rows.div_ceil(sums), 1];
+            (Variant::Rows(sums), groups, 8)
+        }
+    };
+    let kernel = LinearKernel {
+        shape,
+        epilogue,
+        variant,
+    };
+    kernel.launch(groups, [lanes, 1], &buffers, &[]);
     output
 }
 
-fn weight_values(shape: PackedShape, is_wide: bool) -> Vec<(&'static str, String)> {
-    let (element, functions) = match is_wide {
-        true => ("vec4<u32>", wide_load_functions(shape)),
-        false => (weight_element(shape.format), load_functions(shape)),
-    };
-    vec![
-        ("columns", shape.padded_columns().to_string()),
-        ("outputs", shape.rows.to_string()),
-        ("block_vectors", block_vectors(shape).to_string()),
-        ("weight_element", element.to_string()),
-        ("load_functions", functions),
-    ]
+impl Template for LinearKernel {
+    fn file(&self) -> &'static str {
+        match self.variant {
+            Variant::Vector(_) => kernel!("vector.wgsl"),
+            Variant::Tiled => kernel!("tiled.wgsl"),
+            Variant::Rows(_) => kernel!("rows.wgsl"),
+        }
+    }
+
+    fn values(&self) -> Vec<(&'static str, String)> {
+        let Self {
+            shape, epilogue, ..
+        } = *self;
+        let (element, functions) = match self.variant {
+            Variant::Vector(_) => ("vec4<u32>", wide_load_functions(shape)),
+            _ => (weight_element(shape.format), load_functions(shape)),
+        };
+        let or_zero = |is_read, text: &str| if is_read { text } else { "0.0" }.to_string();
+        let residual = "residual[row * OUTPUTS + column]";
+        vec![
+            ("rows", self.variant.rows().to_string()),
+            ("words", shape.words_per_row().to_string()),
+            ("columns", shape.padded_columns().to_string()),
+            ("outputs", shape.rows.to_string()),
+            ("block_vectors", block_vectors(shape).to_string()),
+            ("weight_element", element.to_string()),
+            ("load_functions", functions),
+            ("bindings", bindings(epilogue)),
+            ("bias", or_zero(epilogue.bias, "bias[column]")),
+            ("residual", or_zero(epilogue.residual, residual)),
+            (
+                "activation",
+                activation_name(epilogue.activation).to_string(),
+            ),
+        ]
+    }
+
+    fn repeats(&self) -> Vec<(&'static str, usize)> {
+        vec![("{{row}}", self.variant.rows())]
+    }
 }
 
-fn epilogue_values(epilogue: Epilogue) -> Vec<(&'static str, String)> {
-    let or_zero = |is_read, text: &str| if is_read { text } else { "0.0" }.to_string();
-    let residual = "residual[row * OUTPUTS + column]";
-    vec![
-        ("bias", or_zero(epilogue.bias, "bias[column]")),
-        ("residual", or_zero(epilogue.residual, residual)),
-        (
-            "activation",
-            activation_name(epilogue.activation).to_string(),
-        ),
-    ]
+/// Bindings of what an epilogue reads, behind the first three.
+fn bindings(epilogue: Epilogue) -> String {
+    let optional = [(epilogue.bias, "bias"), (epilogue.residual, "residual")];
+    let read = optional.iter().filter(|(is_read, _)| *is_read);
+    let binding = |(index, (_, name)): (usize, &(bool, &str))| {
+        let number = 3 + index;
+        format!("@group(0) @binding({number}) var<storage, read_write> {name}: array<f32>;\n")
+    };
+    read.enumerate().map(binding).collect()
 }
 
 /// So many workgroups in a row, or in several: WebGPU allows 65,535 in a dimension, fewer than a

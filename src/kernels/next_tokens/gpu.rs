@@ -1,10 +1,17 @@
 //! `next_tokens` in WGSL: one workgroup, an invocation for each text.
 
 use super::Choice;
-use crate::kernels::wgsl::{Wgsl, empty_ids_like, empty_like};
+use crate::kernels::wgsl::{Template, empty_ids_like, empty_like};
 use burn_wgpu::{CubeTensor, into_contiguous};
 
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct NextTokensKernel;
+
+impl Template for NextTokensKernel {
+    fn file(&self) -> &'static str {
+        include_str!("next_tokens.wgsl")
+    }
+}
 
 /// See [`crate::kernels::next_tokens()`].
 pub fn next_tokens(
@@ -36,7 +43,7 @@ pub fn next_tokens(
         usize::from(choice.may_stop),
         choice.repetition_penalty.to_bits() as usize,
     ];
-    Wgsl::<NextTokensKernel>::new(include_str!("next_tokens.wgsl"), Vec::new()).launch(
+    NextTokensKernel.launch(
         [1, 1, 1],
         [Choice::MOST_BEAMS, 1],
         &[
