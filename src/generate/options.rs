@@ -1,5 +1,6 @@
 //! How a text is generated, with the reference's names and defaults.
 
+use crate::kernels::Choice;
 use crate::{Error, Result};
 
 /// When a beam search ends, once there are as many finished texts as beams.
@@ -71,8 +72,9 @@ impl GenerationOptions {
         if self.max_new_tokens == 0 {
             return refuse("maxNewTokens", "0".into(), "at least 1");
         }
-        if !(1..=32).contains(&self.num_beams) {
-            return refuse("numBeams", self.num_beams.to_string(), "1 to 32");
+        if !(1..=Choice::MOST_BEAMS).contains(&self.num_beams) {
+            let expected = format!("1 to {}", Choice::MOST_BEAMS);
+            return refuse("numBeams", self.num_beams.to_string(), &expected);
         }
         if self.do_sample && self.num_beams > 1 {
             return refuse("numBeams", self.num_beams.to_string(), "1 when sampling");
