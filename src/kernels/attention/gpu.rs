@@ -137,23 +137,21 @@ impl Template for AttentionKernel {
 
     fn values(&self) -> Vec<(&'static str, String)> {
         let element = if self.is_vectors { "vec4<f32>" } else { "f32" };
-        let mut bound = Vec::new();
+        let mut bound = 0;
         let mut bindings = String::new();
-        for operand in 0..3 {
+        for (operand, name) in NAMES.iter().enumerate() {
             if self.owners[operand] == operand {
                 bindings += &format!(
-                    "@group(0) @binding({}) var<storage, read_write> {}: array<{element}>;\n",
-                    bound.len(),
-                    NAMES[operand]
+                    "@group(0) @binding({bound}) var<storage, read_write> {name}: array<{element}>;\n"
                 );
-                bound.push(operand);
+                bound += 1;
             }
         }
         bindings += &format!(
             "@group(0) @binding({}) var<storage, read_write> output: array<{element}>;\n\
              @group(0) @binding({}) var<uniform> sizes: Sizes;",
-            bound.len(),
-            bound.len() + 1
+            bound,
+            bound + 1
         );
         let load = |operand: usize| {
             let buffer = NAMES[self.owners[operand]];
