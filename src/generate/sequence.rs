@@ -114,7 +114,7 @@ async fn best_tokens(
         0 => vocabulary,
         top_k => top_k.min(vocabulary),
     };
-    let watched = watched_ids(text, choice.stop, options);
+    let watched = watched_ids(text, choice);
     let ids = ids_tensor(watched.iter().copied(), &logits.device()).reshape([1, watched.len()]);
     let top = candidates(count, watched.len(), vocabulary);
     let row = read(top_logits(logits, ids, top)).await?;

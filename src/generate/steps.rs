@@ -119,7 +119,7 @@ impl<'a, D: NextLogits> Steps<'a, D> {
             None => {
                 let logits = self.decoder.start(self.prompt);
                 let device = logits.device();
-                let watched = watched_ids(self.prompt, self.stop, self.options);
+                let watched = watched_ids(self.prompt, choice);
                 let count = watched.len();
                 let watched = ids_tensor(watched, &device).reshape([1, count]);
                 (logits, watched, Tensor::zeros([1], &device))
@@ -147,12 +147,10 @@ impl<'a, D: NextLogits> Steps<'a, D> {
 }
 
 /// The tokens whose scores the processors change, the stop token first.
-pub fn watched_ids(text: &[u32], stop: u32, options: &GenerationOptions) -> Vec<i32> {
-    let text = match options.repetition_penalty == 1.0 {
-        true => &[],
-        false => text,
-    };
-    [stop].iter().chain(text).map(|id| *id as i32).collect()
+pub fn watched_ids(text: &[u32], choice: Choice) -> Vec<i32> {
+    let text = if choice.penalises() { text } else { &[] };
+    let ids = [choice.stop].into_iter().chain(text.iter().copied());
+    ids.map(|id| id as i32).collect()
 }
 
 /// How many of the largest logits hold the `count` best tokens: each watched one may fall out of them.
