@@ -1,10 +1,44 @@
-# Sourced by the scripts next to it: need_* install a tool where they can, else say what to install.
-# Each is silent where the tool is there already.
+# Sourced by every shell script here: --help prints the script's own head, and need_* install a tool where
+# they can, else say what to install. Each is silent where the tool is there already.
+
+case "${1:-}" in
+-h | --help)
+  sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0"
+  exit 0
+  ;;
+esac
 
 export PATH="${CARGO_HOME:-$HOME/.cargo}/bin:$PATH"
 cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 say() { printf '%s\n' "-- $*"; }
+
+# stage WORDS: says what begins. When the script ends, a table says how long each stage took. Its lines are
+# handed on to a script that this one becomes (exec).
+stage() {
+  end_stage
+  say "$*"
+  export stage_name="$*" stage_began
+  stage_began=$(date +%s)
+  trap 'show_stages $?' EXIT
+}
+
+end_stage() {
+  [ -n "${stage_name:-}" ] || return 0
+  export stage_lines
+  stage_lines="${stage_lines:-}$(($(date +%s) - stage_began)) $stage_name
+"
+  stage_name=
+}
+
+# show_stages STATUS
+show_stages() {
+  [ "$1" = 0 ] || stage_name="${stage_name:-} (failed)"
+  end_stage
+  say "minutes  stage"
+  printf '%s' "$stage_lines" |
+    awk '{ seconds = $1; $1 = ""; all += seconds; printf "%10.1f %s\n", seconds / 60, $0 } END { printf "%10.1f  in all\n", all / 60 }'
+}
 
 fail() {
   printf '%s\n' "${0##*/}: $*" >&2

@@ -6,12 +6,12 @@ This script makes small checkpoints with seeded random weights in Hugging Face l
 own classes (of open_clip's for CLIP's ResNets) on the test pictures, and records what they compute at every stage. Its outputs are committed
 (tests/pictures, tests/golden), so the tests themselves need no Python. tests/golden/README.md describes them.
 
-    python -m venv VENV && VENV/bin/pip install -r scripts/reference-requirements.txt
+    python -m venv VENV && VENV/bin/pip install -r scripts/reference/requirements.txt
     VENV/bin/python scripts/reference.py                  # tests/pictures and tests/golden
     VENV/bin/python scripts/reference.py NAME...          # only these parts (see --list)
     VENV/bin/python scripts/reference.py --full OUT [NAME...]   # real sizes, two pictures, into OUT
 
-The parts are `pictures`, `tokenizers`, `gguf`, `attention`, `guidance`, `training`, `zero-shot` and the checkpoints' names.
+The parts are `pictures`, `tokenizers`, `gguf`, `attention`, `guidance`, `adapters`, `training`, `zero-shot` and the checkpoints' names.
 What is drawn at random
 comes from fixed seeds, so a second run gives the same files with the same versions on the same kind of processor;
 another processor may differ in the last bits of the recorded floats.
@@ -24,6 +24,9 @@ import warnings
 from pathlib import Path
 
 sys.dont_write_bytecode = True
+if {"-h", "--help"} & set(sys.argv[1:]):  # before the packages, which whoever asks may not have
+    print(__doc__.strip())
+    sys.exit()
 
 import torch  # noqa: E402
 import transformers  # noqa: E402
@@ -32,7 +35,7 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from reference import (  # noqa: E402
-    attention, blip, checkpoints, clip, configurations, generation, guidance, pictures, quantized, record, resnet, texts,
+    adapters, attention, blip, checkpoints, clip, configurations, generation, guidance, pictures, quantized, record, resnet, texts,
     training, zero_shot,
 )
 
@@ -97,6 +100,7 @@ def parts(full, out: Path):
         "clip-resnet": lambda: resnet.make(resnet.small(), out / "clip-resnet", SIX, seed=6),
         "attention": lambda: attention.record(out, out / "attention", ("blip-caption", "blip-retrieval"), SIX[:2]),
         "guidance": lambda: guidance.record(out, out / "guidance", ["clip-quick", "clip-gelu"]),
+        "adapters": lambda: adapters.record(out, out / "adapters"),
         "training": lambda: training.record(out / "training"),
         "zero-shot": lambda: zero_shot.record(out, {c.name: c for c in configurations.small()}),
     }

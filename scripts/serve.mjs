@@ -3,10 +3,11 @@
 //
 //   node scripts/serve.mjs [--port N] [--isolate] [--mount /prefix=folder]... [folder]
 //
-// --isolate sends the COOP and COEP headers that browsers want before they allow shared memory.
+// --isolate sends the COOP and COEP headers that browsers want before they allow shared memory. Without a
+// folder it serves www/, without a port 8080.
 
 import { createReadStream } from "node:fs";
-import { stat } from "node:fs/promises";
+import { readFile, stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, resolve, sep } from "node:path";
 import { pipeline } from "node:stream";
@@ -154,15 +155,23 @@ function refuse(response, status, message, headers = {}) {
   response.end(message + "\n");
 }
 
+/** What stands at the head of this file. */
+async function ownHead() {
+  const [head] = (await readFile(fileURLToPath(import.meta.url), "utf8")).split("\n\n");
+  return head.replace(/^\/\/ ?/gm, "");
+}
+
 async function main() {
   const { values, positionals } = parseArgs({
     allowPositionals: true,
     options: {
+      help: { type: "boolean", short: "h", default: false },
       port: { type: "string", default: "8080" },
       isolate: { type: "boolean", default: false },
       mount: { type: "string", multiple: true, default: [] },
     },
   });
+  if (values.help) return console.log(await ownHead());
   const port = Number(values.port);
   if (!Number.isInteger(port) || port < 0 || port > 65535) {
     throw new Error(`the port is a number from 0 to 65535, not '${values.port}'`);

@@ -2,6 +2,7 @@
 // pasted. Each section has a file of its own in page/; everything about models happens behind obscura.js.
 // The state of things is in <html data-model="none|loading|ready|failed" data-work="idle|TASK" data-section>.
 
+import { hasSimd } from "./lib/engine/simd.js";
 import { droppedFiles } from "./obscura.js";
 import { addToAltText, startAltText } from "./page/alttext.js";
 import { startAsk } from "./page/ask.js";
@@ -16,7 +17,6 @@ import { currentPicture, events, openPictures, startPictures } from "./page/pict
 import { guard, keepPage } from "./page/privacy.js";
 import { addToAlbum, openSearch, startSearch } from "./page/search.js";
 import { startWork, stopWork } from "./page/work.js";
-import { hasSimd } from "./simd.js";
 
 const CAN = {
   caption: "write captions",

@@ -62,9 +62,9 @@ async function answer(event, url, at) {
 
 /** The models' worker may contact these hosts, if the page has said any, and its threads none; nor may other workers. */
 function setPolicy(headers, pathname, hosts) {
-  const isThread = pathname.endsWith("/thread.js"); // contacts nobody, whatever the page has said
+  const isThread = pathname.endsWith("/lib/engine/thread.js"); // contacts nobody, whatever the page has said
   if (!hosts && !isThread) return;
-  const connect = ["'self'", ...(pathname.endsWith("/worker.js") ? hosts : [])].join(" ");
+  const connect = ["'self'", ...(pathname.endsWith("/lib/engine/worker.js") ? hosts : [])].join(" ");
   headers.set("Content-Security-Policy", `default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src ${connect}`);
 }
 

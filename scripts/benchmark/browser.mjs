@@ -56,10 +56,11 @@ async function openPage(context, url, peer, model, { first = false } = {}) {
     /** Peak bytes of WebAssembly memory, of live GPU buffers, in the page and its workers. */
     memory: async () => {
       const { library, threads } = peer.options;
-      const engine = library && new URL(threads > 1 ? "pkg/obscura_wasm_threads.js" : "engine.js", new URL(library, url)).href;
+      const withThreads = () => new URL("pkg/obscura_wasm_threads.js", new URL(library, url)).href;
+      const engineOf = (worker) => (threads > 1 ? withThreads() : new URL("engine.js", worker.url()).href); // beside it, in older builds, too
       // Threads are workers, too, which compute and do not answer; they share one memory.
-      const places = engine ? page.workers().filter((worker) => worker.url().endsWith("/worker.js")) : [page];
-      const found = await Promise.all(places.map((place) => place.evaluate(readMemory, engine)));
+      const places = library ? page.workers().filter((worker) => worker.url().endsWith("/worker.js")) : [page];
+      const found = await Promise.all(places.map((place) => place.evaluate(readMemory, library && engineOf(place))));
       const most = (key) => Math.max(0, ...found.map((one) => one[key] ?? 0));
       return { wasm: most("wasm"), gpu: most("gpu") };
     },

@@ -226,7 +226,7 @@ function machine() {
 
 /** Of the peers that are installed for this. */
 async function pinnedVersions() {
-  const texts = ["benchmark/package.json", "benchmark/candle/Cargo.toml", "bench-requirements.txt"];
+  const texts = ["benchmark/package.json", "benchmark/candle/Cargo.toml", "benchmark/requirements.txt"];
   const [packages, candle, python] = await Promise.all(texts.map((name) => readFile(join(ROOT, "scripts", name), "utf8")));
   const { dependencies } = JSON.parse(packages);
   const pinned = (name) => new RegExp(`^${name}==(.*)$`, "m").exec(python)[1];

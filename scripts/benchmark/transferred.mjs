@@ -21,7 +21,8 @@ export async function transferred({ www, bench }, peers, level = 9) {
 
 async function filesOf({ runner, options }, www, bench) {
   if (runner === "obscura" && options.library === "/obscura.js") {
-    const own = (await readdir(www)).filter((name) => name.endsWith(".js") && !["app.js", "sw.js", "node.js"].includes(name));
+    const rooms = (await readdir(join(www, "lib"), { recursive: true })).filter((name) => name.endsWith(".js") && !/^(elements|node)\b/.test(name));
+    const own = ["obscura.js", ...rooms.map((name) => join("lib", name))];
     const relaxed = existsSync(join(www, "pkg/obscura_wasm_relaxed_bg.wasm")); // which Chromium takes; older builds had one engine
     const build = options.threads > 1 ? "_threads" : relaxed ? "_relaxed" : "";
     const built = [...new Set(["obscura_wasm.js", "obscura_wasm_relaxed.js", `obscura_wasm${build}.js`]), `obscura_wasm${build}_bg.wasm`];

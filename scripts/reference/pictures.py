@@ -27,7 +27,6 @@ from PIL import Image, ImageDraw, ImageOps
 from transformers.image_transforms import convert_to_rgb
 
 ORIENTATION = 0x0112  # the EXIF tag
-LOSSY = {"rotated.jpg", "photo.jpg"}
 
 
 def plane(width, height, function):
@@ -194,10 +193,4 @@ def record_decoded(folder: Path, out: Path):
             "height": height,
             "sha256_of_rgb_bytes": hashlib.sha256(np.ascontiguousarray(rgb).tobytes()).hexdigest(),
         }
-        if path.name in LOSSY:
-            facts[path.name]["lossy"] = True
-            facts[path.name]["max_difference"] = 4
-            np_rgb = Image.fromarray(rgb)
-            np_rgb.save(out / (path.stem + ".rgb.png"), optimize=True)
-            facts[path.name]["rgb_png"] = path.stem + ".rgb.png"
     write_json(out / "decoded.json", facts)

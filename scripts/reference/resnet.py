@@ -1,26 +1,26 @@
 """What a CLIP with a ResNet computes, stage by stage: `CLIP` of open_clip, which `transformers` has no class for.
 
 The model folder is as open_clip pushes one to the hub: open_clip_config.json, open_clip_model.safetensors and the
-tokenizer's files. Pictures are prepared as for the other CLIPs, by the `transformers` package. Keys are described in
-tests/golden/README.md.
+tokenizer's files. Pictures are prepared by open_clip's transform, whose crop lies where
+torchvision puts it. Keys are described in tests/golden/README.md.
 """
 
 import json
-import tempfile
 import zlib
 from pathlib import Path
 
 import numpy as np
 import torch
 from open_clip.model import CLIP
+from open_clip.transform import PreprocessCfg, image_transform_v2
 from safetensors.torch import save_file
-from transformers import AutoImageProcessor, AutoTokenizer
+from transformers import AutoTokenizer
+from transformers.image_transforms import convert_to_rgb
 
 from . import pictures, vocabularies
 from . import record as recording
 from .checkpoints import CLIP_MEAN, CLIP_STD
 from .clip import LONG_TEXT, TEXTS
-from .configurations import new_clip_preprocessor
 from .record import Expected, rounded, unit
 
 
@@ -143,10 +143,6 @@ def channels_last(places):
 
 
 def prepare(name, size):
-    """[1, 3, S, S] by the Pillow processor of `transformers`, which takes its settings from a file."""
-    with tempfile.TemporaryDirectory() as folder:
-        settings = new_clip_preprocessor(size, CLIP_MEAN, CLIP_STD)
-        (Path(folder) / "preprocessor_config.json").write_text(json.dumps(settings))
-        processor = AutoImageProcessor.from_pretrained(folder, backend="pil")
-    image = pictures.load(recording.PICTURES / name)
-    return processor(images=image, return_tensors="pt")["pixel_values"]
+    """[1, 3, S, S] by open_clip's own transform, of a picture that `transformers` has made RGB: open_clip would resize first."""
+    transform = image_transform_v2(PreprocessCfg(size=size, mean=CLIP_MEAN, std=CLIP_STD), is_train=False)
+    return transform(convert_to_rgb(pictures.load(recording.PICTURES / name)))[None]

@@ -421,7 +421,7 @@ function padded(bytes) {
   for (const tensor of Object.values(header)) {
     if (tensor.data_offsets?.[0] >= middle) tensor.data_offsets = tensor.data_offsets.map((offset) => offset + PADDING);
   }
-  header["padding.nobody.needs"] = { dtype: "F32", shape: [PADDING / 4], data_offsets: [middle, middle + PADDING] };
+  header.image_queue = { dtype: "F32", shape: [PADDING / 4], data_offsets: [middle, middle + PADDING] };
   const text = Buffer.from(JSON.stringify(header));
   const prefix = Buffer.alloc(8);
   prefix.writeBigUInt64LE(BigInt(text.length));

@@ -61,7 +61,7 @@ after(async () => {
 test("the engine with relaxed SIMD is chosen where there is such a thing", async () => {
   await withPage(async (page) => {
     const chosen = await page.evaluate(async () => {
-      const { choose, engine } = await import("./engine.js");
+      const { choose, engine } = await import("./lib/engine/engine.js");
       const plain = await import("./pkg/obscura_wasm.js");
       const relaxed = await import("./pkg/obscura_wasm_relaxed.js");
       await engine.default();
@@ -120,7 +120,7 @@ test("without the engine for threads the other one is taken", WHOLE_TEST, async 
 test("a thread that breaks ends the calls, and the next call loads the model again", WHOLE_TEST, async () => {
   await withPage(async (page, complaints, context) => {
     // A thread that stops at once: the engine waits for it, and only the page can hear that it is gone.
-    const body = (await readFile(join(ROOT, "www/thread.js"), "utf8")).replace("engine.joinPool();", 'throw new WebAssembly.RuntimeError("unreachable");');
+    const body = (await readFile(join(ROOT, "www/lib/engine/thread.js"), "utf8")).replace("engine.joinPool();", 'throw new WebAssembly.RuntimeError("unreachable");');
     const headers = { "Content-Type": "text/javascript", "Cross-Origin-Embedder-Policy": "require-corp" };
     let served = 0;
     await context.route("**/thread.js", (route) => (served++ === 0 ? route.fulfill({ headers, body }) : route.continue()));
@@ -189,7 +189,7 @@ async function commandLine(task, ...parameters) {
 async function withPage(act, { engine = "relaxed", model = true, site = engine === "threads" ? isolated : server } = {}) {
   const context = await browser.newContext({ serviceWorkers: "block" }); // so that every request is seen here
   if (engine === "plain") {
-    const body = `export * as engine from "./pkg/obscura_wasm.js"`; // what a browser without relaxed SIMD gets
+    const body = `export * as engine from "../../pkg/obscura_wasm.js"`; // what a browser without relaxed SIMD gets
     await context.route("**/engine.js", (route) => route.fulfill({ contentType: "text/javascript", body }));
   }
   const page = await context.newPage();

@@ -1,9 +1,9 @@
-// www/download.js against a server in every mood: each read ends in exactly the right bytes or in a
+// www/lib/download/remote-file.js against a server in every mood: each read ends in exactly the right bytes or in a
 // clear error, in bounded time, and leaves no connection behind.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { RemoteFile } from "../../www/download.js";
+import { RemoteFile } from "../../www/lib/download/remote-file.js";
 import { startHub } from "./server.mjs";
 
 const SIZE = 3_000_017; // no multiple of anything

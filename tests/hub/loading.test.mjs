@@ -1,10 +1,10 @@
-// www/loading.js with a stand-in for the engine that reads as the real one does, and a cache in
+// www/lib/loading/load-model.js with a stand-in for the engine that reads as the real one does, and a cache in
 // memory: what is fetched, kept, started over and told, for a first load and for all later ones.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { loadModel } from "../../www/loading.js";
-import { describeSource } from "../../www/source.js";
+import { describeSource } from "../../www/lib/loading/describe-source.js";
+import { loadModel } from "../../www/lib/loading/load-model.js";
 import { startHub } from "./server.mjs";
 
 const BYTES = Buffer.from(Array.from({ length: 600_000 }, (_, index) => (index * 31) % 251));

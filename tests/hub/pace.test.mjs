@@ -1,8 +1,8 @@
-// www/pace.js: what the page says of a download.
+// www/page/pace.js: what the page says of a download.
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { Pace } from "../../www/pace.js";
+import { Pace } from "../../www/page/pace.js";
 
 test("amount at once, speed and time left after a second, of the last seconds only", () => {
   const pace = new Pace();

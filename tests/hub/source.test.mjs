@@ -1,8 +1,10 @@
-// www/source.js: what people call a model, and which requests and reads come of it.
+// www/lib/loading/: what people call a model, and which requests and reads come of it.
 
 import assert from "node:assert/strict";
 import { after, afterEach, before, describe, test } from "node:test";
-import { describeSource, droppedFiles, openSource } from "../../www/source.js";
+import { droppedFiles } from "../../www/lib/loading/chosen-files.js";
+import { describeSource } from "../../www/lib/loading/describe-source.js";
+import { openSource } from "../../www/lib/loading/source.js";
 import { startHub } from "./server.mjs";
 
 const COMMIT = "a".repeat(40);
@@ -34,13 +36,17 @@ describe("addresses", () => {
     "./models/tiny": { config: "https://example.org/page/models/tiny/config.json" },
     "https://other.org/a b/m.gguf?sig=1#top": { file: "m.gguf", config: "https://other.org/a%20b/config.json" },
     "https://other.org/folder?sig=1": { config: "https://other.org/folder/config.json?sig=1" },
+    "own/model/text_encoder_2": { part: "text_encoder_2/", config: "https://huggingface.co/own/model/resolve/main/config.json" },
+    "https://huggingface.co/own/model/tree/v2/a/image_encoder": { name: "own/model/a/image_encoder/", part: "a/image_encoder/", config: "https://huggingface.co/own/model/resolve/v2/config.json" },
+    "https://other.org/sd/text_encoder?sig=1": { part: "text_encoder/", config: "https://other.org/sd/config.json?sig=1" },
     "own/weights.pth": { file: "weights.pth", config: "https://example.org/page/own/config.json" },
   };
-  for (const [address, { name = address, file, config }] of Object.entries(cases)) {
+  for (const [address, { name = address, file, part, config }] of Object.entries(cases)) {
     test(`'${address}' is ${file ?? "a folder"}, its neighbours at ${config}`, async () => {
       const description = await describeSource(address, { base: BASE });
       assert.equal(description.name, name);
       assert.equal(description.file, file);
+      assert.equal(description.part, part);
       assert.equal(await addressOf(description, "config.json"), config);
     });
   }
@@ -84,34 +90,43 @@ describe("files and bytes", () => {
     const named = async (text) => (await describeSource(new TextEncoder().encode(text))).file;
     assert.equal(await named("GGUF\x03\0\0\0"), "model.gguf");
     assert.equal(await named("PK\x03\x04"), "pytorch_model.bin");
+    assert.equal((await describeSource(Uint8Array.of(0x80, 2, 0x8a, 10))).file, "pytorch_model.bin");
     assert.equal(await named("\x10\0\0\0\0\0\0\0{}"), "model.safetensors");
   });
 
-  test("one file is itself, several are a folder, the uppermost one counts", async () => {
+  test("one file is itself, several are a folder, what a model may take from those inside it included", async () => {
     const single = await describeSource(new File(["GGUF"], "x.gguf"));
     assert.deepEqual([single.file, single.identity], ["x.gguf", null]);
-    const files = ["m/config.json", "m/model.safetensors", "m/onnx/config.json"].map((path) => located(path));
+    const files = ["m/config.json", "m/model.safetensors", "m/onnx/config.json", "m/text_encoder/a.png", "m/a/b/config.json"].map((path) => located(path));
     const folder = await describeSource(files);
     assert.equal(folder.file, undefined);
     assert.equal(folder.name, "m");
-    assert.deepEqual(Object.keys(folder.files).sort(), ["config.json", "model.safetensors"]);
+    assert.deepEqual(Object.keys(folder.files).sort(), ["config.json", "model.safetensors", "onnx/config.json"]);
     assert.equal(await folder.files["config.json"].text(), "m/config.json");
     assert.ok(folder.identity.includes("model.safetensors"));
     assert.equal((await describeSource([new File(["x"], "README.md"), new File(["x"], "y.gguf")])).file, "y.gguf");
   });
 
   test("a folder's handle is read", async () => {
-    const inside = [new File(["1"], "config.json"), new File(["2"], "model.safetensors")].map((file) => ({ kind: "file", getFile: async () => file }));
-    const handle = { kind: "directory", name: "chosen", values: async function* () { yield* [...inside, { kind: "directory" }]; } };
+    const inside = [new File(["1"], "config.json"), new File(["2"], "model.safetensors")].map((file) => ({ kind: "file", name: file.name, getFile: async () => file }));
+    const other = { kind: "file", name: "config.json", getFile: async () => new File(["3"], "config.json") };
+    const folder = (name, entries) => ({ kind: "directory", name, values: async function* () { yield* entries; } });
+    const handle = folder("chosen", [...inside, folder("tokenizer", [other, folder("deeper", [other])])]);
     const description = await describeSource(handle);
     assert.equal(description.name, "chosen");
-    assert.deepEqual(Object.keys(description.files), ["config.json", "model.safetensors"]);
+    assert.deepEqual(Object.keys(description.files), ["config.json", "model.safetensors", "tokenizer/config.json"]);
   });
 
   test("dropped folders are opened, in as many portions as they come", async () => {
     const names = Array.from({ length: 250 }, (_, index) => `part-${index}.json`);
     const dropped = await droppedFiles({ files: [new File([], "folder")], items: [{ kind: "string" }, itemOf(folderOf(names))] });
     assert.deepEqual(dropped.map(({ name }) => name), names);
+    const pipeline = { isFile: false, isDirectory: true, name: "sd", createReader: () => {
+      const portions = [[fileOf("model_index.json"), folderOf(["config.json"], "text_encoder")], []];
+      return { readEntries: (read) => read(portions.shift()) };
+    } };
+    const parts = await describeSource(await droppedFiles({ files: [], items: [itemOf(pipeline)] }));
+    assert.deepEqual(Object.keys(parts.files), ["model_index.json", "text_encoder/config.json"]);
     const mixed = await droppedFiles({ files: [], items: [itemOf(fileOf("a.json")), itemOf(folderOf(["b.json"]))] });
     assert.deepEqual(mixed.map(({ name }) => name), ["a.json", "b.json"]);
     const plain = [new File(["x"], "x.gguf")];
@@ -235,13 +250,13 @@ function itemOf(entry) {
 }
 
 function fileOf(name) {
-  return { isFile: true, isDirectory: false, file: (found) => found(new File(["1"], name)) };
+  return { isFile: true, isDirectory: false, name, file: (found) => found(new File(["1"], name)) };
 }
 
-function folderOf(names) {
+function folderOf(names, name = "folder") {
   const entries = names.map(fileOf);
   const createReader = () => ({ readEntries: (found) => found(entries.splice(0, 100)) });
-  return { isFile: false, isDirectory: true, createReader };
+  return { isFile: false, isDirectory: true, name, createReader };
 }
 
 function located(path) {

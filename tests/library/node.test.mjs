@@ -10,7 +10,8 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { load } from "../../www/node.js";
+import { decode, load } from "../../www/node.js";
+import { DecodedPicture } from "../../www/lib/pictures/decoded.js";
 import { commandLine, embedSmallModel, MODEL, PHOTO, PICTURE, ROOT, WHOLE_TEST } from "./surroundings.mjs";
 
 const EXAMPLE = join(ROOT, "examples/node/caption.mjs");
@@ -47,6 +48,18 @@ describe("the example", WHOLE_TEST, () => {
   });
 });
 
+describe("a picture in Node.js", WHOLE_TEST, () => {
+  test("keeps its grey of 16 bits where that is asked for, and is white as the reference's otherwise", async () => {
+    const pictures = JSON.parse(await readFile(join(ROOT, "tests/golden/pictures/png.json"), "utf8"));
+    const grey = Buffer.from(pictures["type-0-16-bits"].file, "hex");
+    const levels = async (options) => new Set(new Uint8Array(DecodedPicture.read(await decode(grey, options)).rgb));
+    assert.deepEqual(await levels(), new Set([255]));
+    assert.deepEqual(await levels({ grey16: "clip" }), new Set([255]));
+    assert.ok((await levels({ grey16: "scale" })).size > 20);
+    await assert.rejects(decode(grey, { grey16: "high" }), { code: "bad_input", message: /grey16/ });
+  });
+});
+
 describe("a model in Node.js", WHOLE_TEST, () => {
   test("gives the command line's results, from a folder and for pictures in every form", async () => {
     const model = await load(MODEL, { dtype: "f32" });
@@ -80,6 +93,23 @@ describe("a model in Node.js", WHOLE_TEST, () => {
       server.closeAllConnections();
       server.close();
     }
+  });
+
+  test("merges adapters into a model, and finds an adapter's base where it is told to", async () => {
+    const golden = (name) => join(ROOT, "tests/golden", name);
+    const { loads } = JSON.parse(await readFile(golden("adapters/expected.json"), "utf8"));
+    const [base, plain, second] = [golden("blip-caption/model"), golden("adapters/blip-plain"), golden("adapters/blip-second")];
+    const captioned = async (source, options) => {
+      const model = await load(source, { dtype: "f32", ...options });
+      const { tokens } = await model.caption(PICTURE, { maxNewTokens: 12 });
+      await model.dispose();
+      return tokens;
+    };
+    assert.deepEqual(await captioned(base, { adapters: [plain] }), loads["blip-plain"].ids);
+    assert.deepEqual(await captioned(plain, { base, adapters: [second] }), loads["blip-two"].ids);
+    const failure = load(base, { adapters: [golden("adapters/clip-plain")] });
+    await assert.rejects(failure, (error) => error.code === "bad_weights" && /another model/.test(error.message));
+    await assert.rejects(load(base, { adapters: plain }), { code: "bad_input" });
   });
 
   test("stops when it is told to, and refuses what Node.js has not", async () => {

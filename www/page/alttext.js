@@ -2,8 +2,9 @@
 
 import { download, element, make, onPick, onSubmit, showError } from "./elements.js";
 import { asCsv, asHtml, asJsonl, readTexts } from "./exchange.js";
-import { chooseFolder, isPicture, pathOf } from "./folder.js";
+import { chooseFolder } from "./folder.js";
 import { main } from "./model.js";
+import { pathOf, picturesAmong } from "./picture-files.js";
 import { beginCounting } from "./privacy.js";
 import { counted, percent } from "./words.js";
 import { perform } from "./work.js";
@@ -24,7 +25,7 @@ const EXPORTS = {
 let rows = []; // {file, path, line, given, generated, final: the elements}
 
 export async function addToAltText(files) {
-  const chosen = files.filter(isPicture);
+  const chosen = await picturesAmong(files);
   const texts = files.find(({ name }) => /\.(csv|jsonl?)$/i.test(name));
   if (chosen.length > 0) {
     beginCounting();

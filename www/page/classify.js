@@ -1,6 +1,6 @@
 // Labels with bars that follow what is typed, and whole sentences matched with the picture.
 
-import { labelSet } from "../obscura.js";
+import { labelSet } from "../lib/labels/label-set.js";
 import { showBars } from "./bars.js";
 import { button, element, onSubmit } from "./elements.js";
 import { hideHeat, placeOf, showHeat } from "./heat.js";

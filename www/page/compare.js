@@ -1,7 +1,7 @@
 // Two models, one call: CLIP chooses among labels and BLIP writes, about the same picture. One of them is
 // the loaded model; the other, of the other family, is loaded beside it.
 
-import { compare } from "../obscura.js";
+import { compare } from "../lib/model/compare.js";
 import { showBars } from "./bars.js";
 import { element, hideError, onPick, onSubmit, showError } from "./elements.js";
 import { companion, describeModel, main } from "./model.js";

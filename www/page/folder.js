@@ -1,13 +1,7 @@
-// The pictures of a folder: by the File System Access API where the browser has it, else by a file input.
+// The files of a folder: by the File System Access API where the browser has it, else by a file input.
 
 import { element } from "./elements.js";
-
-const PICTURE = /\.(png|jpe?g|webp|gif|bmp|avif)$/i;
-
-export const isPicture = (file) => file.type.startsWith("image/") || PICTURE.test(file.name ?? "");
-
-/** How a file is called within what was chosen. */
-export const pathOf = (file) => file.path ?? (file.webkitRelativePath || file.name);
+import { isLeftOut } from "./picture-files.js";
 
 /** `inputId` is the input with webkitdirectory that stands in; then `open` hears of its files later. */
 export async function chooseFolder(inputId, open) {
@@ -22,12 +16,14 @@ export async function chooseFolder(inputId, open) {
   open(await filesWithin(folder, folder.name));
 }
 
+/** All files but those that are left out of folders; picturesAmong() says which are pictures. */
 async function filesWithin(folder, path) {
   const files = [];
   for await (const entry of folder.values()) {
+    if (isLeftOut(entry.name)) continue;
     const name = `${path}/${entry.name}`;
     if (entry.kind === "directory") files.push(...(await filesWithin(entry, name)));
-    else if (PICTURE.test(entry.name)) files.push(Object.assign(await entry.getFile(), { path: name }));
+    else files.push(Object.assign(await entry.getFile(), { path: name }));
   }
   return files;
 }

@@ -1,6 +1,6 @@
 // Frames of a video or of the camera as pictures, not too large.
 
-import { sampleFrames } from "../obscura.js";
+import { sampleFrames } from "../lib/pictures/video.js";
 
 const FRAMES = 8; // as the BLIP paper takes for questions about videos
 const LONGEST = 640; // pixels

@@ -1,9 +1,9 @@
 // The models that the sections use: `main`, and a second one beside it for comparing. A slot opens one
 // model at a time, tells how far it is, and says what can be done with it.
 
-import { embeddedModel } from "../embedded.js";
-import { load } from "../obscura.js";
-import { Pace } from "../pace.js";
+import { embeddedModel } from "../lib/loading/embedded.js";
+import { load } from "../lib/model/load.js";
+import { Pace } from "./pace.js";
 import { allowHosts, hostsOf } from "./privacy.js";
 
 /** Where the page's address, or nobody, says otherwise. */

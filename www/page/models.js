@@ -1,7 +1,7 @@
 // The choice of a model: the line that says which one is loaded, the form for another, the official
 // checkpoints, what the browser keeps, and why the model runs where it does.
 
-import { cache } from "../obscura.js";
+import { cache } from "../lib/cache/cache.js";
 import { whyDevice, whyDtype } from "./device.js";
 import { announce, button, element, make, onPick, onSubmit, showError } from "./elements.js";
 import { describeModel, embedded, main } from "./model.js";

@@ -1,6 +1,7 @@
 // The opened pictures: what is dropped, pasted, picked, taken or chosen among the samples, the tray of
 // them, and the stage that shows the current one. A video is one of them, with its frames.
 
+import { notes } from "../lib/pictures/by-browser.js";
 import { announce, button, element, hideError, make, onPick, showError } from "./elements.js";
 import { sampleVideo } from "./frames.js";
 import { beginCounting } from "./privacy.js";
@@ -28,6 +29,7 @@ export const currentPicture = () => pictures[current] ?? null;
 export async function openPictures(files) {
   if (files.length === 0) return;
   hideError("picture-error");
+  element("picture-status").textContent = "";
   beginCounting();
   const opened = [];
   for (const file of files) {
@@ -131,6 +133,9 @@ async function openSample(name, words) {
 }
 
 export function startPictures() {
+  notes.addEventListener("note", ({ detail }) => {
+    element("picture-status").textContent = detail.message;
+  });
   onPick("picture-pick", "picture-file", openPictures);
   element("stage").addEventListener("click", () => element("picture-file").click());
   element("picture").addEventListener("error", showNoPicture);

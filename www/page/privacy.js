@@ -2,7 +2,7 @@
 // the hosts that it may contact, and tells of every request that leaves this device's browser for the
 // network. The page counts them from the moment when a picture is opened: there should be none.
 
-import { hasRelaxedSimd } from "../simd.js";
+import { hasRelaxedSimd } from "../lib/engine/simd.js";
 import { element, make } from "./elements.js";
 import { counted } from "./words.js";
 
@@ -11,9 +11,9 @@ const PATIENCE_MS = 4000; // for a first visit's service worker; models load wit
 const HUB_HOSTS = ["https://huggingface.co", "https://*.huggingface.co", "https://*.hf.co"];
 
 /** What sections fetch only when they are used, and should find there. */
-const LATER = ["album-worker.js", "album-file.js"];
+const LATER = ["lib/album/album-worker.js", "lib/album/folder.js"];
 /** What the next visit has that the first one has not: threads, which take a page that the service worker isolates. */
-const THREADS = ["thread.js", "pkg/obscura_wasm_threads.js", "pkg/obscura_wasm_threads_bg.wasm"];
+const THREADS = ["lib/engine/thread.js", "pkg/obscura_wasm_threads.js", "pkg/obscura_wasm_threads_bg.wasm"];
 
 const requests = []; // since the picture was opened
 let openedAt = Infinity; // in milliseconds, as Date.now()

@@ -1,10 +1,11 @@
 // An album of one's own pictures: indexed here, kept across visits, searched by words or by a picture,
 // exported and deleted. Each model has an index of its own, for their vectors do not compare.
 
-import { openAlbum } from "../obscura.js";
+import { openAlbum } from "../lib/album/album.js";
 import { announce, button, download, element, hideError, make, onPick, onSubmit, showError } from "./elements.js";
-import { chooseFolder, isPicture, pathOf } from "./folder.js";
+import { chooseFolder } from "./folder.js";
 import { main } from "./model.js";
+import { pathOf, picturesAmong } from "./picture-files.js";
 import { currentPicture, openPictures } from "./pictures.js";
 import { dropThumbnail, dropThumbnails, findThumbnail, keepThumbnail, shrink } from "./thumbnails.js";
 import { counted, percent } from "./words.js";
@@ -60,7 +61,7 @@ function showSize() {
 // --- indexing --------------------------------------------------------------------------------
 
 export async function addToAlbum(files) {
-  const chosen = files.filter(isPicture);
+  const chosen = await picturesAmong(files);
   await turn;
   if (!album || chosen.length === 0) return;
   const bar = element("search-progress");

@@ -1,6 +1,6 @@
 // Numbers and lists in words.
 
-export { megabytes } from "../pace.js";
+export { megabytes } from "./pace.js";
 
 export function percent(share) {
   return `${(100 * share).toFixed(1)} %`;

@@ -41,7 +41,7 @@ test("in Firefox the page captions, answers and classifies, with its server and 
   await page.reload();
   await check(page);
   assert.deepEqual(errors, []);
-  await forget(page, "loading.js");
+  await forget(page, "lib/loading/load-model.js");
   await page.reload();
   await page.waitForSelector("[data-model=failed]");
   assert.match(await textOf(page, "#model-error"), /worker broke/);

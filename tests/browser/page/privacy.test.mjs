@@ -59,7 +59,7 @@ test("the hub's hosts are allowed for a model of the hub, and no others", WHOLE_
     const allowed = await page.evaluate(async () => {
       const { allowHosts, hostsOf } = await import("./page/privacy.js");
       await allowHosts(hostsOf("owner/name"));
-      const response = await fetch("worker.js");
+      const response = await fetch("lib/engine/worker.js");
       return { policy: response.headers.get("Content-Security-Policy"), mirror: hostsOf("owner/name", "https://mirror.example"), own: hostsOf("./models/a.gguf"), address: hostsOf("https://files.example/a.gguf") };
     });
     assert.equal(allowed.policy, "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' https://huggingface.co https://*.huggingface.co https://*.hf.co");

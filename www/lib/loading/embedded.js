@@ -1,0 +1,24 @@
+// The model that load() takes where none is named, as models/models.json says. scripts/pack writes
+// the npm package's own form of this file, in which the model's address is plain to a bundler.
+
+import { ObscuraError } from "../errors/error.js";
+import { platform } from "../platform/platform.js";
+
+const LIST = new URL("../../models/models.json", import.meta.url);
+
+/**
+ * The entry of the list, its address absolute: {id, url, sha256?, bytes?, ...}; null where no model
+ * is embedded.
+ */
+export async function embeddedModel(signal) {
+  try {
+    const response = await platform.fetch(LIST, { signal });
+    if (response.status !== 404 && !response.ok) throw new Error(`the server answered ${response.status}`);
+    const { default: id, models } = response.ok ? await response.json() : {};
+    const entry = models?.find((model) => model.id === id);
+    return entry ? { ...entry, url: new URL(entry.url, LIST).href } : null;
+  } catch (error) {
+    if (signal?.aborted) throw error;
+    throw new ObscuraError("network", `The list of models ${LIST} could not be read: ${error.message}`, { cause: error });
+  }
+}
