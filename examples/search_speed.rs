@@ -10,7 +10,7 @@
 //! with ever less in each further direction; queries are others of the same kind. `texts` are the
 //! same vectors with queries from elsewhere, as texts' vectors lie apart from pictures'. With a fourth
 //! argument, a folder, vectors, queries and the exact results are written there for
-//! `scripts/bench-search`.
+//! `scripts/benchmark/search`.
 
 use obscura::search::{Album, FileStore, npy};
 use rand::{Rng, SeedableRng};

@@ -188,6 +188,16 @@ def pytorch_seeds():
             write("pytorch", f"{name}-{protocol}", archive(data, byteorder=protocol == 2))
 
 
+# -- jpeg ----------------------------------------------------------------------------------------
+
+def jpeg_seeds():
+    golden = CORPUS.parent.parent / "tests/golden/jpeg"
+    files = io.BytesIO((golden / "files.bin").read_bytes())
+    for name, length, *_ in json.loads((golden / "cases.json").read_text()):
+        write("jpeg", name, files.read(length))
+
+
 safetensors_seeds()
 gguf_seeds()
 pytorch_seeds()
+jpeg_seeds()

@@ -1,10 +1,19 @@
 //! preprocessor_config.json in the forms it has taken over the years: sizes as a number, a list or an
 //! object, defaults left to the class that it names. Values that make no sense are refused here, so
-//! that `prepare` cannot fail.
+//! that `prepare` cannot fail; fields that nobody here reads are, too.
+//!
+//! Three things that open_clip's transforms do have no name there. `load` writes them where it makes a
+//! preprocessor_config.json of an open_clip_config.json:
+//!
+//! | Field | Meaning |
+//! |---|---|
+//! | `crop_rounding` | `half_to_even`: where the crop lies as torchvision rounds it; transformers rounds down |
+//! | `fill_color` | what surrounds a picture smaller than the crop: one level, or one for each colour |
+//! | `size.longest_edge` (with `fill_color`) | the longer side is resized to this, the rest is filled |
 
 use serde_json::{Map, Value};
 
-use super::prepare::{Fit, Normalisation, Preprocessor};
+use super::prepare::{Fit, Normalisation, Preprocessor, Rounding};
 use super::resize::Filter;
 use crate::{Error, Result};
 
@@ -66,6 +75,7 @@ pub(super) fn read(text: &str) -> Result<Preprocessor> {
     };
     // The reference takes null for "not given", everywhere.
     fields.retain(|_, value| !value.is_null());
+    check_names(&fields)?;
     let class = class(&fields)?;
     let filter = filter(&fields, class)?;
     let (fit, output) = geometry(&fields, class)?;
@@ -73,8 +83,99 @@ pub(super) fn read(text: &str) -> Result<Preprocessor> {
         fit,
         filter,
         output,
+        rounding: rounding(&fields)?,
+        filling: filling(&fields)?,
         normalisation: normalisation(&fields, class)?,
     })
+}
+
+/// Fields that are read below.
+const READ: [&str; 19] = [
+    "image_processor_type",
+    "feature_extractor_type",
+    "processor_class",
+    "resample",
+    "do_resize",
+    "size",
+    "do_center_crop",
+    "crop_size",
+    "do_rescale",
+    "rescale_factor",
+    "do_normalize",
+    "image_mean",
+    "image_std",
+    "crop_rounding",
+    "fill_color",
+    "do_pad",
+    "use_square_size",
+    "do_flip_channel_order",
+    "do_thumbnail",
+];
+
+/// Fields that change no pixel of a picture that is RGB, as all are here.
+const HARMLESS: [&str; 15] = [
+    "auto_map",
+    "data_format",
+    "default_to_square",
+    "device",
+    "disable_grouping",
+    "do_convert_rgb",
+    "do_sample_frames",
+    "image_seq_length",
+    "input_data_format",
+    "model_input_names",
+    "num_channels",
+    "num_image_tokens",
+    "pad_size", // without `do_pad`
+    "return_tensors",
+    "size_divisor",
+];
+
+/// Refuses fields of unknown meaning, and switches of other processors that are on. Names that begin
+/// with `_` are notes of the library that wrote the file.
+fn check_names(fields: &Map<String, Value>) -> Result<()> {
+    for name in [
+        "do_pad",
+        "use_square_size",
+        "do_flip_channel_order",
+        "do_thumbnail",
+    ] {
+        if switch(fields, name, false)? {
+            return Err(bad_field(name, "false", &fields[name]));
+        }
+    }
+    let is_known = |name: &str| READ.contains(&name) || HARMLESS.contains(&name);
+    let mut names = fields.iter();
+    let unknown = names.find(|(name, _)| !name.starts_with('_') && !is_known(name));
+    match unknown {
+        None => Ok(()),
+        Some((name, value)) => {
+            let expected = "absent: obscura does not know what it does to a picture (remove it if it does nothing)";
+            Err(bad_field(name, expected, value))
+        }
+    }
+}
+
+fn rounding(fields: &Map<String, Value>) -> Result<Rounding> {
+    match fields.get("crop_rounding") {
+        None => Ok(Rounding::Down),
+        Some(value) if value == "half_to_even" => Ok(Rounding::HalfToEven),
+        Some(value) => Err(bad_field("crop_rounding", "\"half_to_even\"", value)),
+    }
+}
+
+/// One level for each colour, or one for all; black by default.
+fn filling(fields: &Map<String, Value>) -> Result<[u8; 3]> {
+    let Some(value) = fields.get("fill_color") else {
+        return Ok([0; 3]);
+    };
+    let level = |value: &Value| value.as_u64().and_then(|level| u8::try_from(level).ok());
+    let levels = match value {
+        Value::Array(list) => list.iter().map(level).collect::<Option<Vec<u8>>>(),
+        value => level(value).map(|level| vec![level; 3]),
+    };
+    let levels = levels.and_then(|list| <[u8; 3]>::try_from(list).ok());
+    levels.ok_or_else(|| bad_field("fill_color", "a level from 0 to 255, or 3 of them", value))
 }
 
 fn wrong(what: String) -> Error {
@@ -138,7 +239,7 @@ fn filter(fields: &Map<String, Value>, class: &Class) -> Result<Filter> {
 /// How pictures are fitted, and height and width of the result, which must not depend on the picture.
 fn geometry(fields: &Map<String, Value>, class: &Class) -> Result<(Fit, (usize, usize))> {
     let fit = match switch(fields, "do_resize", true)? {
-        true => resized(fields.get("size"), class)?,
+        true => resized(fields.get("size"), fields.contains_key("fill_color"), class)?,
         false => Fit::Crop,
     };
     if switch(fields, "do_center_crop", class.crops)? {
@@ -158,7 +259,7 @@ fn geometry(fields: &Map<String, Value>, class: &Class) -> Result<(Fit, (usize, 
     }
 }
 
-fn resized(size: Option<&Value>, class: &Class) -> Result<Fit> {
+fn resized(size: Option<&Value>, fills: bool, class: &Class) -> Result<Fit> {
     let squash = |(height, width)| Fit::Squash(height, width);
     match size {
         None if class.crops => Ok(Fit::ShortestEdge(class.size)),
@@ -175,6 +276,9 @@ fn resized(size: Option<&Value>, class: &Class) -> Result<Fit> {
                 &sides["shortest_edge"],
             )?))
         }
+        Some(Value::Object(sides)) if fills && sides.contains_key("longest_edge") => Ok(
+            Fit::LongestEdge(length("size.longest_edge", &sides["longest_edge"])?),
+        ),
         Some(value) => height_and_width("size", value).map(squash),
     }
 }

@@ -2,12 +2,18 @@
 //! leaves what the frame does not cover transparent, where the reference shows the first colour of
 //! the palette, and cuts off a frame that sticks out, where the reference enlarges the picture.
 
+use std::io::{Cursor, Read};
+
 use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, Frame, MemoryLimit};
 use ::image::RgbImage;
 
-use super::decode::{MAX_DECODED_BYTES, check_size, zeroed};
+use super::decode::{MAX_DECODED_BYTES, check_size};
+use super::memory::zeroed;
 use super::rgb::image_from;
 use crate::{Error, Result};
+
+/// Signature and screen descriptor.
+const SCREEN: usize = 13;
 
 pub(super) fn decode_first_frame(bytes: &[u8]) -> Result<RgbImage> {
     let mut options = DecodeOptions::new();
@@ -16,7 +22,9 @@ pub(super) fn decode_first_frame(bytes: &[u8]) -> Result<RgbImage> {
     if let Some(limit) = std::num::NonZeroU64::new(MAX_DECODED_BYTES) {
         options.set_memory_limit(MemoryLimit::Bytes(limit));
     }
-    let mut decoder = options.read_info(bytes).map_err(damaged)?;
+    let start = with_palette(bytes);
+    let rest = bytes.get(SCREEN..).unwrap_or_default();
+    let mut decoder = options.read_info(start.chain(rest)).map_err(damaged)?;
 
     let Some(frame) = decoder.next_frame_info().map_err(damaged)? else {
         return Err(Error::BadImage("the GIF picture holds no frame".into()));
@@ -34,19 +42,36 @@ pub(super) fn decode_first_frame(bytes: &[u8]) -> Result<RgbImage> {
     paint(&frame, &indices, &colours, (width, height))
 }
 
+/// The file's first bytes, with a palette of grey levels where it has none of its own: the `gif` crate
+/// refuses frames without any, and that is what the reference shows them in.
+fn with_palette(bytes: &[u8]) -> Cursor<Vec<u8>> {
+    let mut start = bytes[..bytes.len().min(SCREEN)].to_vec();
+    if let Some(flags) = start.get_mut(10).filter(|flags| **flags & 0x80 == 0) {
+        *flags |= 0x87; // a palette of 256 colours
+        start.extend((0..=255).flat_map(|level: u8| [level; 3]));
+    }
+    Cursor::new(start)
+}
+
 fn damaged(error: DecodingError) -> Error {
     Error::BadImage(format!("the GIF picture is truncated or damaged: {error}"))
 }
 
-/// The colour of each index, the transparent one white. Indices beyond the palette are black.
-fn colours(decoder: &Decoder<&[u8]>, frame: &Frame) -> [[u8; 3]; 256] {
+/// The colour of each index, the transparent one white. Indices beyond the palette are black; where
+/// there is no palette, or a grey ramp, indices are grey levels.
+fn colours(decoder: &Decoder<impl Read>, frame: &Frame) -> [[u8; 3]; 256] {
     let palette = frame
         .palette
         .as_deref()
         .or(decoder.global_palette())
         .unwrap_or_default();
     let (given, _) = palette.as_chunks::<3>();
-    let mut colours = [[0; 3]; 256];
+    let grey = std::array::from_fn(|level| [level as u8; 3]);
+    let mut colours = if grey.starts_with(given) {
+        grey
+    } else {
+        [[0; 3]; 256]
+    };
     colours
         .iter_mut()
         .zip(given)

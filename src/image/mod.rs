@@ -2,23 +2,51 @@
 //! model takes ([`Preprocessor`]). Every step gives the very numbers of the reference, which is
 //! Pillow under the image processors of transformers: a vision model is only as equal as its input.
 //!
-//! - `decode`: formats, limits, orientation. `gif`: the first frame of a GIF.
+//! - `decode`: the way of all formats. `formats`: which one a file is of, and what is said of others.
+//! - `jpeg`, `png`, `bmp`, `bmp_pixels`, `gif`, `pnm`, `ico`: what the `image` crate reads otherwise.
+//! - `jxl`, `jp2`: JPEG XL and JPEG 2000, by crates of their own.
+//! - `memory`: what decoding takes, and its limits.
+//! - `metadata`: where files keep EXIF and XMP. `orientation`: how these turn a picture. `turn`:
+//!   turning it.
+//! - `animation`: frames of animated pictures.
+//! - `collection`: which files of a folder are pictures.
 //! - `rgb`: grey, palette, 16-bit and transparent pixels to RGB.
 //! - `resize`: Pillow's resampling.
 //! - `prepare`: the steps and numbers of a preprocessor_config.json. `config`: reading one.
 
+mod animation;
+mod bmp;
+mod bmp_pixels;
+#[cfg(not(target_arch = "wasm32"))]
+pub mod collection;
 mod config;
 mod decode;
+mod formats;
 mod gif;
+#[cfg(feature = "formats")]
+mod ico;
+#[cfg(feature = "formats")]
+mod jp2;
+mod jpeg;
+#[cfg(feature = "formats")]
+mod jxl;
+mod memory;
+mod metadata;
+mod orientation;
+mod png;
+#[cfg(feature = "formats")]
+mod pnm;
 mod prepare;
 mod resize;
 mod rgb;
+mod turn;
 
 pub use ::image::RgbImage;
-pub use decode::{MAX_DECODED_BYTES, MAX_SIDE, decode};
+pub use animation::decode_frames;
+pub use decode::{DecodeOptions, MAX_DECODED_BYTES, MAX_SIDE, decode, decode_with, is_grey16};
 pub use prepare::Preprocessor;
 pub use resize::{Filter, Window, resize, resize_window};
-pub use rgb::{from_rgb, from_rgba};
+pub use rgb::{Grey16, from_rgb, from_rgba};
 
 #[cfg(test)]
 mod tests;

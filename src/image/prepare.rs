@@ -14,6 +14,9 @@ pub struct Preprocessor {
     pub(super) filter: Filter,
     /// Height and width of what the model gets.
     pub(super) output: (usize, usize),
+    pub(super) rounding: Rounding,
+    /// The colour of what the picture does not cover.
+    pub(super) filling: [u8; 3],
     pub(super) normalisation: Normalisation,
 }
 
@@ -24,8 +27,20 @@ pub(super) enum Fit {
     Squash(usize, usize),
     /// Resize the shorter side to this, then crop the centre.
     ShortestEdge(usize),
+    /// Resize the longer side to this, then fill up what is missing to both sides of the other.
+    LongestEdge(usize),
     /// Only crop the centre.
     Crop,
+}
+
+/// Where a crop lies whose remainder is odd.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rounding {
+    /// The smaller part before the crop, the larger part of a border before the picture: transformers.
+    Down,
+    /// At the half rounded to the even number, the smaller part of a border before the picture:
+    /// torchvision.
+    HalfToEven,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -56,6 +71,7 @@ impl Preprocessor {
         let fit = match self.fit {
             Fit::Squash(..) => Fit::Squash(size, size),
             Fit::ShortestEdge(_) => Fit::ShortestEdge(size),
+            Fit::LongestEdge(_) => Fit::LongestEdge(size),
             Fit::Crop => Fit::Crop,
         };
         Preprocessor {
@@ -70,11 +86,11 @@ impl Preprocessor {
         let (height, width) = self.output;
         let (top, left, part) = self.visible_part(image);
         let levels = self.normalisation.levels();
-        // What the picture does not cover is black, before it is normalised.
         let mut out = Vec::with_capacity(3 * height * width);
-        levels
-            .iter()
-            .for_each(|levels| out.extend(std::iter::repeat_n(levels[0], height * width)));
+        for (levels, colour) in levels.iter().zip(self.filling) {
+            let filling = levels[usize::from(colour)];
+            out.extend(std::iter::repeat_n(filling, height * width));
+        }
         let row_bytes = part.width() as usize * 3;
         for (y, row) in part.as_raw().chunks_exact(row_bytes).enumerate() {
             for (colour, levels) in levels.iter().enumerate() {
@@ -88,12 +104,12 @@ impl Preprocessor {
         out // [3, height, width]
     }
 
-    /// The resized and cropped picture, without the black border that a crop wider than the picture
+    /// The resized and cropped picture, without the border that a crop wider than the picture
     /// gets, and where in the output it goes: `(top, left, picture)`.
     fn visible_part(&self, image: &RgbImage) -> (usize, usize, RgbImage) {
         let (height, width) = self.resized(image.height() as usize, image.width() as usize);
-        let (top, window_top, window_height) = centre(height, self.output.0);
-        let (left, window_left, window_width) = centre(width, self.output.1);
+        let (top, window_top, window_height) = centre(height, self.output.0, self.rounding);
+        let (left, window_left, window_width) = centre(width, self.output.1, self.rounding);
         let window = Window {
             left: window_left,
             top: window_top,
@@ -107,25 +123,40 @@ impl Preprocessor {
         )
     }
 
-    /// Height and width after the resize, before the crop. The long side is rounded down.
+    /// Height and width after the resize, before the crop. The long side is rounded down, the short
+    /// one to the nearest number, halves to the even one, but to one pixel at least.
     fn resized(&self, height: usize, width: usize) -> (usize, usize) {
         match self.fit {
             Fit::Squash(height, width) => (height, width),
             Fit::ShortestEdge(edge) if width <= height => (edge * height / width, edge),
             Fit::ShortestEdge(edge) => (edge, edge * width / height),
+            Fit::LongestEdge(edge) => {
+                // Divided twice, as timm's ResizeKeepRatio does: the errors are part of the result.
+                let ratio = height.max(width) as f64 / edge as f64;
+                let side = |side: usize| (side as f64 / ratio).round_ties_even().max(1.0) as usize;
+                (side(height), side(width))
+            }
             Fit::Crop => (height, width),
         }
     }
 }
 
 /// Where the centre crop of `length` pixels to `wanted` lies: the border before it in the output,
-/// its first pixel, and how many there are. Odd remainders go after the crop and before the border.
-fn centre(length: usize, wanted: usize) -> (usize, usize, usize) {
+/// its first pixel, and how many there are.
+fn centre(length: usize, wanted: usize, rounding: Rounding) -> (usize, usize, usize) {
     if wanted <= length {
-        (0, (length - wanted) / 2, wanted)
-    } else {
-        ((wanted - length).div_ceil(2), 0, length)
+        let (half, is_odd) = ((length - wanted) / 2, (length - wanted) % 2);
+        let first = match rounding {
+            Rounding::Down => half,
+            Rounding::HalfToEven => half + is_odd * (half % 2),
+        };
+        return (0, first, wanted);
     }
+    let border = match rounding {
+        Rounding::Down => (wanted - length).div_ceil(2),
+        Rounding::HalfToEven => (wanted - length) / 2,
+    };
+    (border, 0, length)
 }
 
 impl Normalisation {

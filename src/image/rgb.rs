@@ -1,10 +1,10 @@
 //! Decoded pixels of any kind to 8-bit RGB, with the reference's arithmetic: transparency is laid on
-//! white with Pillow's rounding, 16-bit colour loses its low byte, and 16-bit grey is cut off at 255
-//! (that is what Pillow does to it, however little it leaves of most such pictures).
+//! white with Pillow's rounding, and 16-bit colour loses its low byte. For 16-bit grey see [`Grey16`].
 
 use ::image::{ColorType, RgbImage};
 
-use super::decode::{check_size, zeroed};
+use super::decode::check_size;
+use super::memory::zeroed;
 use crate::{Error, Result};
 
 /// Composites the RGBA pixels of a canvas on white. `rgba` is row by row, four bytes a pixel, alpha
@@ -44,6 +44,17 @@ pub fn from_rgb(width: u32, height: u32, rgb: Vec<u8>) -> Result<RgbImage> {
     image_from(width, height, rgb)
 }
 
+/// How grey of 16 bits becomes grey of 8.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Grey16 {
+    /// Cut off at 255, as Pillow does: of most such pictures nothing but white is left. The default,
+    /// because these are the reference's numbers.
+    #[default]
+    Clip,
+    /// Scaled: the high byte, which is what a person sees, and what Pillow does to 16-bit colour.
+    Scale,
+}
+
 /// The one colour that a PNG without an alpha channel declares transparent, as Pillow compares it:
 /// the low bytes of the samples in the file, against pixels already reduced to 8 bits.
 pub(super) type ColourKey = [u8; 3];
@@ -54,8 +65,10 @@ pub(super) fn into_rgb(
     (width, height): (u32, u32),
     colour: ColorType,
     key: Option<ColourKey>,
+    grey16: Grey16,
     pixels: Vec<u8>,
 ) -> Result<RgbImage> {
+    let scale = grey16 == Grey16::Scale;
     let keyed = |rgb: [u8; 3], alpha: u8| match key {
         Some(key) if key == rgb => [255; 3],
         Some(_) => rgb,
@@ -66,8 +79,9 @@ pub(super) fn into_rgb(
         ColorType::L8 => repack(pixels, |[l]: [u8; 1]| [l; 3])?,
         ColorType::La8 => repack(pixels, |[l, a]: [u8; 2]| keyed([l; 3], a))?,
         ColorType::Rgba8 => repack(pixels, |[r, g, b, a]: [u8; 4]| keyed([r, g, b], a))?,
+        ColorType::L16 if scale => repack(pixels, |l: [u8; 2]| [high(l, 0); 3])?,
         ColorType::L16 => repack(pixels, |l: [u8; 2]| [clipped(l); 3])?,
-        ColorType::La16 if key.is_some() => {
+        ColorType::La16 if key.is_some() && !scale => {
             repack(pixels, |p: [u8; 4]| keyed([clipped([p[0], p[1]]); 3], 255))?
         }
         ColorType::La16 => repack(pixels, |p: [u8; 4]| on_white([high(p, 0); 3], high(p, 1)))?,

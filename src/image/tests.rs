@@ -3,10 +3,9 @@
 
 use std::io::Cursor;
 
-use ::image::metadata::Orientation;
 use ::image::{DynamicImage, ImageFormat, RgbImage};
 
-use super::decode::{xmp_orientation, zeroed};
+use super::memory::zeroed;
 use super::rgb::on_white;
 use super::*;
 use crate::{Error, Result};
@@ -17,7 +16,13 @@ fn gradient(width: u32, height: u32) -> RgbImage {
     })
 }
 
+/// A picture of 13x11 pixels.
 fn encode(format: ImageFormat) -> Vec<u8> {
+    if format == ImageFormat::Jpeg {
+        let files = include_bytes!("../../tests/golden/jpeg/files.bin");
+        let end = files.windows(2).position(|pair| pair == [0xff, 0xd9]);
+        return files[..end.unwrap() + 2].to_vec();
+    }
     let mut bytes = Cursor::new(Vec::new());
     let image = DynamicImage::ImageRgb8(gradient(13, 11));
     image.write_to(&mut bytes, format).unwrap();
@@ -55,9 +60,9 @@ fn a_picture_cut_anywhere_is_an_error_or_whole() {
         let bytes = encode(format);
         let whole = decode(&bytes).unwrap();
         for end in 0..bytes.len() {
-            // The last bytes carry no pixels: a trailer, a checksum, padding.
+            // The last bytes carry no pixels: a trailer, checksums, padding.
             let cut = decode(&bytes[..end]);
-            let carries_pixels = format == ImageFormat::Jpeg || end + 17 < bytes.len();
+            let carries_pixels = format == ImageFormat::Jpeg || end + 22 < bytes.len();
             assert!(
                 cut.is_err() || !carries_pixels,
                 "{format:?} cut at {end} of {}",
@@ -108,16 +113,33 @@ fn what_is_no_supported_picture_is_named() {
             "{message}"
         );
     };
+    // Read with the feature `formats`, where there is more than the first bytes.
+    for (bytes, name) in [
+        (&b"\0\0\0\x0cjP  \r\n\x87\n"[..], "JPEG 2000"),
+        (b"\xff\x0a\xfa\0", "JPEG XL"),
+        (b"\0\0\x01\0\x01\0", "icon"),
+    ] {
+        let message = message(decode(bytes));
+        assert!(message.contains(name), "{message}");
+    }
     check(b"", "0 bytes");
     check(b"\0\0\0\x18ftypheic\0\0\0\0", "HEIC");
     check(b"\0\0\0\x18ftypavif\0\0\0\0", "AVIF");
     check(b"\0\0\0\x18ftypisom\0\0\0\0", "video");
-    check(b"II*\0\x08\0\0\0", "TIFF");
+    // The brands behind the version count too; `mif1` alone says no more than HEIF.
+    check(b"\0\0\0\x18ftypmif1\0\0\0\0mif1avif", "AVIF");
+    check(b"\0\0\0\x18ftypmif1\0\0\0\0mif1heic", "HEIC");
+    check(b"\0\0\0\x14ftypmif1\0\0\0\0mif1", "HEIF");
+    check(b"\0\0\0\x10ftypmif1\0\0\0\0mdatavif", "HEIF");
+    check(b"\0\0\0\x14ftypheim\0\0\0\0heim", "HEIC");
+    check(b"\0\0\0\x14ftypcrx \0\0\0\x01crx ", "CR3");
+    check(b"\0\0\0\x14ftypqt  \0\0\0\0qt  ", "QuickTime");
+    check(b"RIFF\0\0\0\0AVI LIST", "AVI");
     check(b"%PDF-1.7", "PDF");
     check(b"<?xml version=\"1.0\"?>\n<svg xmlns=\"x\"/>", "SVG");
     check(b"  <SVG/>", "SVG");
     check(b"<!DOCTYPE html><html>", "HTML");
-    check(b"\0\0\x01\0\x01\0", "ICO");
+    check(b"\0\0\x02\0\x01\0", "CUR");
     check(b"hello", "not recognised");
 }
 
@@ -160,7 +182,7 @@ fn too_large_a_picture_is_an_error_with_both_numbers() {
 #[test]
 fn a_buffer_that_memory_has_no_room_for_is_an_error() {
     assert_eq!(
-        zeroed(isize::MAX as usize).unwrap_err().code(),
+        zeroed::<u8>(isize::MAX as usize).unwrap_err().code(),
         "out_of_memory"
     );
 }
@@ -194,24 +216,6 @@ fn decoded_pixels_are_taken_as_they_are_if_there_are_enough() {
     let found = message(from_rgb(1, 1, pixels));
     assert!(found.contains("1x1") && found.contains('6'), "{found}");
     assert!(message(from_rgb(0, 1, Vec::new())).contains("empty"));
-}
-
-#[test]
-fn the_orientation_of_xmp_is_read() {
-    let attribute = br#"<x tiff:Orientation="6" y="1"/>"#;
-    assert_eq!(xmp_orientation(attribute), Some(Orientation::Rotate90));
-    assert_eq!(
-        xmp_orientation(b"<tiff:Orientation>3</"),
-        Some(Orientation::Rotate180)
-    );
-    for none in [
-        "",
-        "tiff:Orientation",
-        "tiff:Orientation=\"",
-        "tiff:Orientation=\"x\"",
-    ] {
-        assert_eq!(xmp_orientation(none.as_bytes()), None, "{none}");
-    }
 }
 
 #[test]
@@ -391,5 +395,48 @@ fn another_size_keeps_the_rest() {
             larger.with_size(preprocessor(json).output_size().0),
             preprocessor(json)
         );
+    }
+}
+
+/// A picture whose columns count from 0.
+fn columns(width: u32, height: u32) -> RgbImage {
+    RgbImage::from_fn(width, height, |x, _| [x as u8; 3].into())
+}
+
+/// torchvision rounds halves to the even pixel, transformers down.
+#[test]
+fn odd_remainders_of_a_crop_are_rounded_as_asked() {
+    for (width, down, even) in [(5, 0, 0), (6, 1, 1), (7, 1, 2), (9, 2, 2), (11, 3, 4)] {
+        for (rounding, expected) in [("", down), (r#","crop_rounding":"half_to_even""#, even)] {
+            let prepared = preprocessor(&format!(
+                r#"{{"image_processor_type":"CLIPImageProcessor","do_resize":false,"crop_size":4,
+                    "do_rescale":false,"do_normalize":false{rounding}}}"#
+            ))
+            .prepare(&columns(width, 4));
+            let expected: Vec<f32> = (expected..expected + 4).map(|x| x as f32).collect();
+            assert_eq!(prepared[..4], expected, "{width}{rounding}");
+        }
+    }
+}
+
+/// `ResizeKeepRatio` and `CenterCropOrPad` of open_clip.
+#[test]
+fn the_longest_edge_fits_and_the_rest_is_filled() {
+    let prepare = |image: &RgbImage| {
+        preprocessor(
+            r#"{"image_processor_type":"CLIPImageProcessor","size":{"longest_edge":4},"crop_size":4,
+                "crop_rounding":"half_to_even","fill_color":[7,8,9],"do_rescale":false,"do_normalize":false}"#,
+        )
+        .prepare(image)
+    };
+    let wide = prepare(&RgbImage::from_pixel(8, 2, [50, 60, 70].into()));
+    let rows: Vec<f32> = wide.chunks(4).map(|row| row[0]).collect();
+    let of = |own: f32, filling: f32| [filling, own, filling, filling];
+    assert_eq!(rows, [of(50., 7.), of(60., 8.), of(70., 9.)].concat());
+    // 4 / 8 * 3 = 1.5 is rounded to 2, 4 / 8 * 1 = 0.5 to 0, of which one pixel is left.
+    for (height, covered) in [(3, 2), (1, 1)] {
+        let prepared = prepare(&RgbImage::from_pixel(8, height, [50; 3].into()));
+        let rows = prepared[..16].chunks(4).filter(|row| row[0] == 50.0);
+        assert_eq!(rows.count(), covered);
     }
 }

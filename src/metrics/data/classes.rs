@@ -1,6 +1,6 @@
 //! A folder for each class, as ImageNet and most sets for classification come.
 
-use super::pictures::{folders_in, pictures_under};
+use crate::image::collection::{folders_in, pictures_under};
 use crate::{Error, Result};
 use std::path::{Path, PathBuf};
 

@@ -14,13 +14,11 @@
 mod classes;
 mod coco;
 mod lines;
-mod pictures;
 mod stream;
 mod table;
 mod vqa;
 
 pub use classes::{Classes, read_classes};
-pub use pictures::{is_picture, pictures_under};
 pub use stream::{Item, Items, stream, stream_lines};
 pub use vqa::{VqaQuestions, is_vqa, read_vqa};
 

@@ -8,8 +8,8 @@
 //! | a folder | its `captions.jsonl` or `captions.csv`, or else the pictures in it and in its folders |
 
 use super::lines::{LineReader, Object};
-use super::pictures::pictures_under;
 use super::{Entry, cannot_be_read, table};
+use crate::image::collection::pictures_under;
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
