@@ -3,6 +3,8 @@
 
 #![cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 
+#[path = "hub_native/adapters.rs"]
+mod adapters;
 #[path = "hub_native/cache.rs"]
 mod cache;
 #[path = "hub_native/faults.rs"]

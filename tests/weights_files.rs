@@ -166,7 +166,7 @@ fn a_pytorch_file_holds_the_tensors_of_the_safetensors_file() {
 }
 
 /// Writes a GGUF file of every format that is written, and beside it the numbers as they are read
-/// back, for `scripts/check-gguf.py` to compare.
+/// back, for `scripts/checks/check-gguf.py` to compare.
 #[test]
 fn a_gguf_file_is_written_for_python_to_check() {
     let path = written_file();

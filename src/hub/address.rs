@@ -88,11 +88,27 @@ pub fn in_folder(folder: &str, file: &str) -> String {
             format!(
                 "{origin}{}/{}{query}",
                 path.trim_end_matches('/'),
-                encoded(file)
+                encoded_path(file)
             )
         }
         None => format!("{folder}/{file}"),
     }
+}
+
+/// The URL of a folder without its last segment, and that, if `is_wanted`.
+pub fn split_last(url: &str, is_wanted: impl Fn(&str) -> bool) -> (String, Option<String>) {
+    let split = parts(url).and_then(|parts| {
+        let (parent, last) = parts.path.trim_end_matches('/').rsplit_once('/')?;
+        let url = format!("{}{parent}{}", parts.origin, parts.query);
+        is_wanted(last).then(|| (url, Some(last.to_string())))
+    });
+    split.unwrap_or_else(|| (url.to_string(), None))
+}
+
+/// A file's name with the folders that it is in.
+pub fn encoded_path(file: &str) -> String {
+    let segments: Vec<String> = file.split('/').map(encoded).collect();
+    segments.join("/")
 }
 
 /// The URL of a file beside another one.
@@ -201,6 +217,11 @@ mod tests {
         );
         assert_eq!(beside("https://a/b/c.gguf?d", "e"), "https://a/b/e?d");
         assert_eq!(beside("https://a/c.gguf", "e"), "https://a/e");
+        assert_eq!(in_folder("https://a", "b c/d"), "https://a/b%20c/d");
+        let split = |url| split_last(url, |last| last == "part");
+        let found = ("https://a/b?c".to_string(), Some("part".to_string()));
+        assert_eq!(split("https://a/b/part/?c"), found);
+        assert_eq!(split("https://a/b"), ("https://a/b".to_string(), None));
         assert_eq!(encoded("refs/pr/1"), "refs%2Fpr%2F1");
         assert_eq!(shown("https://a/b?signature=secret"), "https://a/b");
     }

@@ -10,6 +10,7 @@
 //! The hub's protocol: <https://huggingface.co/docs/huggingface_hub/package_reference/file_download>,
 //! its cache: <https://huggingface.co/docs/huggingface_hub/guides/manage-cache>.
 
+mod adapters;
 mod address;
 mod client;
 mod download;
@@ -22,6 +23,7 @@ mod source;
 mod wanted;
 mod website;
 
+pub use adapters::{Fetched, Wanted, fetch_adapted};
 pub use environment::Environment;
 pub use patience::Patience;
 pub use source::Source;
@@ -104,18 +106,14 @@ pub fn fetch(
             }
             Ok(path.clone())
         }
-        Source::Hub { id, revision } => {
+        Source::Hub { id, revision, part } => {
             let revision = options.revision.as_deref().or(revision.as_deref());
-            let revision = revision.unwrap_or("main");
-            repository::fetch(
+            let wanted = repository::Wanted {
                 id,
-                revision,
-                sha256,
-                options,
-                &client,
-                check_config,
-                observer,
-            )
+                part: part.as_deref(),
+                revision: revision.unwrap_or("main"),
+            };
+            repository::fetch(&wanted, sha256, options, &client, check_config, observer)
         }
         Source::File(url) => website::fetch_file(url, sha256, options, &client, observer),
         Source::Folder(url) => {

@@ -4,10 +4,11 @@
 //! models--owner--name/refs/main            the commit that the branch was last seen at
 //! models--owner--name/blobs/ETAG           a file's bytes, ETAG.incomplete while they arrive
 //! models--owner--name/snapshots/COMMIT/... links to them, under the files' names
+//! models--owner--name/.no_exist/COMMIT/... empty files, under names that the commit has no file of
 //! .locks/models--owner--name/ETAG.lock     held by whoever downloads
 //! ```
 
-use super::address::{encoded, is_plain_name};
+use super::address::{encoded, encoded_path, is_plain_name};
 use super::client::{Client, Reply};
 use super::download::{Job, Outcome, bare_etag, download};
 use super::lock::{Lock, cannot_write, create_folder};
@@ -23,29 +24,44 @@ use std::path::{Path, PathBuf};
 /// How often a file may change while it is being fetched.
 const MOST_CHANGES: usize = 3;
 
+/// What is wanted of the hub.
+pub struct Wanted<'w> {
+    /// `owner/name`.
+    pub id: &'w str,
+    /// The folder in it whose model is wanted, if not the one at its root.
+    pub part: Option<&'w str>,
+    /// A branch, tag or commit.
+    pub revision: &'w str,
+}
+
 /// The folder of a model, up to date if the hub can be reached, else as it was last seen.
 pub fn fetch(
-    id: &str,
-    revision: &str,
+    wanted: &Wanted,
     sha256: Option<String>,
     options: &Options,
     client: &Client,
     check_config: &CheckConfig,
     observer: &mut Observer,
 ) -> Result<PathBuf> {
+    let Wanted { id, part, revision } = *wanted;
     check_revision(revision)?;
     let cache = Cache::new(&options.environment.hub_cache, id);
+    let within = |folder: PathBuf| match part {
+        Some(part) => folder.join(part),
+        None => folder,
+    };
     let cached = cache.commit(revision).and_then(|commit| {
         let mut snapshot = Local {
             id,
             revision,
             folder: cache.snapshot(&commit),
         };
-        collect(&mut snapshot, sha256.as_deref(), check_config).map(|()| (commit, snapshot.folder))
+        collect(&mut snapshot, part, sha256.as_deref(), check_config)
+            .map(|()| (commit, snapshot.folder))
     });
     let unchanging = matches!(&cached, Ok((commit, _)) if commit == revision);
     if options.environment.offline || unchanging {
-        return cached.map(|(_, folder)| folder);
+        return cached.map(|(_, folder)| within(folder));
     }
     let mut remote = Remote {
         id,
@@ -69,21 +85,24 @@ pub fn fetch(
             };
             let notice = format!("{error}. Using {id} as it was last fetched");
             (remote.observer)(Event::Notice(&notice));
-            return Ok(folder);
+            return Ok(within(folder));
         }
         Err(Failure::Final(error)) => return Err(error),
     };
     let Some(commit) = commit else {
         // A mirror that is just files: nothing tells its versions apart but their ETags.
         let endpoint = &options.environment.endpoint;
-        let url = format!("{endpoint}/{id}/resolve/{}", encoded(revision));
+        let folder = part.map_or(String::new(), |part| {
+            format!("/{}", part.trim_end_matches('/'))
+        });
+        let url = format!("{endpoint}/{id}/resolve/{}{folder}", encoded(revision));
         return website::fetch_folder(&url, sha256, options, client, check_config, observer);
     };
     // From here on everything is of one commit, whatever is pushed meanwhile.
     remote.at = commit.clone();
-    collect(&mut remote, sha256.as_deref(), check_config)?;
+    collect(&mut remote, part, sha256.as_deref(), check_config)?;
     cache.remember(revision, &commit)?;
-    Ok(cache.snapshot(&commit))
+    Ok(within(cache.snapshot(&commit)))
 }
 
 fn check_revision(revision: &str) -> Result<()> {
@@ -113,6 +132,18 @@ impl Cache {
 
     fn snapshot(&self, commit: &str) -> PathBuf {
         self.repository.join("snapshots").join(commit)
+    }
+
+    /// What says that a commit is known to have no such file.
+    fn missing(&self, commit: &str, file: &str) -> PathBuf {
+        self.repository.join(".no_exist").join(commit).join(file)
+    }
+
+    /// Spares the next load the question. That it cannot be noted is no reason to stop.
+    fn remember_missing(&self, commit: &str, file: &str) {
+        let note = self.missing(commit, file);
+        let folder = note.parent().unwrap_or(&self.repository);
+        let _ = create_folder(folder).and_then(|()| write_at_once(&note, ""));
     }
 
     /// The commit that a revision was last seen at.
@@ -175,6 +206,10 @@ impl Folder for Local<'_> {
         sha256.map_or(Ok(()), |expected| check_file(&path, expected))?;
         Ok(Some(path))
     }
+
+    fn id(&self) -> Option<&str> {
+        Some(self.id)
+    }
 }
 
 /// A revision as the hub has it.
@@ -222,11 +257,15 @@ impl Folder for Remote<'_, '_> {
         if link.exists() && sha256.is_none_or(|expected| check_file(&link, expected).is_ok()) {
             return Ok(Some(link));
         }
+        if self.cache.missing(&self.at, file).exists() {
+            return Ok(None);
+        }
         for _ in 0..MOST_CHANGES {
             let reply = self
                 .ask(file, &self.options.patience)
                 .map_err(Failure::into_error)?;
             if matches!(reply.status, 404 | 410) {
+                self.cache.remember_missing(&self.at, file);
                 return Ok(None);
             }
             let identity = identity(&reply).ok_or_else(|| {
@@ -247,6 +286,10 @@ impl Folder for Remote<'_, '_> {
             "{file} of {self} changes with every request, try again later"
         )))
     }
+
+    fn id(&self) -> Option<&str> {
+        Some(self.id)
+    }
 }
 
 impl Remote<'_, '_> {
@@ -256,7 +299,7 @@ impl Remote<'_, '_> {
             "{endpoint}/{}/resolve/{}/{}",
             self.id,
             encoded(&self.at),
-            encoded(file)
+            encoded_path(file)
         )
     }
 
@@ -389,9 +432,13 @@ fn place(repository: &Path, blob: &str, link: &Path) -> Result<()> {
 }
 
 #[cfg(unix)]
-fn link_or_copy(_: &Path, blob: &str, link: &Path) -> std::io::Result<()> {
+fn link_or_copy(repository: &Path, blob: &str, link: &Path) -> std::io::Result<()> {
     let _ = std::fs::remove_file(link); // of an earlier process with this number
-    std::os::unix::fs::symlink(format!("../../blobs/{blob}"), link)
+    let folders = link
+        .strip_prefix(repository)
+        .map_or(3, |path| path.components().count());
+    let up = "../".repeat(folders - 1);
+    std::os::unix::fs::symlink(format!("{up}blobs/{blob}"), link)
 }
 
 #[cfg(not(unix))]

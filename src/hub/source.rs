@@ -1,8 +1,10 @@
 //! What a person may write where a model is wanted.
 
 use super::Environment;
-use super::address::{is_plain_name, parts, same_origin};
+use super::address::{is_plain_name, parts, same_origin, shown};
+use crate::load::layout::is_part;
 use crate::{Error, Result};
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 /// Where a model is.
@@ -16,6 +18,8 @@ pub enum Source {
         id: String,
         /// Where the URL of a page of the hub named one.
         revision: Option<String>,
+        /// The folder of a part, such as `text_encoder_2/`.
+        part: Option<String>,
     },
     /// The URL of a .gguf file.
     File(String),
@@ -24,6 +28,14 @@ pub enum Source {
 }
 
 impl Source {
+    /// The name of a repository of the hub.
+    pub fn id(&self) -> Option<&str> {
+        match self {
+            Source::Hub { id, .. } => Some(id),
+            _ => None,
+        }
+    }
+
     /// Understands a command line's MODEL. What exists here is meant before anything elsewhere.
     pub fn parse(model: &Path, environment: &Environment) -> Result<Self> {
         if model.exists() {
@@ -33,14 +45,13 @@ impl Source {
         if text.contains("://") {
             return from_url(text, environment);
         }
-        if let Some((owner, name)) = text.split_once('/')
-            && is_plain_name(owner)
-            && is_plain_name(name)
-            && !name.ends_with(".gguf")
+        if let Some((id, part)) = id_and_part(text)
+            && !id.ends_with(".gguf")
         {
             return Ok(Source::Hub {
-                id: text.to_string(),
+                id,
                 revision: None,
+                part,
             });
         }
         Err(Error::BadInput(format!(
@@ -49,6 +60,29 @@ impl Source {
             model.display()
         )))
     }
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Source::Local(path) => path.display().fmt(formatter),
+            Source::Hub { id, .. } => formatter.write_str(id),
+            Source::File(url) | Source::Folder(url) => formatter.write_str(shown(url)),
+        }
+    }
+}
+
+/// `owner/name`, and the folder of a part behind it: `owner/name/text_encoder_2`.
+fn id_and_part(text: &str) -> Option<(String, Option<String>)> {
+    let segments: Vec<&str> = text.trim_end_matches('/').split('/').collect();
+    let (id, folders) = segments.split_at_checked(2)?;
+    let is_plain = segments.iter().all(|segment| is_plain_name(segment));
+    let part = match folders {
+        [] => None,
+        [.., last] if is_part(last) => Some(format!("{}/", folders.join("/"))),
+        _ => return None,
+    };
+    is_plain.then(|| (id.join("/"), part))
 }
 
 fn from_url(url: &str, environment: &Environment) -> Result<Source> {
@@ -85,20 +119,19 @@ fn from_url(url: &str, environment: &Environment) -> Result<Source> {
     )))
 }
 
-/// `/owner/name` and `/owner/name/tree/REVISION`, as copied from a browser's address bar.
+/// `/owner/name` and `/owner/name/tree/REVISION`, as copied from a browser's address bar, there also
+/// with the folder of a part behind it.
 fn page_of_the_hub(path: &str) -> Option<Source> {
-    let mut segments = path.strip_prefix('/')?.splitn(4, '/');
+    let mut segments = path.strip_prefix('/')?.splitn(5, '/');
     let (owner, name) = (segments.next()?, segments.next()?);
     let revision = match (segments.next(), segments.next()) {
         (None, None) => None,
         (Some("tree"), Some(revision)) => Some(revision.replace("%2F", "/")),
         _ => return None,
     };
-    let plain = is_plain_name(owner) && is_plain_name(name);
-    plain.then(|| Source::Hub {
-        id: format!("{owner}/{name}"),
-        revision,
-    })
+    let folders = segments.next().map(|folders| format!("/{folders}"));
+    let (id, part) = id_and_part(&format!("{owner}/{name}{}", folders.unwrap_or_default()))?;
+    Some(Source::Hub { id, revision, part })
 }
 
 #[cfg(test)]
@@ -116,7 +149,22 @@ mod tests {
         Ok(Source::Hub {
             id: id.into(),
             revision: revision.map(str::to_string),
+            part: None,
         })
+    }
+
+    #[test]
+    fn the_parts_of_a_pipeline_have_names_of_their_own() {
+        let part = |revision: Option<&str>| {
+            Ok(Source::Hub {
+                id: "owner/name".into(),
+                revision: revision.map(str::to_string),
+                part: Some("text_encoder_2/".into()),
+            })
+        };
+        assert_eq!(parse("owner/name/text_encoder_2"), part(None));
+        let page = "https://huggingface.co/owner/name/tree/main/text_encoder_2";
+        assert_eq!(parse(page), part(Some("main")));
     }
 
     #[test]

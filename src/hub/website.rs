@@ -1,7 +1,8 @@
 //! Files and folders behind plain URLs, in a cache of our own: a folder for each URL, with the files
-//! under their names, and what tells their versions apart (ETags, or dates) in `.versions/`.
+//! under their names, and what tells their versions apart (ETags, or dates) in `.versions/`, where an
+//! `.absent` says of a file that the server had none.
 
-use super::address::{beside, in_folder, is_plain_name, parts, shown};
+use super::address::{beside, in_folder, is_plain_name, parts, shown, split_last};
 use super::client::Client;
 use super::download::{Job, Outcome, download};
 use super::lock::{Lock, create_folder};
@@ -10,6 +11,7 @@ use super::patience::Patience;
 use super::wanted::{Folder, collect, collect_texts};
 use super::{CheckConfig, Event, Observer, Options, check_file, hexadecimal};
 use crate::load::CONFIG_KEY;
+use crate::load::layout::is_part;
 use crate::weights::{Parsed, gguf::Header};
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -74,9 +76,17 @@ pub fn fetch_folder(
     check_config: &CheckConfig,
     observer: &mut Observer,
 ) -> Result<PathBuf> {
-    let mut website = Website::new(url, options, client, observer)?;
-    collect(&mut website, sha256.as_deref(), check_config)?;
-    Ok(website.folder)
+    // A pipeline's part has its texts beside itself.
+    let (url, part) = split_last(url, is_part);
+    let part = part.map(|part| format!("{part}/"));
+    let mut website = Website::new(&url, options, client, observer)?;
+    collect(
+        &mut website,
+        part.as_deref(),
+        sha256.as_deref(),
+        check_config,
+    )?;
+    Ok(website.folder.join(part.unwrap_or_default()))
 }
 
 fn last_segment(url: &str) -> Option<&str> {
@@ -156,6 +166,9 @@ impl<'a, 'o> Website<'a, 'o> {
         let lock = match self.options.environment.offline {
             true => None,
             false => {
+                for folder in [&self.folder, &self.folder.join(".versions")] {
+                    create_folder(folder.join(file).parent().unwrap_or(folder))?;
+                }
                 let path = self.folder.join(".versions").join(format!("{file}.lock"));
                 Some(Lock::acquire(&path, file, self.observer)?)
             }
@@ -166,6 +179,8 @@ impl<'a, 'o> Website<'a, 'o> {
             return Ok(here.then_some(target));
         };
         let version = self.folder.join(".versions").join(file);
+        let absence = self.folder.join(".versions").join(format!("{file}.absent"));
+        let is_settled = here || absence.exists();
         let known = std::fs::read_to_string(&version).ok().filter(|_| here);
         let job = Job {
             url,
@@ -176,13 +191,14 @@ impl<'a, 'o> Website<'a, 'o> {
             hub_etag: None,
             known: known.as_deref(),
         };
-        let patience = if here {
+        let patience = if is_settled {
             Patience::none()
         } else {
             self.options.patience.clone()
         };
         match download(self.client, &patience, &job, &lock, self.observer) {
             Ok(Outcome::Received { validator }) => {
+                let _ = std::fs::remove_file(&absence); // there is none, as a rule
                 match validator {
                     Some(validator) => write_at_once(&version, &validator)?,
                     None => drop(std::fs::remove_file(&version)), // it is fetched anew each time
@@ -192,12 +208,14 @@ impl<'a, 'o> Website<'a, 'o> {
             Ok(Outcome::Unchanged) => Ok(Some(target)),
             Ok(Outcome::Missing | Outcome::Changed) => {
                 let _ = std::fs::remove_file(&target); // as the server has done
+                write_at_once(&absence, "")?; // to be known without the server
                 Ok(None)
             }
-            Err(Error::Network(message)) if here => {
-                let notice = format!("{message}. Using {file} as it was last fetched");
+            Err(Error::Network(message)) if is_settled => {
+                let what = if here { "Using" } else { "Doing without" };
+                let notice = format!("{message}. {what} {file} as it was last fetched");
                 (self.observer)(Event::Notice(&notice));
-                Ok(Some(target))
+                Ok(here.then_some(target))
             }
             Err(error) => Err(error),
         }

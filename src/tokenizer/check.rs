@@ -4,10 +4,11 @@
 
 use serde_json::Value;
 
+use super::precompiled;
 use crate::{Error, Result};
 
 /// The parts of a tokenizer that the two families use, in all versions of their files.
-const KNOWN_PARTS: [&str; 19] = [
+const KNOWN_PARTS: [&str; 21] = [
     "Sequence",
     // normalizers
     "BertNormalizer",
@@ -16,12 +17,14 @@ const KNOWN_PARTS: [&str; 19] = [
     "NFKC",
     "NFKD",
     "Lowercase",
+    "Precompiled",
     "Replace",
     "Strip",
     "StripAccents",
     // pre-tokenizers
     "BertPreTokenizer",
     "ByteLevel",
+    "Metaspace",
     "Split",
     "Whitespace",
     "WhitespaceSplit",
@@ -31,6 +34,9 @@ const KNOWN_PARTS: [&str; 19] = [
     "TemplateProcessing",
     "WordPiece",
 ];
+
+/// A Unigram's pieces are a tree as deep as the longest is long, which the crate walks by recursion.
+const LONGEST_PIECE: usize = 1024;
 
 pub(super) fn check(text: &str) -> Result<()> {
     let json: Value =
@@ -54,6 +60,9 @@ fn check_part(slot: &str, part: &Value) -> Result<()> {
     } else if !part.is_null() {
         return Err(wrong(format!("has a `{slot}` without a `type`")));
     }
+    if part["type"] == "Precompiled" {
+        precompiled::check(part["precompiled_charsmap"].as_str().unwrap_or_default())?;
+    }
     for list in ["normalizers", "pretokenizers", "processors", "decoders"] {
         let parts = part.get(list).and_then(Value::as_array);
         parts
@@ -67,11 +76,19 @@ fn check_part(slot: &str, part: &Value) -> Result<()> {
 fn check_model(model: &Value) -> Result<()> {
     let kind = model.get("type").and_then(Value::as_str);
     let bpe = kind == Some("BPE") || (kind.is_none() && model.get("merges").is_some());
-    if kind.is_some_and(|kind| !["BPE", "WordPiece"].contains(&kind)) {
-        let what = "which neither CLIP (BPE) nor BLIP (WordPiece) has";
+    if kind.is_some_and(|kind| !["BPE", "WordPiece", "Unigram"].contains(&kind)) {
+        let what = "which neither CLIP (BPE, in MetaCLIP 2 Unigram) nor BLIP (WordPiece) has";
         return Err(wrong(format!(
             "has a `model` of type {}, {what}",
             model["type"]
+        )));
+    }
+    let pieces = model["vocab"].as_array().into_iter().flatten();
+    let mut names = pieces.filter_map(|piece| piece[0].as_str());
+    if let Some(name) = names.find(|name| name.len() > LONGEST_PIECE) {
+        let length = name.len();
+        return Err(wrong(format!(
+            "has a piece of {length} bytes in its `vocab`, at most {LONGEST_PIECE} are expected"
         )));
     }
     let prefix = model

@@ -3,10 +3,11 @@
 //! padding, and the way they decode.
 //!
 //! - `vocabulary`: the older vocabulary files, turned into the tokenizer.json of the same tokenizer.
-//! - `check`: what a tokenizer.json must look like.
+//! - `check`: what a tokenizer.json must look like; `precompiled`: the same of SentencePiece's tables.
 //! - `stream`: decoding while the ids arrive.
 
 mod check;
+mod precompiled;
 mod stream;
 mod vocabulary;
 

@@ -225,8 +225,13 @@ fn a_tokenizer_of_another_family_is_an_error_that_names_the_part() {
     };
     check(
         "/normalizer/normalizers/1/type",
-        "Precompiled".into(),
+        "Nmt".into(),
         "`normalizer` of type",
+    );
+    check(
+        "/normalizer/normalizers/1",
+        serde_json::json!({"type": "Precompiled"}),
+        "precompiled_charsmap",
     );
     check(
         "/pre_tokenizer",
@@ -240,8 +245,13 @@ fn a_tokenizer_of_another_family_is_an_error_that_names_the_part() {
     );
     check(
         "/model/type",
-        "Unigram".into(),
-        "`model` of type \"Unigram\"",
+        "WordLevel".into(),
+        "`model` of type \"WordLevel\"",
+    );
+    check(
+        "/model",
+        serde_json::json!({"type": "Unigram", "unk_id": 0, "vocab": [["a".repeat(9999), 0.0]]}),
+        "9999",
     );
     check(
         "/model/continuing_subword_prefix",

@@ -9,6 +9,8 @@ mod format;
 pub mod gguf;
 pub mod pytorch;
 pub mod safetensors;
+mod strided;
+pub mod unlike;
 
 pub use format::Format;
 
@@ -25,11 +27,13 @@ pub struct TensorInfo {
     pub format: Format,
     /// First byte, counted from the start of the file.
     pub offset: u64,
-    /// Length in bytes.
+    /// Length in bytes of its place in the file: of its numbers and, with [`Self::strides`], of what
+    /// lies between them.
     pub bytes: u64,
-    /// Whether the file holds this matrix column by column, as PyTorch saves `weight.T`. Then the
-    /// bytes are not to be used as they are: [`TensorInfo::read`] puts them in order.
-    pub transposed: bool,
+    /// How many numbers it is from one to the next along each dimension, where they don't lie row by
+    /// row: PyTorch saves views such as `weight.T` as they lie in memory. Then the bytes are not to be
+    /// used as they are: [`TensorInfo::read`] puts them in order.
+    pub strides: Option<Vec<usize>>,
 }
 
 impl TensorInfo {
@@ -60,25 +64,31 @@ impl TensorInfo {
 
     /// The tensor's bytes row by row, from how they lie in the file.
     pub fn in_order(&self, bytes: Vec<u8>) -> Vec<u8> {
-        match self.shape[..] {
-            [rows, columns] if self.transposed => {
-                transpose(&bytes, rows, columns, self.format.block_bytes())
-            }
-            _ => bytes,
+        match &self.strides {
+            Some(strides) => strided::gathered(&bytes, &self.shape, strides, self.format),
+            None => bytes,
         }
     }
-}
 
-/// The bytes of a matrix of `width` bytes a number, from column by column to row by row.
-fn transpose(bytes: &[u8], rows: usize, columns: usize, width: usize) -> Vec<u8> {
-    let mut ordered = Vec::with_capacity(bytes.len());
-    for row in 0..rows {
-        for column in 0..columns {
-            let index = (column * rows + row) * width;
-            ordered.extend_from_slice(&bytes[index..index + width]);
+    /// The same tensor with its dimensions in another order: `axes[i]` becomes dimension `i`. Blocks
+    /// of several numbers run along the last dimension and cannot be turned.
+    pub fn permuted(mut self, axes: &[usize]) -> Result<Self> {
+        if self.format.block_length() > 1 || axes.len() != self.shape.len() {
+            return bad(format!(
+                "tensor {} of shape {:?} and type {} cannot be turned",
+                printable(&self.name),
+                self.shape,
+                self.format
+            ));
         }
+        let strides = self.strides.take();
+        let strides = strides.unwrap_or_else(|| strided::row_by_row(&self.shape));
+        let shape: Vec<usize> = axes.iter().map(|axis| self.shape[*axis]).collect();
+        let strides: Vec<usize> = axes.iter().map(|axis| strides[*axis]).collect();
+        self.strides = (!strided::is_row_by_row(&shape, &strides)).then_some(strides);
+        self.shape = shape;
+        Ok(self)
     }
-    ordered
 }
 
 /// What came of parsing the beginning of a file.

@@ -222,6 +222,90 @@ fn open_clips_own_files_are_enough() {
     check_folder(&scratch.fetch("owner/name").unwrap(), &files, &names);
 }
 
+/// A pipeline of diffusers with two text encoders, as far as their files' names go.
+fn pipeline() -> Vec<(&'static str, Vec<u8>)> {
+    let index = br#"{"_class_name": "A", "text_encoder": ["transformers", "CLIPTextModel"]}"#;
+    let config = br#"{"model_type": "clip_text_model"}"#;
+    vec![
+        ("model_index.json", index.to_vec()),
+        ("text_encoder/config.json", config.to_vec()),
+        ("text_encoder/model.safetensors", noise(1_000, 1)),
+        ("tokenizer/vocab.json", noise(100, 2)),
+        ("tokenizer/merges.txt", noise(100, 3)),
+        ("text_encoder_2/config.json", config.to_vec()),
+        ("text_encoder_2/model.fp16.safetensors", noise(1_000, 4)),
+        ("tokenizer_2/tokenizer.json", noise(100, 5)),
+        ("unet/config.json", b"{}".to_vec()),
+        ("unet/diffusion_pytorch_model.safetensors", noise(1_000, 6)),
+    ]
+}
+
+/// The files below a folder, with the folders that they are in.
+fn below(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        match path.is_dir() {
+            true => found.extend(below(&path)),
+            false => found.push(path.display().to_string()),
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn of_a_pipeline_the_text_encoder_and_its_tokenizer_are_fetched() {
+    let hub = Hub::start(&pipeline());
+    let scratch = Scratch::new(&hub.front);
+    hub.front.missing(vec![
+        ("X-Repo-Commit", COMMIT.into()),
+        ("X-Error-Code", "EntryNotFound".into()),
+    ]);
+    let root = scratch.fetch("owner/name").unwrap();
+    assert_eq!(root, snapshot(&scratch, COMMIT));
+    let expected = |names: &[&str]| -> Vec<String> {
+        let paths = names.iter().map(|name| root.join(name));
+        paths.map(|path| path.display().to_string()).collect()
+    };
+    let mut first = vec![
+        "model_index.json",
+        "text_encoder/config.json",
+        "text_encoder/model.safetensors",
+        "tokenizer/merges.txt",
+        "tokenizer/vocab.json",
+    ];
+    assert_eq!(below(&root), expected(&first));
+    for (name, bytes) in pipeline() {
+        if first.contains(&name) {
+            assert!(fs::read(root.join(name)).unwrap() == bytes, "{name}");
+        }
+    }
+    let second = scratch.fetch("owner/name/text_encoder_2").unwrap();
+    assert_eq!(second, root.join("text_encoder_2/"));
+    first.splice(
+        3..3,
+        [
+            "text_encoder_2/config.json",
+            "text_encoder_2/model.fp16.safetensors",
+        ],
+    );
+    first.push("tokenizer_2/tokenizer.json");
+    let mut all = expected(&first);
+    all.sort();
+    assert_eq!(below(&root), all);
+    // The same from a website, where the part is a folder among others.
+    for (name, bytes) in pipeline() {
+        hub.storage
+            .put(&format!("/sd/{name}"), super::server::page(bytes));
+    }
+    let folder = scratch
+        .fetch(&hub.storage.url("/sd/text_encoder_2"))
+        .unwrap();
+    assert!(folder.ends_with("text_encoder_2") && folder.join("config.json").exists());
+    assert!(folder.join("../tokenizer_2/tokenizer.json").exists());
+}
+
 #[test]
 fn two_at_once_download_once() {
     let files = repository();

@@ -19,14 +19,22 @@ fn a_folder_is_fetched_into_a_cache_of_our_own() {
     let folder = scratch.fetch(&url).unwrap();
     assert!(folder.starts_with(&scratch.options.environment.url_cache));
     check_folder(&folder, &repository(), &WANTED);
-    let asked = server.requests().len();
-    assert_eq!(asked, WANTED.len());
+    let statuses = |from: usize| -> Vec<u16> {
+        let requests = server.requests().into_iter().skip(from);
+        let mut statuses: Vec<u16> = requests.map(|request| request.status).collect();
+        statuses.sort_unstable();
+        statuses
+    };
+    // There is neither an adapter nor what transformers 5 has in place of preprocessor_config.json.
+    let first = statuses(0);
+    assert_eq!(first, [200, 200, 200, 200, 404, 404]);
     assert_eq!(scratch.fetch(&url).unwrap(), folder);
-    let again: Vec<u16> = server.requests()[asked..]
-        .iter()
-        .map(|request| request.status)
-        .collect();
-    assert_eq!(again, [304; 4], "nothing is sent twice");
+    let again = statuses(first.len());
+    assert_eq!(
+        again,
+        [304, 304, 304, 304, 404, 404],
+        "nothing is sent twice"
+    );
 }
 
 #[test]

@@ -87,6 +87,18 @@ fn quantize_into(format: Format, values: &[f32], bytes: &mut [u8]) -> Result<()>
 /// The bytes of a tensor of `elements` elements in another format, as [`dequantize`] and
 /// [`quantize`] make them, but without ever holding all its numbers.
 pub fn convert(from: Format, to: Format, bytes: &[u8], elements: usize) -> Result<Vec<u8>> {
+    convert_changed(from, to, bytes, elements, |_, _| ())
+}
+
+/// The same with numbers that `change` may change on the way: it is given a few at a time, and the
+/// place of the first of them.
+pub fn convert_changed(
+    from: Format,
+    to: Format,
+    bytes: &[u8],
+    elements: usize,
+    mut change: impl FnMut(usize, &mut [f32]),
+) -> Result<Vec<u8>> {
     let (Some(length), Some(piece)) = (to.bytes(elements), to.bytes(PIECE)) else {
         return bad(format!(
             "{elements} values cannot be stored as {to}, which takes blocks of {}",
@@ -95,9 +107,12 @@ pub fn convert(from: Format, to: Format, bytes: &[u8], elements: usize) -> Resul
     };
     let mut converted = vec![0; length];
     let mut targets = converted.chunks_mut(piece);
-    each_piece(from, bytes, elements, |_, values| match targets.next() {
-        Some(target) => quantize_into(to, values, target),
-        None => Ok(()),
+    each_piece(from, bytes, elements, |start, values| {
+        change(start, values);
+        match targets.next() {
+            Some(target) => quantize_into(to, values, target),
+            None => Ok(()),
+        }
     })?;
     Ok(converted)
 }
@@ -128,7 +143,7 @@ fn each_piece(
     format: Format,
     bytes: &[u8],
     elements: usize,
-    mut visit: impl FnMut(usize, &[f32]) -> Result<()>,
+    mut visit: impl FnMut(usize, &mut [f32]) -> Result<()>,
 ) -> Result<()> {
     check_length(format, bytes, elements)?;
     let block = format.block_bytes();

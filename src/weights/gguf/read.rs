@@ -186,7 +186,7 @@ fn read_row(cursor: &mut Cursor, index: u64) -> Step<TensorInfo> {
         format,
         offset,
         bytes,
-        transposed: false,
+        strides: None,
     })
 }
 

@@ -165,7 +165,7 @@ fn lay_out(planned: &[Planned], alignment: u64) -> Result<Vec<TensorInfo>> {
             format: *format,
             offset: tensors.last().map_or(0, |last| end(last, alignment)),
             bytes: byte_length(shape, *format, &what)?,
-            transposed: false,
+            strides: None,
         });
     }
     Ok(tensors)

@@ -1,65 +1,12 @@
 //! The zip archive around a checkpoint. PyTorch stores its entries uncompressed, so that a tensor's
 //! bytes can be read straight from the file; the `zip` crate says where they begin.
 
+use super::header::{Entry, LocalHeader};
 use crate::weights::{ReadAt, bad, printable};
 use crate::{Error, Result};
 use std::collections::HashMap;
 use std::io::{Read, Seek, SeekFrom};
 use zip::{CompressionMethod, ZipArchive, result::ZipError};
-
-/// Where an entry's data lie in the file.
-#[derive(Clone, Copy)]
-pub(super) struct Entry {
-    pub offset: u64,
-    pub bytes: u64,
-}
-
-/// Where an entry's own header lies and where, if PyTorch wrote it, its data begin.
-///
-/// Only that header says where they do begin, but to read all of them before the first tensor
-/// would take a request for each. So they are foretold, and checked on the way to the data.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct LocalHeader {
-    /// First byte of the header.
-    pub at: u64,
-    /// First byte of the data, as foretold.
-    pub data: u64,
-}
-
-impl LocalHeader {
-    /// Length of the part that is always there.
-    pub const LENGTH: u64 = 30;
-
-    /// PyTorch pads the header so that data begin at multiples of 64, with a field of at least
-    /// four bytes; entries and positions beyond 4 GB take a further field.
-    fn foretell(at: u64, name_length: u64, bytes: u64) -> Option<Self> {
-        const LARGE: u64 = 0xffff_ffff;
-        let large = match (bytes >= LARGE, at >= LARGE) {
-            (false, false) => 0,
-            (true, false) => 4 + 16,
-            (false, true) => 4 + 8,
-            (true, true) => 4 + 24,
-        };
-        let start = at.checked_add(Self::LENGTH + name_length + 4 + large)?;
-        let data = start.checked_next_multiple_of(64)?;
-        Some(Self { at, data })
-    }
-
-    /// Whether the header, of which `bytes` is the beginning, puts the data where they were
-    /// foretold.
-    pub fn agrees(&self, bytes: &[u8]) -> bool {
-        let length = |at: usize| {
-            Some(u64::from(u16::from_le_bytes([
-                *bytes.get(at)?,
-                *bytes.get(at + 1)?,
-            ])))
-        };
-        let lengths = length(26).zip(length(28));
-        bytes.starts_with(b"PK\x03\x04")
-            && lengths
-                .is_some_and(|(name, extra)| self.at + Self::LENGTH + name + extra == self.data)
-    }
-}
 
 pub(super) struct Archive<'a> {
     file: &'a dyn ReadAt,
@@ -85,9 +32,12 @@ impl<'a> Archive<'a> {
         let folder = (0..zip.len())
             .filter_map(|index| zip.name_for_index(index)?.ok())
             .filter_map(|name| Some(name.strip_suffix("data.pkl")?.to_owned()))
-            .find(|folder| folder.is_empty() || folder.ends_with('/'));
+            .filter(|folder| folder.is_empty() || folder.ends_with('/'))
+            .min_by_key(String::len);
         let Some(folder) = folder else {
-            return bad("not a pytorch file: the zip archive holds no data.pkl");
+            return bad(
+                "not a pytorch file: the zip archive holds no data.pkl (unpack it, if a model's files are in it)",
+            );
         };
         let mut archive = Archive {
             file,
@@ -106,8 +56,8 @@ impl<'a> Archive<'a> {
     }
 
     /// The headers that were not read, in the order of the file.
-    pub fn into_foretold(self) -> Vec<LocalHeader> {
-        let mut headers = self.foretold.unwrap_or_default();
+    pub fn take_foretold(&mut self) -> Vec<LocalHeader> {
+        let mut headers = self.foretold.take().unwrap_or_default();
         headers.sort_by_key(|header| header.at);
         headers
     }
@@ -172,7 +122,7 @@ impl<'a> Archive<'a> {
             ));
         }
         let (bytes, compressed) = (entry.size(), entry.compressed_size());
-        let header = LocalHeader::foretell(entry.header_start(), name.len() as u64, bytes);
+        let header = LocalHeader::in_archive(entry.header_start(), name.len() as u64, bytes);
         let offset = match (&mut self.foretold, header) {
             (Some(foretold), Some(header)) => {
                 foretold.push(header);

@@ -3,6 +3,7 @@
 //! Containers live in one list and values refer to them by index, so that nothing is ever copied,
 //! however often a pickle refers to it.
 
+use super::classes::Class;
 use crate::weights::{Format, MOST_DIMENSIONS};
 
 /// A value on the stack. Text is borrowed from the pickle.
@@ -14,36 +15,32 @@ pub(super) enum Value<'p> {
     Float,
     Text(&'p str),
     Class(Class),
+    /// Something that no weight depends on, such as the settings of a training run.
+    Opaque,
     /// Index of a container.
     Object(usize),
-}
-
-/// The classes and functions a checkpoint may mention.
-#[derive(Clone, Copy, PartialEq, Debug)]
-pub(super) enum Class {
-    OrderedDict,
-    Size,
-    Storage(Format),
-    RebuildTensor,
-    RebuildParameter,
 }
 
 pub(super) type Dictionary<'p> = Vec<(Value<'p>, Value<'p>)>;
 
 pub(super) enum Object<'p> {
     Dictionary(Dictionary<'p>),
+    /// The attributes of a module of TorchScript.
+    Script(Dictionary<'p>),
     List(Vec<Value<'p>>),
     Tuple(Vec<Value<'p>>),
     Storage(Storage<'p>),
     Tensor(Tensor<'p>),
 }
 
-/// A run of numbers, stored as an entry of the archive.
+/// A run of numbers, stored in one piece.
 #[derive(Clone, Copy)]
 pub(super) struct Storage<'p> {
-    /// Name of the entry.
+    /// Its name in the file.
     pub key: &'p str,
     pub format: Format,
+    /// How many numbers it has, if that is a number at all.
+    pub length: Option<u64>,
 }
 
 /// A view of a storage.
@@ -53,7 +50,7 @@ pub(super) struct Tensor<'p> {
     pub offset: u64,
     pub shape: Vec<usize>,
     /// From one number to the next along each dimension, counted in numbers.
-    pub strides: Vec<i64>,
+    pub strides: Vec<usize>,
 }
 
 /// What a pickle holds.
@@ -90,6 +87,29 @@ impl<'p> Objects<'p> {
     pub fn dictionary(&self, value: Value) -> Option<&Dictionary<'p>> {
         match self.object(value)? {
             Object::Dictionary(dictionary) => Some(dictionary),
+            _ => None,
+        }
+    }
+
+    /// The attributes of a module of TorchScript.
+    pub fn script(&self, value: Value) -> Option<&Dictionary<'p>> {
+        match self.object(value)? {
+            Object::Script(attributes) => Some(attributes),
+            _ => None,
+        }
+    }
+
+    /// Every storage that tensors refer to.
+    pub fn storages(&self) -> impl Iterator<Item = &Storage<'p>> {
+        self.objects.iter().filter_map(|object| match object {
+            Object::Storage(storage) => Some(storage),
+            _ => None,
+        })
+    }
+
+    pub fn list(&self, value: Value) -> Option<&[Value<'p>]> {
+        match self.object(value)? {
+            Object::List(values) => Some(values),
             _ => None,
         }
     }
@@ -134,30 +154,28 @@ pub(super) fn rebuild<'p>(
     let Value::Integer(offset) = offset else {
         return None;
     };
-    let shape = integers(objects, shape)?;
-    let strides = integers(objects, strides)?;
+    let shape = sizes(objects, shape)?;
+    let strides = sizes(objects, strides)?;
     if shape.len() != strides.len() {
         return None;
     }
     Some(Tensor {
         storage: objects.storage(storage)?,
         offset: u64::try_from(offset).ok()?,
-        shape: shape
-            .into_iter()
-            .map(|size| usize::try_from(size).ok())
-            .collect::<Option<_>>()?,
+        shape,
         strides,
     })
 }
 
-fn integers(objects: &Objects, value: Value) -> Option<Vec<i64>> {
+/// The numbers of a tuple, if there are few of them and none is negative.
+fn sizes(objects: &Objects, value: Value) -> Option<Vec<usize>> {
     let values = objects
         .tuple(value)
         .filter(|values| values.len() <= MOST_DIMENSIONS)?;
     values
         .iter()
         .map(|value| match value {
-            Value::Integer(number) => Some(*number),
+            Value::Integer(number) => usize::try_from(*number).ok(),
             _ => None,
         })
         .collect()

@@ -3,10 +3,10 @@
 //! <https://docs.python.org/3/library/pickletools.html> names the instructions.
 //! Nothing here recurses, and nothing a pickle can say makes it allocate beyond fixed limits.
 
-use super::objects::{Class, Object, Objects, Storage, Value, rebuild};
-use super::storage_format;
-use crate::Result;
+use super::classes::{self, Class, SAVE_WEIGHTS};
+use super::objects::{Object, Objects, Storage, Value, rebuild};
 use crate::weights::{bad, printable};
+use crate::{Error, Result};
 use std::collections::HashMap;
 
 /// How many values, containers and remembered values a pickle may make, each.
@@ -14,22 +14,48 @@ const MOST_OBJECTS: usize = 1_000_000;
 
 /// Reads a whole pickle.
 pub(super) fn load(pickle: &[u8]) -> Result<Objects<'_>> {
+    match load_first(pickle)? {
+        First::Whole(objects, _) => Ok(objects),
+        First::EndsEarly(error) => Err(error),
+    }
+}
+
+/// What came of the pickle at the beginning of some bytes.
+pub(super) enum First<'p> {
+    /// What it holds, and its length.
+    Whole(Objects<'p>, usize),
+    /// It goes on behind them: the error, if there is nothing behind them.
+    EndsEarly(Error),
+}
+
+/// Reads the pickle that some bytes begin with.
+pub(super) fn load_first(pickle: &[u8]) -> Result<First<'_>> {
     let mut machine = Machine {
         pickle,
         position: 0,
+        ran_out: false,
         stack: Vec::new(),
         marks: Vec::new(),
         memo: HashMap::new(),
         objects: Objects::new(),
     };
-    while machine.step()? {}
+    loop {
+        match machine.step() {
+            Ok(true) => {}
+            Ok(false) => break,
+            Err(error) if machine.ran_out => return Ok(First::EndsEarly(error)),
+            Err(error) => return Err(error),
+        }
+    }
     machine.objects.root = machine.pop()?;
-    Ok(machine.objects)
+    Ok(First::Whole(machine.objects, machine.position))
 }
 
 struct Machine<'p> {
     pickle: &'p [u8],
     position: usize,
+    /// Whether more bytes were wanted than there are.
+    ran_out: bool,
     stack: Vec<Value<'p>>,
     /// Heights of the stack.
     marks: Vec<usize>,
@@ -49,19 +75,21 @@ impl<'p> Machine<'p> {
             code @ (b'q' | b'r' | 0x94) => self.remember(code)?,
             code @ (b'h' | b'j') => self.recall(code)?,
             code @ (b'N' | 0x88 | 0x89 | b'K' | b'M' | b'J' | 0x8a | b'G') => self.scalar(code)?,
+            code @ (b'C' | b'B') => self.bytes(code)?,
             code @ (b'X' | 0x8c | b'U' | b'T') => self.text(code)?,
             code @ (b'c' | 0x93) => self.class(code)?,
             b'}' => self.push_object(Object::Dictionary(Vec::new()))?,
-            b']' => self.push_object(Object::List(Vec::new()))?,
+            b']' | 0x8f => self.push_object(Object::List(Vec::new()))?, // or a set
             code @ (b')' | 0x85..=0x87) => self.small_tuple(code)?,
             b't' => {
                 let values = self.pop_to_mark()?;
                 self.push_object(Object::Tuple(values))?;
             }
             code @ (b's' | b'u') => self.set_items(code)?,
-            code @ (b'a' | b'e') => self.append(code)?,
+            code @ (b'a' | b'e' | 0x90) => self.append(code)?,
             b'Q' => self.storage()?,
             b'R' => self.reduce()?,
+            0x81 => self.new_object()?,
             b'b' => self.set_state()?,
             code => {
                 return self.refuse(format!(
@@ -75,7 +103,7 @@ impl<'p> Machine<'p> {
     fn refuse<T>(&self, what: impl AsRef<str>) -> Result<T> {
         let (position, what) = (self.position, what.as_ref());
         bad(format!(
-            "the pytorch file's data.pkl {what} (at byte {position})"
+            "the pytorch file's pickle {what} (at byte {position})"
         ))
     }
 
@@ -85,7 +113,10 @@ impl<'p> Machine<'p> {
                 self.position += length;
                 Ok(bytes)
             }
-            None => self.refuse(format!("ends early: {length} more bytes were expected")),
+            None => {
+                self.ran_out = true;
+                self.refuse(format!("ends early: {length} more bytes were expected"))
+            }
         }
     }
 
@@ -206,6 +237,16 @@ impl<'p> Machine<'p> {
         Ok(Value::Integer(i64::from_le_bytes(padded)))
     }
 
+    /// Bytes, which no weights are kept in.
+    fn bytes(&mut self, code: u8) -> Result<()> {
+        let length = match code {
+            b'C' => u32::from(self.byte()?),
+            _ => self.u32()?,
+        };
+        self.take(length as usize)?;
+        self.push(Value::Opaque)
+    }
+
     fn text(&mut self, code: u8) -> Result<()> {
         let length = match code {
             0x8c | b'U' => u32::from(self.byte()?),
@@ -221,6 +262,7 @@ impl<'p> Machine<'p> {
     fn line(&mut self) -> Result<&'p str> {
         let rest = &self.pickle[self.position..];
         let Some(length) = rest.iter().position(|&byte| byte == b'\n') else {
+            self.ran_out = true;
             return self.refuse("ends in the middle of a class name");
         };
         self.position += length + 1;
@@ -240,20 +282,26 @@ impl<'p> Machine<'p> {
                 _ => return self.refuse("names a class by something else than text"),
             }
         };
-        let class = match (module, name) {
-            ("collections", "OrderedDict") => Class::OrderedDict,
-            ("torch", "Size") => Class::Size,
-            ("torch._utils", "_rebuild_tensor_v2" | "_rebuild_tensor") => Class::RebuildTensor,
-            ("torch._utils", "_rebuild_parameter") => Class::RebuildParameter,
-            ("torch", name) if let Some(format) = storage_format(name) => Class::Storage(format),
-            _ => {
-                let class = printable(&format!("{module}.{name}"));
-                return self.refuse(format!(
-                    "refers to {class}, which is not allowed in a checkpoint"
-                ));
+        match classes::allowed(module, name) {
+            Some(class) => self.push(Value::Class(class)),
+            None if let Some(known) = classes::known_refusal(module, name, self.is_root()) => {
+                bad(known)
             }
-        };
-        self.push(Value::Class(class))
+            None => {
+                let class = printable(&format!("{module}.{name}"));
+                self.refuse(format!(
+                    "refers to {class}, which is not allowed in a checkpoint: nothing of it is run \
+                     here. {SAVE_WEIGHTS}"
+                ))
+            }
+        }
+    }
+
+    /// Whether what comes next is the outermost object, which has its class in front in the format
+    /// from before PyTorch 1.6.
+    fn is_root(&self) -> bool {
+        let mut stack = self.stack.iter();
+        stack.all(|value| *value == Value::Text("module")) && self.marks.len() <= 1
     }
 
     fn small_tuple(&mut self, code: u8) -> Result<()> {
@@ -288,6 +336,7 @@ impl<'p> Machine<'p> {
         let target = self.stack.last().copied().unwrap_or(Value::None);
         let (pairs, rest) = items.as_chunks::<2>();
         match self.objects.object_mut(target) {
+            _ if target == Value::Opaque => Ok(()),
             Some(Object::Dictionary(dictionary)) if rest.is_empty() => {
                 dictionary.extend(pairs.iter().map(|[key, value]| (*key, *value)));
                 Ok(())
@@ -297,9 +346,10 @@ impl<'p> Machine<'p> {
     }
 
     fn append(&mut self, code: u8) -> Result<()> {
-        let items = self.items(code == b'e', 1)?;
+        let items = self.items(code != b'a', 1)?;
         let target = self.stack.last().copied().unwrap_or(Value::None);
         match self.objects.object_mut(target) {
+            _ if target == Value::Opaque => Ok(()),
             Some(Object::List(list)) => {
                 list.extend(items);
                 Ok(())
@@ -308,30 +358,47 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// A reference to an entry of the archive: ("storage", class, key, device, length).
+    /// A reference to a storage: ("storage", class, key, device, length), and in the format from
+    /// before PyTorch 1.6 what part of another storage it is, which has to be none.
     fn storage(&mut self) -> Result<()> {
         let id = self.pop()?;
-        match self.objects.tuple(id) {
-            Some(
-                &[
-                    Value::Text("storage"),
-                    Value::Class(Class::Storage(format)),
-                    Value::Text(key),
-                    ..,
-                ],
-            ) => self.push_object(Object::Storage(Storage { key, format })),
+        let parts = self.objects.tuple(id).unwrap_or_default();
+        match *parts {
+            [
+                Value::Text("storage"),
+                Value::Class(Class::Storage(format)),
+                Value::Text(key),
+                ref rest @ ..,
+            ] if matches!(rest, [] | [_] | [_, _] | [_, _, Value::None]) => {
+                let length = match rest.get(1) {
+                    Some(Value::Integer(length)) => u64::try_from(*length).ok(),
+                    _ => None,
+                };
+                self.push_object(Object::Storage(Storage {
+                    key,
+                    format,
+                    length,
+                }))
+            }
             _ => self.refuse("refers to something that is not a storage"),
         }
     }
 
     /// A call, of which only those to known constructors are understood.
     fn reduce(&mut self) -> Result<()> {
-        let (arguments, callee) = (self.pop()?, self.pop()?);
+        let (mut arguments, mut callee) = (self.pop()?, self.pop()?);
+        if callee == Value::Class(Class::RebuildFromType)
+            && let Some(&[inner, _, inner_arguments, ..]) = self.objects.tuple(arguments)
+        {
+            (callee, arguments) = (inner, inner_arguments);
+        }
         let arguments = self.objects.tuple(arguments).unwrap_or_default();
         match (callee, arguments) {
-            (Value::Class(Class::OrderedDict), []) => {
+            (Value::Class(Class::OrderedDict), []) | (Value::Class(Class::Mapping), _) => {
                 self.push_object(Object::Dictionary(Vec::new()))
             }
+            (Value::Class(Class::Harmless), _) => self.push(Value::Opaque),
+            (Value::Class(Class::Tagged), &[value, ..]) => self.push(value),
             (Value::Class(Class::Size), &[sizes]) if self.objects.tuple(sizes).is_some() => {
                 self.push(sizes)
             }
@@ -351,13 +418,35 @@ impl<'p> Machine<'p> {
         }
     }
 
-    /// Attributes of a dictionary, such as the module versions that PyTorch keeps beside a state
-    /// dictionary. They don't matter here.
+    /// An object of a class, without anything that the class would do.
+    fn new_object(&mut self) -> Result<()> {
+        let (_, class) = (self.pop()?, self.pop()?);
+        match class {
+            Value::Class(Class::Script) => self.push_object(Object::Script(Vec::new())),
+            Value::Class(Class::Mapping | Class::OrderedDict) => {
+                self.push_object(Object::Dictionary(Vec::new()))
+            }
+            Value::Class(Class::Harmless) => self.push(Value::Opaque),
+            _ => self.refuse("makes an object of something that is no known class"),
+        }
+    }
+
+    /// What is set of an object beside its making. Attributes of a dictionary, such as the module
+    /// versions that PyTorch keeps beside a state dictionary, don't matter here; those of a
+    /// TorchScript module are all that it is.
     fn set_state(&mut self) -> Result<()> {
-        self.pop()?;
+        let state = self.pop()?;
         let target = self.stack.last().copied().unwrap_or(Value::None);
+        if self.objects.script(target).is_some() {
+            let attributes = self.objects.dictionary(state).cloned().unwrap_or_default();
+            if let Some(Object::Script(known)) = self.objects.object_mut(target) {
+                known.extend(attributes);
+            }
+            return Ok(());
+        }
         match self.objects.dictionary(target) {
             Some(_) => Ok(()),
+            None if target == Value::Opaque => Ok(()),
             None => self.refuse("sets the state of something that is not a dictionary"),
         }
     }

@@ -87,7 +87,8 @@ impl Entry {
         let Some(format) = format_of(&self.dtype) else {
             let found = printable(&self.dtype);
             return bad(format!(
-                "{what} has the type {found}, which is not supported"
+                "{what} has the type {found}, which is not supported: take the checkpoint in float16, \
+                 bfloat16 or float32"
             ));
         };
         let shape = &self.shape.0;
@@ -121,7 +122,7 @@ impl Entry {
             format,
             offset,
             bytes: bytes as u64,
-            transposed: false,
+            strides: None,
         })
     }
 }
