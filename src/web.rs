@@ -1,5 +1,5 @@
-//! The browser's way in: every `#[wasm_bindgen]` export, and nothing else. `www/calls.js` calls
-//! these; `www/obscura.js` is what users call.
+//! The browser's way in: every `#[wasm_bindgen]` export, and nothing else.
+//! `www/lib/engine/calls.js` calls these; `www/obscura.js` is what users call.
 
 mod album;
 mod classification;
@@ -12,7 +12,7 @@ mod loading;
 mod threads;
 
 use crate::generate::{EarlyStopping, GenerationOptions};
-use crate::image::{self, RgbImage};
+use crate::image::{self, DecodeOptions, Grey16, RgbImage};
 use crate::{Error, Result, tasks};
 use js_sys::{Float32Array, Function, JSON, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -43,9 +43,13 @@ pub struct Picture(RgbImage);
 
 #[wasm_bindgen]
 impl Picture {
-    /// Decodes a PNG, JPEG, WebP, GIF or BMP file.
-    pub fn decode(bytes: &[u8]) -> Result<Picture> {
-        image::decode(bytes).map(Picture)
+    /// Decodes a PNG, JPEG, WebP, GIF or BMP file. Grey of 16 bits is scaled if `grey16` is "scale".
+    pub fn decode(bytes: &[u8], grey16: Option<String>) -> Result<Picture> {
+        let grey16 = match grey16.as_deref() {
+            Some("scale") => Grey16::Scale,
+            _ => Grey16::Clip,
+        };
+        image::decode_with(bytes, &DecodeOptions { grey16 }).map(Picture)
     }
 
     /// Takes pixels, as in ImageData: four bytes each, not premultiplied.

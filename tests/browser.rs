@@ -2,8 +2,14 @@
 //! with the reference on both devices, and what an operation costs to issue.
 #![cfg(target_arch = "wasm32")]
 
+#[path = "eras/rows.rs"]
+mod eras;
+#[path = "jpeg/mod.rs"]
+mod jpeg;
 mod kernels;
 mod parity;
+#[path = "pictures/recorded.rs"]
+mod recorded;
 mod search;
 
 use burn::tensor::{Device, Tensor};
@@ -52,6 +58,20 @@ async fn check_quantized_models(placement: &Placement) {
     }
 }
 
+/// As tests/pictures.rs does natively.
+#[wasm_bindgen_test]
+fn recorded_pictures_decode_to_the_pixels_of_pillow() {
+    recorded::check(include_str!("golden/pictures/orientation.json"));
+    recorded::check(include_str!("golden/pictures/bmp.json"));
+    recorded::check(include_str!("golden/pictures/png.json"));
+    recorded::check(include_str!("golden/pictures/gif.json"));
+}
+
+#[wasm_bindgen_test]
+fn every_kind_of_jpeg_has_the_pixels_of_the_reference() {
+    jpeg::check_all();
+}
+
 #[wasm_bindgen_test]
 async fn kernels_on_the_cpu_equal_their_definitions() {
     let cpu = Placement::cpu();
@@ -87,9 +107,27 @@ async fn every_model_on_the_cpu_equals_the_reference() {
 }
 
 #[wasm_bindgen_test]
+async fn checkpoints_of_every_era_and_tool_say_what_was_recorded_on_the_cpu() {
+    eras::check(&parity::golden::folders("eras"), &Placement::cpu()).await;
+}
+
+#[wasm_bindgen_test]
 async fn the_shipped_model_says_what_is_recorded_on_both_devices() {
     for placement in [Placement::cpu(), gpu().await] {
         parity::embedded::check(&placement).await.expect("no error");
+    }
+}
+
+#[wasm_bindgen_test]
+async fn open_clips_models_with_all_their_options_equal_open_clip_on_both_devices() {
+    for name in parity::zoo::MODELS {
+        parity::zoo::check(name, &Placement::cpu())
+            .await
+            .expect("no error");
+    }
+    let gpu = gpu().await;
+    for name in ["layer-scale", "clipa"] {
+        parity::zoo::check(name, &gpu).await.expect("no error");
     }
 }
 

@@ -3,23 +3,36 @@
 
 #![cfg(not(target_arch = "wasm32"))] // reads files
 
+#[path = "load/adapter_refusals.rs"]
+mod adapter_refusals;
+#[path = "load/adapters.rs"]
+mod adapters;
 #[path = "load/entry.rs"]
 mod entry;
+#[path = "load/layouts.rs"]
+mod layouts;
 #[path = "load/memory.rs"]
 mod memory;
 #[path = "load/needed.rs"]
 mod needed;
 #[path = "load/originals.rs"]
 mod originals;
+#[path = "load/refusals.rs"]
+mod refusals;
+#[path = "load/rule.rs"]
+mod rule;
 #[path = "load/sources.rs"]
 mod sources;
 #[path = "load/tensors.rs"]
 mod tensors;
 #[path = "load/texts.rs"]
 mod texts;
+#[path = "load/zoo.rs"]
+mod zoo;
 
 use memory::{Memory, load_files};
 use obscura::device::Placement;
+use obscura::image::RgbImage;
 use obscura::load::convert::{Source, convert};
 use obscura::load::{CONFIG_KEY, Options, PREPROCESSOR_KEY, TOKENIZER_KEY, open};
 use obscura::nn::Dtype;
@@ -139,15 +152,24 @@ fn load_with(name: &str, key: &str, path: &str, value: Value) -> Result<Model> {
     load(&parts.file())
 }
 
+fn picture() -> RgbImage {
+    let bytes = std::fs::read(under_tests("pictures/landscape.png")).expect("a picture");
+    obscura::image::decode(&bytes).expect("a picture")
+}
+
+/// How a BLIP captions a picture.
+fn captioned(model: &Model) -> (Vec<u32>, f32) {
+    let options = Default::default();
+    let silent = async |_: &str, _| Ok(());
+    let caption = block_on(model.caption(&picture(), "", &options, silent)).expect("a caption");
+    (caption.tokens, caption.score)
+}
+
 /// What a BLIP with all heads says about a picture.
 fn opinions(model: &Model) -> (Vec<u32>, f32, Vec<f32>) {
-    let bytes = std::fs::read(under_tests("pictures/landscape.png")).expect("a picture");
-    let image = obscura::image::decode(&bytes).expect("a picture");
-    let options = Default::default();
-    let caption =
-        block_on(model.caption(&image, "", &options, async |_, _| Ok(()))).expect("a caption");
-    let vector = block_on(model.embed_image(&image, true)).expect("a vector");
-    (caption.tokens, caption.score, vector)
+    let (tokens, score) = captioned(model);
+    let vector = block_on(model.embed_image(&picture(), true)).expect("a vector");
+    (tokens, score, vector)
 }
 
 #[test]

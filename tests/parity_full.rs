@@ -1,5 +1,5 @@
 //! Parity with the reference at real sizes. The data take some gigabytes and are not committed:
-//! `scripts/parity-full` makes them and runs this; docs/parity.md shows what it prints.
+//! `scripts/checks/parity-full` makes them and runs this; docs/parity.md shows what it prints.
 #![cfg(not(target_arch = "wasm32"))]
 
 #[allow(dead_code, reason = "the small models' tests use the rest")]

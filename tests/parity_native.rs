@@ -11,7 +11,7 @@ use obscura::tasks::{Model, Network};
 use parity::golden::{decode_picture, to_vec};
 use parity::tolerance::relative_error;
 use parity::{
-    MODELS, QUANTIZED_MODELS, check, check_quantized, embedded, guidance, looks, zero_shot,
+    MODELS, QUANTIZED_MODELS, check, check_quantized, embedded, guidance, looks, zero_shot, zoo,
 };
 use pollster::block_on;
 use std::path::Path;
@@ -39,6 +39,13 @@ models! {
 fn one_file_with_all_of_blips_heads_equals_each_of_its_parts() {
     for part in ["blip-caption", "blip-retrieval", "blip-vqa"] {
         block_on(check(part, "blip-all", Placement::cpu())).expect("no error");
+    }
+}
+
+#[test]
+fn open_clips_models_with_all_their_options_equal_open_clip() {
+    for name in zoo::MODELS {
+        block_on(zoo::check(name, &Placement::cpu())).expect("no error");
     }
 }
 

@@ -1,5 +1,6 @@
 //! The one way in which models are loaded.
 
+use super::adapter::AdapterPlace;
 use super::entry::{Entry, Store, Stores, damaged, request_digest};
 use super::plan::{Plan, check_memory, main_format, restrict};
 use super::reader::Hashed;
@@ -22,6 +23,9 @@ pub struct Options {
     pub tasks: Vec<String>,
     /// The SHA-256 of its files, in hexadecimal. Empty, or with every file that holds weights.
     pub sha256: Promises,
+    /// Adapters that are merged into the model while it is loaded, in this order. One that lies beside
+    /// the model is merged before them, unasked.
+    pub adapters: Vec<AdapterPlace>,
     /// Whether a GPU compiles what the tasks run while the weights arrive.
     pub rehearse: bool,
 }
@@ -53,8 +57,8 @@ pub enum Event<'e> {
     Uncached(&'e str),
 }
 
-/// Loads the model of `files`, which is called `name` in messages: the file `file`, or whatever a
-/// folder in Hugging Face layout holds.
+/// Loads the model of `files`, which is called `name` in messages: the file `file`, the folder of a part
+/// if it ends with a slash, or whatever a folder in Hugging Face layout holds.
 ///
 /// With an entry, what is in it is not read from `files` again, and nothing at all if it is
 /// complete. Both ways lead to the same numbers: the entry holds the tensors in the very form in
@@ -92,7 +96,7 @@ async fn load_source<F: Files + Clone, S: Store>(
     on_event: &mut dyn FnMut(Event),
 ) -> Result<Model> {
     let opened = async {
-        let source = Source::of(files, file, &options.sha256).await?;
+        let source = Source::adapted(files, file, &options.adapters, &options.sha256).await?;
         let plan = Plan::new(&source, options.dtype, &options.tasks)?;
         check_memory(&plan, placement.name == "cpu")?;
         Ok((source, plan))
@@ -101,6 +105,9 @@ async fn load_source<F: Files + Clone, S: Store>(
         Error::BadWeights(_) | Error::Network(_) if is_damaged => damaged(&error),
         other => other,
     })?;
+    if let Some(note) = source.note() {
+        on_event(Event::Warning(note));
+    }
     cache.begin(&plan, &mut source, on_event).await;
     let assembled = assemble(
         &mut source,
@@ -227,7 +234,7 @@ impl<S: Store> Cache<S> {
     ) -> Self {
         let mut cache = Cache { entry: None };
         if let Some(stores) = stores {
-            let request = request_digest(options.dtype, &options.tasks, &options.sha256);
+            let request = request_digest(options);
             match Entry::open(stores, request).await {
                 Ok(entry) => cache.entry = Some(entry),
                 Err(error) => cache.give_up(&error, on_event).await,

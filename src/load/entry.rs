@@ -2,10 +2,9 @@
 //! its tensors are there. Whatever breaks off, the journal is true of what it lists, for every
 //! tensor is checked against its CRC-32 when it is read.
 
+use super::driver::Options;
 use super::plan::Plan;
 use super::reader::Hashed;
-use super::source::Promises;
-use crate::nn::Dtype;
 use crate::weights::TensorInfo;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
@@ -36,7 +35,7 @@ pub struct Stores<S> {
 }
 
 /// Changes whenever the same source and options would make another file.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 const MAGIC: [u8; 4] = *b"OBSJ";
 /// Magic, version, and the length of the GGUF header; then three digests.
@@ -109,11 +108,17 @@ impl Identity {
 }
 
 /// The digest of what a load is asked for, which an entry must have been made for.
-pub(super) fn request_digest(dtype: Dtype, tasks: &[String], promises: &Promises) -> [u8; DIGEST] {
-    let mut tasks = tasks.to_vec();
+pub(super) fn request_digest(options: &Options) -> [u8; DIGEST] {
+    let Options {
+        dtype,
+        sha256,
+        adapters,
+        ..
+    } = options;
+    let mut tasks = options.tasks.clone();
     tasks.sort();
     tasks.dedup();
-    let request = format!("{} {tasks:?} {promises:?}", dtype.name());
+    let request = format!("{} {tasks:?} {sha256:?} {adapters:?}", dtype.name());
     Sha256::digest(request).into()
 }
 

@@ -15,6 +15,12 @@ pub trait Files {
 
     /// Exactly `length` bytes of a file from `offset` on.
     async fn read(&self, file: &str, offset: u64, length: u64) -> Result<Vec<u8>>;
+
+    /// Whether a file is known to be here already, so that it is better taken than another that would
+    /// do as well.
+    fn is_at_hand(&self, _file: &str) -> bool {
+        false
+    }
 }
 
 impl<F: Files + ?Sized> Files for &F {
@@ -24,6 +30,10 @@ impl<F: Files + ?Sized> Files for &F {
 
     async fn read(&self, file: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
         (**self).read(file, offset, length).await
+    }
+
+    fn is_at_hand(&self, file: &str) -> bool {
+        (**self).is_at_hand(file)
     }
 }
 

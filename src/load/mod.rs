@@ -3,27 +3,40 @@
 //! hands it to the device and to the cache entry, if there is one. Where the bytes come from is
 //! [`Files`]' business, where they are kept is [`Store`]'s.
 
+mod adapter;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod convert;
 mod driver;
 mod entry;
 mod files;
+pub(crate) mod layout;
+mod leftovers;
 mod names;
 #[cfg(not(target_arch = "wasm32"))]
 mod open;
+mod open_clip;
 mod original;
 mod plan;
+mod prefixes;
 mod reader;
+mod refusals;
+mod shapes;
 mod source;
-mod texts;
+pub(crate) mod texts;
 
+pub use adapter::{
+    AdapterPlace, BaseName, CONFIG_FILE as ADAPTER_CONFIG_FILE, Merged,
+    WEIGHT_FILES as ADAPTER_WEIGHT_FILES, base_of,
+};
 pub use driver::{Event, NoStore, Options, load};
 pub use entry::{Store, Stores, VERSION as ENTRY_VERSION, is_complete};
 pub use files::Files;
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{Folder, at_once};
 #[cfg(not(target_arch = "wasm32"))]
-pub use open::open;
+pub use open::{open, open_adapted, open_with};
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub(crate) use source::named;
 pub use source::{Promises, Source};
 
 use crate::device::Placement;
@@ -44,6 +57,8 @@ pub const TOKENIZER_KEY: &str = "tokenizer.huggingface.json";
 pub const CONFIG_KEY: &str = "obscura.config";
 /// Metadata key of the preprocessor_config.json text.
 pub const PREPROCESSOR_KEY: &str = "obscura.preprocessor";
+/// Metadata key of the adapters that were merged into a file: a JSON list of [`Merged`].
+pub const ADAPTERS_KEY: &str = "obscura.adapters";
 /// Metadata key of ggml's code for a file's main number format.
 pub const FILE_TYPE_KEY: &str = "general.file_type";
 
@@ -52,9 +67,9 @@ pub const FILE_TYPE_KEY: &str = "general.file_type";
 pub struct Description {
     /// config.json.
     pub config: String,
-    /// tokenizer.json.
+    /// tokenizer.json; empty for an image encoder alone, which takes none.
     pub tokenizer: String,
-    /// preprocessor_config.json.
+    /// preprocessor_config.json; empty for a text encoder alone, which takes none.
     pub preprocessor: String,
 }
 
@@ -62,10 +77,16 @@ impl Description {
     /// The texts in a GGUF file's metadata.
     pub fn from_gguf(header: &Header) -> Result<Self> {
         let text = |key| header.text(key).map(str::to_string);
+        let config = text(CONFIG_KEY)?;
+        let takes = layout::Takes::of(&config);
+        let needed = |is_needed, key| match is_needed {
+            true => text(key),
+            false => Ok(String::new()),
+        };
         Ok(Self {
-            config: text(CONFIG_KEY)?,
-            tokenizer: text(TOKENIZER_KEY)?,
-            preprocessor: text(PREPROCESSOR_KEY)?,
+            tokenizer: needed(takes.texts, TOKENIZER_KEY)?,
+            preprocessor: needed(takes.pictures, PREPROCESSOR_KEY)?,
+            config,
         })
     }
 
@@ -79,6 +100,7 @@ impl Description {
         ];
         let mut metadata: BTreeMap<String, Value> = texts
             .into_iter()
+            .filter(|(_, text)| !text.is_empty())
             .map(|(key, text)| (key.to_string(), Value::String(text.to_string())))
             .collect();
         metadata.insert(FILE_TYPE_KEY.to_string(), Value::U32(file_type));
@@ -91,8 +113,8 @@ impl Description {
 #[derive(Debug)]
 pub struct Assembly {
     config: ModelConfig,
-    tokenizer: Tokenizer,
-    preprocessor: Preprocessor,
+    tokenizer: Option<Tokenizer>,
+    preprocessor: Option<Preprocessor>,
     parameters: Parameters,
     placement: Placement,
 }
@@ -129,10 +151,17 @@ impl Assembly {
     ) -> Result<Self> {
         let mut parameters = Parameters::new(placement.device.clone(), target);
         parameters.join(joined_with);
+        let takes = layout::Takes::of(&description.config);
+        let tokenizer = takes
+            .texts
+            .then(|| Tokenizer::from_json(&description.tokenizer));
+        let preprocessor = takes
+            .pictures
+            .then(|| Preprocessor::from_json(&description.preprocessor));
         Ok(Self {
             config,
-            tokenizer: Tokenizer::from_json(&description.tokenizer)?,
-            preprocessor: Preprocessor::from_json(&description.preprocessor)?,
+            tokenizer: tokenizer.transpose()?,
+            preprocessor: preprocessor.transpose()?,
             parameters,
             placement,
         })
@@ -141,7 +170,7 @@ impl Assembly {
     /// Has a GPU compile what the model will run that `tensors` make, while they arrive.
     fn rehearse(&self, tensors: &[TensorInfo]) -> Result<()> {
         let tasks = self.config.tasks();
-        tasks::rehearse(&tasks, &self.preprocessor, &self.placement, || {
+        tasks::rehearse(&tasks, self.preprocessor.as_ref(), &self.placement, || {
             let mut announced = self.parameters.announced(tensors);
             network(&mut announced, &self.config)
         })

@@ -1,6 +1,7 @@
 //! Checkpoints under the names of their first authors, brought to those of Hugging Face: CLIP's as
 //! OpenAI and open_clip name its parts, with a transformer or a ResNet, BLIP's as Salesforce does.
 
+use super::prefixes::unwrapped;
 use super::source::Located;
 use crate::weights::TensorInfo;
 use crate::{Error, Result};
@@ -30,6 +31,14 @@ const CLIP: &Table = &[
         "vision_model.encoder.layers.#.layer_norm2",
     ),
     (
+        "visual.transformer.resblocks.#.ls_1",
+        "vision_model.encoder.layers.#.layer_scale1",
+    ),
+    (
+        "visual.transformer.resblocks.#.ls_2",
+        "vision_model.encoder.layers.#.layer_scale2",
+    ),
+    (
         "visual.transformer.resblocks.#.attn",
         "vision_model.encoder.layers.#.self_attn",
     ),
@@ -55,6 +64,14 @@ const CLIP: &Table = &[
         "text_model.encoder.layers.#.layer_norm2",
     ),
     (
+        "transformer.resblocks.#.ls_1",
+        "text_model.encoder.layers.#.layer_scale1",
+    ),
+    (
+        "transformer.resblocks.#.ls_2",
+        "text_model.encoder.layers.#.layer_scale2",
+    ),
+    (
         "transformer.resblocks.#.attn",
         "text_model.encoder.layers.#.self_attn",
     ),
@@ -67,6 +84,9 @@ const CLIP: &Table = &[
         "text_model.encoder.layers.#.mlp.fc2",
     ),
     ("ln_final", "text_model.final_layer_norm"),
+    // With a bias it is a layer of PyTorch, whose weight lies as Hugging Face's.
+    ("text_projection.weight", "text_projection.weight"),
+    ("text_projection.bias", "text_projection.bias"),
     ("text_projection", "text_projection.weight"),
 ];
 
@@ -117,10 +137,16 @@ const BLIP: &Table = &[
 ];
 
 /// What is applied from the right (`x @ proj`) where Hugging Face applies its transpose.
-const TRANSPOSED: [&str; 2] = ["visual_projection.weight", "text_projection.weight"];
+const TRANSPOSED: [&str; 2] = ["visual.proj", "text_projection"];
 
 /// What holds queries, keys and values one above the other where Hugging Face has them apart.
 const STACKED: [(&str, &str); 2] = [("in_proj_weight", "weight"), ("in_proj_bias", "bias")];
+
+/// Where patches are embedded.
+const PATCHES: [&str; 2] = [
+    "vision_model.embeddings.patch_embedding.weight",
+    "visual.conv1.weight",
+];
 
 /// A name that every BLIP of Salesforce has, and those that every CLIP of OpenAI and open_clip has,
 /// with a transformer or with a ResNet.
@@ -128,33 +154,34 @@ const BLIP_MARK: &str = "visual_encoder.cls_token";
 const CLIP_MARK: &str = "visual.class_embedding";
 const RESNET_MARK: &str = "visual.attnpool.positional_embedding";
 
-/// Whether these are the names of Salesforce's BLIP.
-pub(super) fn are_salesforces(tensors: &[Located]) -> bool {
-    let mut names = tensors.iter().map(|tensor| &tensor.info.name);
-    names.any(|name| name.ends_with(BLIP_MARK))
+/// A name of open_clip's text encoder, which may be alone.
+const TEXT_MARK: &str = "transformer.resblocks.0.ln_1.weight";
+
+/// Whose names a checkpoint had.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Author {
+    /// OpenAI's CLIP and open_clip's.
+    OpenAi,
+    /// Salesforce's BLIP.
+    Salesforce,
+    /// Hugging Face's own, or others'.
+    HuggingFace,
 }
 
-/// Gives every tensor the name that Hugging Face's checkpoints have for it.
-pub(super) fn translate(mut tensors: Vec<Located>) -> Result<Vec<Located>> {
-    // Training on several devices wraps a model in a `module`.
-    if tensors
-        .iter()
-        .all(|tensor| tensor.info.name.starts_with("module."))
-    {
-        for tensor in &mut tensors {
-            tensor.info.name.drain(.."module.".len());
-        }
-    }
+/// Gives every tensor the name that Hugging Face's checkpoints have for it, and says whose names they
+/// had.
+pub(super) fn translate(tensors: Vec<Located>) -> Result<(Vec<Located>, Author)> {
+    let mut tensors = channels_first(unwrapped(tensors)?)?;
     let has = |name: &str| tensors.iter().any(|tensor| tensor.info.name == name);
     if has(BLIP_MARK) {
         for Located { info, .. } in &mut tensors {
             info.name = renamed(BLIP, &info.name);
         }
-        return Ok(tensors);
+        return Ok((tensors, Author::Salesforce));
     }
     let is_resnet = has(RESNET_MARK);
-    if !is_resnet && !has(CLIP_MARK) {
-        return Ok(tensors);
+    if !is_resnet && !has(CLIP_MARK) && !has(TEXT_MARK) {
+        return Ok((tensors, Author::HuggingFace));
     }
     let mut translated = Vec::with_capacity(tensors.len());
     for Located { file, info } in tensors {
@@ -167,17 +194,41 @@ pub(super) fn translate(mut tensors: Vec<Located>) -> Result<Vec<Located>> {
         };
         translated.extend(parts.into_iter().map(|info| Located { file, info }));
     }
-    Ok(translated)
+    Ok((translated, Author::OpenAi))
+}
+
+/// Patch embeddings as PyTorch has them, `[width, colours, side, side]`. MLX has the colours last.
+fn channels_first(mut tensors: Vec<Located>) -> Result<Vec<Located>> {
+    const COLOURS: usize = 3;
+    for Located { info, .. } in &mut tensors {
+        let is_patches = PATCHES.iter().any(|name| info.name == *name);
+        if let [_, rows, columns, COLOURS] = info.shape[..]
+            && is_patches
+            && rows == columns
+            && rows != COLOURS
+        {
+            *info = info.clone().permuted(&[0, 3, 1, 2])?;
+        }
+    }
+    Ok(tensors)
+}
+
+/// The name that Hugging Face's checkpoints have for what the first authors call `name`.
+pub(super) fn of_hugging_face(name: &str) -> String {
+    match renamed(BLIP, name) {
+        same if same == name => renamed(CLIP, name.strip_prefix("text.").unwrap_or(name)),
+        found => found,
+    }
 }
 
 /// The one or three tensors that a tensor of an original CLIP is.
 fn clip_tensors(mut info: TensorInfo) -> Result<Vec<TensorInfo>> {
     // Newer models of open_clip put the text encoder's parts under a common name.
     let name = info.name.strip_prefix("text.").unwrap_or(&info.name);
+    let is_transposed = TRANSPOSED.contains(&name) && info.shape.len() == 2;
     info.name = renamed(CLIP, name);
-    if TRANSPOSED.contains(&info.name.as_str()) && info.shape.len() == 2 {
-        info.shape.reverse();
-        info.transposed = !info.transposed;
+    if is_transposed {
+        info = info.permuted(&[1, 0])?;
     }
     for (stacked, part) in STACKED {
         if let Some(attention) = info.name.strip_suffix(stacked) {
@@ -194,7 +245,7 @@ fn split(info: &TensorInfo, names: [String; 3]) -> Result<Vec<TensorInfo>> {
         .shape
         .first()
         .is_some_and(|rows| rows.is_multiple_of(3));
-    if !thirds || info.transposed || info.format.block_length() > 1 {
+    if !thirds || info.strides.is_some() || info.format.block_length() > 1 {
         return Err(Error::BadWeights(format!(
             "tensor '{}' of shape {:?} should be three matrices one above the other",
             info.name, info.shape

@@ -1,88 +1,13 @@
 //! What takes the place of config.json and preprocessor_config.json where a checkpoint comes from
-//! its first authors: open_clip's own configuration, or the shapes of BLIP's tensors.
+//! its first authors: the shapes of BLIP's tensors. Of open_clip's see `open_clip`.
 
 use super::source::Located;
-use crate::{Error, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 
 /// The texts of config.json and preprocessor_config.json.
 pub(super) struct Texts {
     pub config: String,
     pub preprocessor: String,
-}
-
-/// From the text of an open_clip_config.json.
-pub(super) fn from_open_clip(text: &str) -> Result<Texts> {
-    let root: Value = serde_json::from_str(text).map_err(|error| {
-        Error::BadWeights(format!("open_clip_config.json is not valid JSON: {error}"))
-    })?;
-    let (model, pixels) = (&root["model_cfg"], &root["preprocess_cfg"]);
-    let (vision, text) = (&model["vision_cfg"], &model["text_cfg"]);
-    let size =
-        |section: &Value, name: &str, default: u64| section[name].as_u64().unwrap_or(default);
-    let act = match model["quick_gelu"].as_bool() {
-        Some(true) => "quick_gelu",
-        _ => "gelu",
-    };
-    let (width, text_width) = (size(vision, "width", 768), size(text, "width", 512));
-    let ratio = vision["mlp_ratio"].as_f64().unwrap_or(4.0);
-    let image = size(vision, "image_size", 224);
-    let vocabulary = size(text, "vocab_size", 49_408);
-    let head_width = size(vision, "head_width", 64).max(1);
-    let vision_config = match &vision["layers"] {
-        Value::Number(_) => json!({
-            "hidden_size": width,
-            "intermediate_size": (width as f64 * ratio) as u64,
-            "num_hidden_layers": vision["layers"],
-            "num_attention_heads": width / head_width,
-            "image_size": image,
-            "patch_size": size(vision, "patch_size", 32),
-            "hidden_act": act,
-            "layer_norm_eps": 1e-5,
-        }),
-        // A ResNet, which Hugging Face has no form for: it keeps open_clip's.
-        layers @ Value::Array(_) => json!({
-            "layers": layers,
-            "width": size(vision, "width", 64),
-            "head_width": head_width,
-            "image_size": image,
-        }),
-        found => {
-            return Err(Error::BadWeights(format!(
-                "open_clip_config.json: vision_cfg.layers is {found}, expected a number (a vision transformer's) or a list (a ResNet's): other image encoders are not supported"
-            )));
-        }
-    };
-    let config = json!({
-        "model_type": "clip",
-        "projection_dim": model["embed_dim"],
-        "vision_config": vision_config,
-        "text_config": {
-            "hidden_size": text_width,
-            "intermediate_size": 4 * text_width,
-            "num_hidden_layers": size(text, "layers", 12),
-            "num_attention_heads": size(text, "heads", 8),
-            "max_position_embeddings": size(text, "context_length", 77),
-            "vocab_size": vocabulary,
-            "eos_token_id": vocabulary.saturating_sub(1),
-            "hidden_act": act,
-            "layer_norm_eps": 1e-5,
-        },
-    });
-    let mut preprocessor = json!({
-        "image_processor_type": "CLIPImageProcessor",
-        "size": { "shortest_edge": image },
-        "crop_size": { "height": image, "width": image },
-    });
-    for (theirs, ours) in [("mean", "image_mean"), ("std", "image_std")] {
-        if !pixels[theirs].is_null() {
-            preprocessor[ours] = pixels[theirs].clone();
-        }
-    }
-    Ok(Texts {
-        config: config.to_string(),
-        preprocessor: preprocessor.to_string(),
-    })
 }
 
 /// From the shapes of a BLIP's tensors, if that is what they are. Heads are 64 wide in all of them.

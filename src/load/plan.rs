@@ -2,7 +2,7 @@
 //! they make, which is what `convert` writes and what a browser keeps.
 
 use super::source::{Located, Source};
-use super::{Description, FILE_TYPE_KEY, Files, network};
+use super::{Description, FILE_TYPE_KEY, Files, leftovers, network};
 use crate::kernels::PackedFormat;
 use crate::models::ModelConfig;
 use crate::models::blip::{Heads, TIES};
@@ -43,18 +43,20 @@ impl Plan {
         tasks: &[String],
     ) -> Result<Self> {
         let description = source.description().clone();
-        let config = restrict(ModelConfig::from_json(&description.config)?, tasks)?;
-        let sources = needed(source.located(), &config, &description.config)?;
+        let whole = ModelConfig::from_json(&description.config)?;
+        let config = restrict(whole.clone(), tasks)?;
+        let sources = needed(source.located(), &config, &whole, &description.config)?;
         let choice = Choice::of(source.metadata(), dtype, &sources);
         let planned: Vec<Planned> = sources
             .iter()
             .map(|Located { info, .. }| Planned {
                 name: info.name.clone(),
                 shape: info.shape.clone(),
-                format: choice.format(info),
+                format: choice.format(info, source.is_changed(&info.name)),
             })
             .collect();
-        let metadata = description.metadata(config.family(), choice.file_type());
+        let mut metadata = description.metadata(config.family(), choice.file_type());
+        source.note_adapters(&mut metadata);
         Ok(Self {
             tied: main_format(&metadata),
             layout: Layout::new(&metadata, &planned)?,
@@ -113,36 +115,106 @@ fn check_room(tensors: &[TensorInfo], room: u64) -> Result<()> {
     )))
 }
 
-/// The tensors that a model takes, without integers and second copies.
-fn needed(tensors: &[Located], config: &ModelConfig, config_json: &str) -> Result<Vec<Located>> {
-    let names: HashSet<&str> = tensors
-        .iter()
-        .map(|tensor| tensor.info.name.as_str())
-        .collect();
-    let tied = ties_word_embeddings(config_json);
-    let redundant = |name: &str| {
-        let mut ties = TIES.iter().filter(|(matrix, _)| *matrix == name);
-        tied && ties.any(|(_, table)| names.contains(table))
-    };
+/// The tensors that the model of `config` takes, without those that lie at the very place of another.
+/// `whole` is the model with all that the checkpoint can do: what that does not take either must be
+/// known to be superfluous.
+fn needed(
+    tensors: &[Located],
+    config: &ModelConfig,
+    whole: &ModelConfig,
+    config_json: &str,
+) -> Result<Vec<Located>> {
     let mut wanted: Vec<Located> = tensors
         .iter()
-        .filter(|tensor| !tensor.info.format.is_integer() && !redundant(&tensor.info.name))
+        .filter(|tensor| !tensor.info.format.is_integer() && !is_stored_twice(tensor, tensors))
         .cloned()
         .collect();
-    // A model made of sizes alone asks for what the model will ask for.
+    check_head(tensors, whole, config_json)?;
+    let asked = asked(&wanted, config)?;
+    let mut taken = asked.clone();
+    for part in parts(whole) {
+        // A head that is not whole is no head: what there is of it is refused below.
+        taken.extend(self::asked(&wanted, &part).unwrap_or_default());
+    }
+    let all = tensors
+        .iter()
+        .filter(|tensor| !is_stored_twice(tensor, tensors));
+    leftovers::check(all.map(|tensor| &tensor.info), whole, |name| {
+        taken.contains(name)
+    })?;
+    wanted.retain(|tensor| asked.contains(&tensor.info.name));
+    Ok(wanted)
+}
+
+/// The names that a model asks for. One made of sizes alone asks for what the model will ask for.
+fn asked(tensors: &[Located], config: &ModelConfig) -> Result<HashSet<String>> {
     let mut rehearsal = Parameters::new(
         Device::flex(),
         Target::Keep {
             tied: PackedFormat::F32,
         },
     );
-    declare_ties(&mut rehearsal, wanted.iter().map(|tensor| &tensor.info));
-    wanted
+    declare_ties(&mut rehearsal, tensors.iter().map(|tensor| &tensor.info));
+    tensors
         .iter()
         .for_each(|tensor| rehearsal.announce(&tensor.info));
     network(&mut rehearsal, config)?;
-    wanted.retain(|tensor| rehearsal.asked().contains(&tensor.info.name));
-    Ok(wanted)
+    Ok(rehearsal.asked().clone())
+}
+
+/// The models that a file may hold together: a BLIP's heads, which its configuration need not name.
+fn parts(whole: &ModelConfig) -> Vec<ModelConfig> {
+    let ModelConfig::Blip(blip) = whole else {
+        return vec![whole.clone()];
+    };
+    if blip.heads.comparing {
+        return vec![whole.clone()];
+    }
+    let with = |captioning, retrieval, answering| {
+        let mut blip = blip.clone();
+        blip.heads = Heads {
+            captioning,
+            retrieval,
+            answering,
+            comparing: false,
+        };
+        ModelConfig::Blip(blip)
+    };
+    vec![
+        with(true, false, false),
+        with(false, true, false),
+        with(false, false, true),
+    ]
+}
+
+/// Whether a tied matrix is stored at the place of its table, as PyTorch stores what is shared. A head
+/// of its own counts, even where the configuration says that it is tied: training may have parted
+/// them, and all versions of the reference but 4.57 take it.
+fn is_stored_twice(tensor: &Located, tensors: &[Located]) -> bool {
+    let mut tables = TIES
+        .iter()
+        .filter(|(matrix, _)| *matrix == tensor.info.name);
+    tables.any(|(_, table)| {
+        let mut others = tensors.iter();
+        others.any(|other| other.info.name == *table && other.shares_place_with(tensor))
+    })
+}
+
+/// Refuses a language-model head that is neither there nor tied to a table: the reference makes a
+/// random one.
+fn check_head(tensors: &[Located], whole: &ModelConfig, config_json: &str) -> Result<()> {
+    let has = |name: &str| tensors.iter().any(|tensor| tensor.info.name == name);
+    let (head, _) = TIES[0];
+    let decodes = match whole {
+        ModelConfig::Blip(blip) => blip.heads.captioning || blip.heads.answering,
+        ModelConfig::Clip(_) => false,
+    };
+    if !decodes || has(head) || ties_word_embeddings(config_json) {
+        return Ok(());
+    }
+    Err(Error::BadWeights(format!(
+        "config.json: tie_word_embeddings is false, but tensor '{head}' is missing from the checkpoint"
+    )))
 }
 
 /// Declares the matrices that are tables under another name, except those that `tensors` have.
@@ -158,8 +230,8 @@ pub(super) fn declare_ties<'t>(
     }
 }
 
-/// Whether the language-model head is the token table, as is the reference's default: it then
-/// overlooks a head that the file has beside, and so do we.
+/// Whether the language-model head is the token table where a file has no other, as is the
+/// reference's default.
 fn ties_word_embeddings(config_json: &str) -> bool {
     let config: serde_json::Value = serde_json::from_str(config_json).unwrap_or_default();
     let says_no = |section: &serde_json::Value| section["tie_word_embeddings"] == false;
@@ -201,6 +273,7 @@ pub(super) fn restrict(mut config: ModelConfig, tasks: &[String]) -> Result<Mode
                 captioning: blip.heads.captioning && wants(&["caption"]),
                 retrieval: blip.heads.retrieval && (both || wants(&HALVES)),
                 answering: blip.heads.answering && wants(&["answer"]),
+                comparing: blip.heads.comparing && (both || wants(&HALVES)),
             };
         }
     }
@@ -234,8 +307,11 @@ impl Choice {
         }
     }
 
-    fn format(&self, tensor: &TensorInfo) -> Format {
+    /// The format of a tensor, of which an adapter may change the numbers: not every one can be
+    /// written again.
+    fn format(&self, tensor: &TensorInfo, is_changed: bool) -> Format {
         match self {
+            Choice::Same(_) if is_changed => written_format(tensor),
             Choice::Same(_) => tensor.format,
             Choice::Convert(dtype) => stored_format(tensor, *dtype),
         }
@@ -262,6 +338,16 @@ pub(super) fn main_format(metadata: &BTreeMap<String, Value>) -> PackedFormat {
         Some(1) => PackedFormat::F16,
         Some(2) => PackedFormat::Q4,
         _ => PackedFormat::Q8,
+    }
+}
+
+/// The format that a tensor of a GGUF file gets back once its numbers were changed: its own, or the
+/// nearest that can be written.
+fn written_format(tensor: &TensorInfo) -> Format {
+    match tensor.format {
+        Format::F32 | Format::F16 | Format::Q8_0 | Format::Q4_0 => tensor.format,
+        Format::BF16 | Format::F64 => stored_format(tensor, Dtype::F16),
+        _ => stored_format(tensor, Dtype::Q8),
     }
 }
 
@@ -295,7 +381,7 @@ mod tests {
             format: Format::F32,
             offset: 0,
             bytes: 4 << 20,
-            transposed: false,
+            strides: None,
         };
         let room = |room| check_room(std::slice::from_ref(&matrix), room);
         assert_eq!(room(4 << 20), Ok(()));

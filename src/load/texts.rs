@@ -1,12 +1,17 @@
 //! The texts beside the weights: in a GGUF file's metadata, or in the files that Hugging Face
 //! checkpoints come with.
 
-use super::original;
+use super::layout::{Configuration, Layout, Takes};
+use super::names::Author;
+use super::open_clip::OpenClip;
 use super::reader::check_sha256;
+use super::shapes::{self, Origin};
 use super::source::{Located, Promises, named};
-use super::{CONFIG_KEY, Description, Files, PREPROCESSOR_KEY, TOKENIZER_KEY};
+use super::{CONFIG_KEY, Description, Files, PREPROCESSOR_KEY, TOKENIZER_KEY, original, refusals};
+use crate::models::parts;
 use crate::tokenizer::Tokenizer;
 use crate::weights::gguf::Value;
+use crate::weights::unlike;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
@@ -15,7 +20,7 @@ use std::collections::BTreeMap;
 const LONGEST: u64 = 100_000_000;
 
 /// The whole of a text file; `None` if there is none.
-pub(super) async fn read(
+pub(crate) async fn read(
     files: &impl Files,
     file: &str,
     promises: &Promises,
@@ -37,75 +42,215 @@ pub(super) async fn read(
     if let Some(expected) = promises.get(file) {
         check_sha256(file, Sha256::new_with_prefix(&bytes), expected)?;
     }
+    if let Some(what) = unlike::stand_in(&bytes) {
+        return bad(what);
+    }
     match String::from_utf8(bytes) {
         Ok(text) => Ok(Some(text)),
         Err(_) => bad("is not UTF-8 text".to_string()),
     }
 }
 
-/// The description of a model whose `config.json` may have been read already, and which may have
-/// GGUF metadata.
+/// The description of a model whose folder `layout` is, known unless one file was asked for, and which
+/// may have GGUF metadata; and what should be said of it, if something had to be guessed.
 pub(super) async fn describe(
     files: &impl Files,
     promises: &Promises,
-    config: Option<String>,
+    layout: Option<Layout>,
     metadata: Option<&BTreeMap<String, Value>>,
     tensors: &Tensors<'_>,
-) -> Result<Description> {
-    let mut config = stored(metadata, CONFIG_KEY)?.or(config);
-    if config.is_none() {
-        config = read(files, "config.json", promises).await?;
-    }
-    let mut preprocessor = stored(metadata, PREPROCESSOR_KEY)?;
-    if preprocessor.is_none() {
-        preprocessor = read(files, "preprocessor_config.json", promises).await?;
-    }
-    if config.is_none() {
-        let open_clip = read(files, "open_clip_config.json", promises).await?;
-        let original = match open_clip {
-            Some(text) => Some(original::from_open_clip(&text)?),
-            None => tensors.describe(metadata),
-        };
-        if let Some(texts) = original {
-            config = Some(texts.config);
-            preprocessor = preprocessor.or(Some(texts.preprocessor));
+) -> Result<(Description, Option<&'static str>)> {
+    let stored_config = stored(metadata, CONFIG_KEY)?;
+    let layout = match (layout, &stored_config) {
+        (Some(layout), _) => layout,
+        (None, Some(_)) => Layout::default(),
+        (None, None) => Layout::in_folder(files, tensors.folder(), promises).await?,
+    };
+    let mut note = None;
+    let found = match (stored_config, &layout.configuration) {
+        (Some(text), _) => Found::Config(text),
+        (None, Configuration::HuggingFace(text)) => Found::Config(text.clone()),
+        (None, Configuration::OpenClip(text)) => Found::OpenClip(text.clone()),
+        (None, Configuration::None) => {
+            note = tensors.is_guess().then_some(shapes::GUESSED);
+            let described = tensors.describe(metadata);
+            described.ok_or_else(|| tensors.without_config(metadata))?
         }
+    };
+    let beside = Beside {
+        files,
+        promises,
+        layout: &layout,
+        metadata,
+    };
+    let description = match found {
+        Found::Config(config) => {
+            let config = parts::with_class(config, |name| tensors.has(name));
+            let takes = Takes::of(&config);
+            Description {
+                tokenizer: beside.tokenizer(takes.texts).await?,
+                preprocessor: beside.preprocessor(takes.pictures, None).await?,
+                config,
+            }
+        }
+        Found::OpenClip(text) => {
+            let open_clip = OpenClip::parse(&text)?; // what it is comes before what it lacks
+            let mut tokenizer = beside.tokenizer(true).await?;
+            let names = match open_clip.names_tokens() {
+                true => beside.text("tokenizer_config.json").await?,
+                false => None,
+            };
+            let texts = open_clip.texts(&mut tokenizer, names.as_deref())?;
+            Description {
+                config: texts.config,
+                preprocessor: texts.preprocessor,
+                tokenizer,
+            }
+        }
+        Found::Shapes(texts) => Description {
+            config: texts.config,
+            tokenizer: beside.tokenizer(true).await?,
+            preprocessor: beside.preprocessor(true, Some(texts.preprocessor)).await?,
+        },
+    };
+    Ok((description, note))
+}
+
+/// What says which network it is.
+enum Found {
+    /// The text of a config.json.
+    Config(String),
+    /// The text of an open_clip_config.json.
+    OpenClip(String),
+    /// What a BLIP's tensors say.
+    Shapes(original::Texts),
+}
+
+/// What lies beside the weights: in a GGUF file's metadata, or in files of their own.
+struct Beside<'b, F> {
+    files: &'b F,
+    promises: &'b Promises,
+    layout: &'b Layout,
+    metadata: Option<&'b BTreeMap<String, Value>>,
+}
+
+impl<F: Files> Beside<'_, F> {
+    async fn text(&self, name: &str) -> Result<Option<String>> {
+        let name = format!("{}{name}", self.layout.folder);
+        read(self.files, &name, self.promises).await
     }
-    let config = config.ok_or_else(|| without_config(metadata))?;
-    let mut words = stored(metadata, TOKENIZER_KEY)?;
-    if words.is_none() {
-        words = tokenizer(files, promises).await?;
+
+    /// The tokenizer, which must be there if it is needed.
+    async fn tokenizer(&self, is_needed: bool) -> Result<String> {
+        if !is_needed {
+            return Ok(String::new());
+        }
+        if let Some(text) = stored(self.metadata, TOKENIZER_KEY)? {
+            return Ok(text);
+        }
+        let found = tokenizer(self.files, self.layout, self.promises).await?;
+        found.ok_or_else(|| lacking(self.metadata, TOKENIZER_KEY, &no_tokenizer(self.layout)))
     }
-    Ok(Description {
-        config,
-        tokenizer: words.ok_or_else(|| {
-            let what = "no tokenizer found, expected tokenizer.json, or vocab.txt, or vocab.json with merges.txt";
-            lacking(metadata, TOKENIZER_KEY, what)
-        })?,
-        preprocessor: preprocessor.ok_or_else(|| {
-            lacking(metadata, PREPROCESSOR_KEY, "preprocessor_config.json is missing")
-        })?,
-    })
+
+    /// The image processor's settings, which must be there or known otherwise if they are needed.
+    async fn preprocessor(&self, is_needed: bool, known: Option<String>) -> Result<String> {
+        if !is_needed {
+            return Ok(String::new());
+        }
+        if let Some(text) = stored(self.metadata, PREPROCESSOR_KEY)? {
+            return Ok(text);
+        }
+        let found = preprocessor(self.files, self.layout, self.promises).await?;
+        found.or(known).ok_or_else(|| {
+            lacking(
+                self.metadata,
+                PREPROCESSOR_KEY,
+                &no_preprocessor(self.layout),
+            )
+        })
+    }
 }
 
 /// The tensors of a model that may have no configuration.
 pub(super) struct Tensors<'t> {
     pub located: &'t [Located],
-    /// Whether they had the names of Salesforce's BLIP.
-    pub is_original: bool,
+    /// The file with the first of them.
+    pub file: &'t str,
+    /// Whose names they had.
+    pub named_by: Author,
+    /// Whether one file was asked for, not a folder.
+    pub is_single: bool,
+    /// Whether they are a module of TorchScript.
+    pub is_script: bool,
 }
 
 impl Tensors<'_> {
-    /// What their shapes say where nothing else can: Salesforce's files never had a configuration,
-    /// and other programs' GGUF files have none of the texts that ours have. Of a folder in Hugging
-    /// Face layout it was forgotten.
-    fn describe(&self, metadata: Option<&BTreeMap<String, Value>>) -> Option<original::Texts> {
+    fn has(&self, name: &str) -> bool {
+        let mut names = self.located.iter().map(|tensor| &tensor.info.name);
+        names.any(|found| found == name)
+    }
+
+    /// The folder that the file is in.
+    fn folder(&self) -> &str {
+        &self.file[..self.file.rfind('/').map_or(0, |slash| slash + 1)]
+    }
+
+    /// What their shapes say where nothing else can: Salesforce's files never had a configuration, nor
+    /// have OpenAI's, checkpoints of open_clip's training and ComfyUI's text encoders, and other
+    /// programs' GGUF files have none of the texts that ours have. Of a folder in Hugging Face layout it
+    /// was forgotten.
+    fn describe(&self, metadata: Option<&BTreeMap<String, Value>>) -> Option<Found> {
         let keys = [CONFIG_KEY, TOKENIZER_KEY, PREPROCESSOR_KEY];
         let is_foreign =
             metadata.is_some_and(|metadata| !keys.iter().any(|key| metadata.contains_key(*key)));
-        (self.is_original || is_foreign)
-            .then(|| original::from_blip_shapes(self.located, self.is_original))
-            .flatten()
+        let is_salesforces = self.named_by == Author::Salesforce;
+        if is_salesforces || is_foreign {
+            let texts = original::from_blip_shapes(self.located, is_salesforces);
+            return texts.map(Found::Shapes);
+        }
+        let whole = match self.named_by {
+            Author::OpenAi if self.is_script => shapes::clip(self.located, Origin::OpenAi),
+            Author::OpenAi => shapes::clip(self.located, Origin::OpenClip),
+            _ => None,
+        };
+        let text_alone = || match self.is_single || self.named_by == Author::OpenAi {
+            true => shapes::text_encoder(self.located).map(Found::Config),
+            false => None,
+        };
+        whole.map(Found::OpenClip).or_else(text_alone)
+    }
+
+    /// Whether [`Self::describe`] has to guess the activation.
+    fn is_guess(&self) -> bool {
+        self.named_by == Author::OpenAi && !self.is_script && self.has("logit_scale")
+    }
+
+    /// The error of a model without a configuration. A GGUF file of another architecture says so.
+    fn without_config(&self, metadata: Option<&BTreeMap<String, Value>>) -> Error {
+        let architecture = metadata
+            .and_then(|metadata| metadata.get("general.architecture"))
+            .and_then(Value::as_str);
+        let foreign = metadata.and_then(|_| refusals::foreign_gguf(architecture, self.located));
+        foreign.unwrap_or_else(|| lacking(metadata, CONFIG_KEY, "config.json is missing"))
+    }
+}
+
+pub(crate) fn no_tokenizer(layout: &Layout) -> String {
+    let also = match layout.beside("text_encoder", "tokenizer") {
+        Some(folder) => format!(" in {folder}"),
+        None => String::new(),
+    };
+    format!(
+        "no tokenizer found, expected tokenizer.json, or vocab.txt, or vocab.json with merges.txt{also} beside the weights; OpenAI's and open_clip's models take those of openai/clip-vit-base-patch32"
+    )
+}
+
+pub(crate) fn no_preprocessor(layout: &Layout) -> String {
+    match layout.beside("image_encoder", "feature_extractor") {
+        Some(folder) => format!(
+            "preprocessor_config.json is missing, in the folder of the encoder and in {folder}"
+        ),
+        None => "preprocessor_config.json is missing, and there is no processor_config.json with an image processor in it".to_string(),
     }
 }
 
@@ -121,19 +266,6 @@ fn stored(metadata: Option<&BTreeMap<String, Value>>, key: &str) -> Result<Optio
     }
 }
 
-/// The error of a model without a configuration. A GGUF file of another architecture says so.
-fn without_config(metadata: Option<&BTreeMap<String, Value>>) -> Error {
-    let architecture = metadata
-        .and_then(|metadata| metadata.get("general.architecture"))
-        .and_then(Value::as_str);
-    match architecture {
-        Some(other) if other != "clip" && other != "blip" => Error::BadWeights(format!(
-            "general.architecture is {other:?}, expected \"clip\" or \"blip\""
-        )),
-        _ => lacking(metadata, CONFIG_KEY, "config.json is missing"),
-    }
-}
-
 fn lacking(metadata: Option<&BTreeMap<String, Value>>, key: &str, what: &str) -> Error {
     Error::BadWeights(match metadata {
         None => what.to_string(),
@@ -143,35 +275,59 @@ fn lacking(metadata: Option<&BTreeMap<String, Value>>, key: &str, what: &str) ->
     })
 }
 
-/// The tokenizer.json, or one made of older vocabulary files.
-async fn tokenizer(files: &impl Files, promises: &Promises) -> Result<Option<String>> {
-    if let Some(text) = read(files, "tokenizer.json", promises).await? {
-        return Ok(Some(text));
-    }
-    let tokenizer = if let Some(words) = read(files, "vocab.txt", promises).await? {
-        let lowercase = lowercase(files, promises).await?;
-        Tokenizer::from_wordpiece_vocabulary(&words, lowercase)?
-    } else {
-        let vocabulary = read(files, "vocab.json", promises).await?;
-        let merges = match vocabulary {
-            Some(_) => read(files, "merges.txt", promises).await?,
-            None => None,
+/// The files of a tokenizer, of which each is there: tokenizer.json, or the older vocabulary files. They
+/// are in the folder of a pipeline's tokenizer, or in the model's own.
+pub(crate) async fn tokenizer_files(
+    files: &impl Files,
+    layout: &Layout,
+) -> Result<Option<Vec<String>>> {
+    let beside = layout.beside("text_encoder", "tokenizer");
+    for folder in beside.iter().chain([&layout.folder]) {
+        let named = |name: &str| format!("{folder}{name}");
+        let has = async |name: &str| Ok(files.size(&named(name)).await?.is_some());
+        let found: &[&str] = if has("tokenizer.json").await? {
+            &["tokenizer.json"]
+        } else if has("vocab.txt").await? {
+            match has("tokenizer_config.json").await? {
+                true => &["vocab.txt", "tokenizer_config.json"], // says whether upper case matters
+                false => &["vocab.txt"],
+            }
+        } else if has("vocab.json").await? && has("merges.txt").await? {
+            &["vocab.json", "merges.txt"]
+        } else {
+            continue;
         };
-        match (vocabulary, merges) {
-            (Some(vocabulary), Some(merges)) => Tokenizer::from_bpe_files(&vocabulary, &merges)?,
-            _ => return Ok(None),
-        }
-    };
-    tokenizer.to_json().map(Some)
+        return Ok(Some(found.iter().map(|name| named(name)).collect()));
+    }
+    Ok(None)
 }
 
-/// `do_lower_case` of tokenizer_config.json; the reference's default is true.
-async fn lowercase(files: &impl Files, promises: &Promises) -> Result<bool> {
-    const FILE: &str = "tokenizer_config.json";
-    let Some(text) = read(files, FILE, promises).await? else {
-        return Ok(true);
+/// The tokenizer.json, or one made of older vocabulary files.
+async fn tokenizer(
+    files: &impl Files,
+    layout: &Layout,
+    promises: &Promises,
+) -> Result<Option<String>> {
+    let Some(names) = tokenizer_files(files, layout).await? else {
+        return Ok(None);
     };
-    let config: serde_json::Value = serde_json::from_str(&text).map_err(|error| {
+    let mut texts = Vec::new();
+    for name in &names {
+        texts.push(read(files, name, promises).await?.unwrap_or_default());
+    }
+    let made = match &texts[..] {
+        [json] if names[0].ends_with(".json") => return Ok(Some(json.clone())),
+        [first, merges] if names[0].ends_with(".json") => Tokenizer::from_bpe_files(first, merges)?,
+        [words, config] => Tokenizer::from_wordpiece_vocabulary(words, lowercase(config)?)?,
+        _ => Tokenizer::from_wordpiece_vocabulary(&texts[0], true)?,
+    };
+    made.to_json().map(Some)
+}
+
+/// `do_lower_case` of a tokenizer_config.json; the reference's default is true.
+fn lowercase(text: &str) -> Result<bool> {
+    const FILE: &str = "tokenizer_config.json";
+    let config: serde_json::Value = serde_json::from_str(text).map_err(|error| {
         named(
             FILE,
             Error::BadWeights(format!("is not valid JSON: {error}")),
@@ -181,4 +337,38 @@ async fn lowercase(files: &impl Files, promises: &Promises) -> Result<bool> {
     Ok(lowercase
         .and_then(serde_json::Value::as_bool)
         .unwrap_or(true))
+}
+
+/// The image processor's settings: what transformers 5 has of it in processor_config.json, or
+/// preprocessor_config.json, which is left over from before where both are; of the folder of a
+/// pipeline's image processor, or of the model's own.
+pub(crate) async fn preprocessor(
+    files: &impl Files,
+    layout: &Layout,
+    promises: &Promises,
+) -> Result<Option<String>> {
+    let beside = layout.beside("image_encoder", "feature_extractor");
+    for folder in beside.iter().chain([&layout.folder]) {
+        let name = format!("{folder}processor_config.json");
+        if let Some(text) = read(files, &name, promises).await?
+            && let Some(settings) = image_processor(&name, &text)?
+        {
+            return Ok(Some(settings));
+        }
+        let name = format!("{folder}preprocessor_config.json");
+        if let Some(text) = read(files, &name, promises).await? {
+            return Ok(Some(text));
+        }
+    }
+    Ok(None)
+}
+
+/// The image processor's settings in a processor_config.json. Before transformers 5 it has none.
+fn image_processor(name: &str, text: &str) -> Result<Option<String>> {
+    let config: serde_json::Value = serde_json::from_str(text)
+        .map_err(|error| Error::BadWeights(format!("{name} is not valid JSON: {error}")))?;
+    let settings = config.get("image_processor");
+    Ok(settings
+        .filter(|settings| settings.is_object())
+        .map(ToString::to_string))
 }

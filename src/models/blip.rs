@@ -3,13 +3,16 @@
 //! image-text retrieval, question answering, or several of them in one file.
 
 use super::bert::{Bert, BertConfig, Cache, Context, LanguageModelHead};
-use super::config::{Section, check_patches};
+use super::config::check_patches;
+use super::harmless;
+use super::section::Section;
 use crate::kernels::Activation;
 use crate::nn::transformer::{BlockConfig, ProjectionNames};
 use crate::nn::vit::{VisionTransformer, VitConfig, VitNames};
 use crate::nn::{Linear, Padding, Parameters};
 use crate::{Error, Result};
 use burn::tensor::{Int, Tensor};
+use serde_json::json;
 
 /// The classes of the reference whose heads a checkpoint has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -20,6 +23,8 @@ pub struct Heads {
     pub retrieval: bool,
     /// `BlipForQuestionAnswering`: answers to questions.
     pub answering: bool,
+    /// `BlipModel`: a shared space of its own, as CLIP's, without image-text matching.
+    pub comparing: bool,
 }
 
 /// Sizes and special tokens of a BLIP.
@@ -46,18 +51,24 @@ impl BlipConfig {
         let text = root.section("text_config")?;
         let vision_width = vision.size("hidden_size", 768)?;
         let width = text.size("hidden_size", 768)?;
+        let heads = parse_heads(&root.texts("architectures")?)?;
+        // Every file has both.
+        let matched = root.size("image_text_hidden_size", 256)?;
+        let compared = root.size("projection_dim", 512)?;
         let config = Self {
-            heads: parse_heads(&root.texts("architectures")?)?,
+            heads,
             vision: VitConfig {
-                image_size: vision.size("image_size", 384)?,
-                patch_size: vision.size("patch_size", 16)?,
+                image_size: vision.side("image_size", 384)?,
+                patch_size: vision.side("patch_size", 16)?,
                 depth: vision.depth(12)?,
+                pre_norm: false,
                 block: BlockConfig {
                     width: vision_width,
-                    hidden: vision.size("intermediate_size", 4 * vision_width)?,
+                    hidden: vision.size("intermediate_size", 3_072)?,
                     heads: vision.heads(12, vision_width)?,
                     activation: vision.activation("hidden_act", Activation::Gelu)?,
                     epsilon: vision.epsilon("layer_norm_eps", 1e-5)?,
+                    layer_scale: false,
                 },
             },
             text: BertConfig {
@@ -72,12 +83,16 @@ impl BlipConfig {
                 activation: text.activation("hidden_act", Activation::Gelu)?,
                 epsilon: text.epsilon("layer_norm_eps", 1e-12)?,
             },
-            projection: root.size("image_text_hidden_size", 256)?,
+            projection: match heads.comparing {
+                true => compared,
+                false => matched,
+            },
             start_token: text.id("bos_token_id", 30_522)?,
             stop_token: text.id("sep_token_id", 102)?,
         };
         check_patches(config.vision.image_size, config.vision.patch_size)?;
         config.check_tokens()?;
+        check_fields(root, &vision, &text)?;
         Ok(config)
     }
 
@@ -103,16 +118,35 @@ impl BlipConfig {
     }
 }
 
+/// Refuses what would make another network of the same tensors.
+fn check_fields(root: &Section, vision: &Section, text: &Section) -> Result<()> {
+    vision.only("num_channels", json!(3))?;
+    // Without it the reference has no attention to pictures.
+    text.only("is_decoder", json!(true))?;
+    text.only("position_embedding_type", json!("absolute"))?;
+    for section in [root, vision, text] {
+        section.only("pruned_heads", json!({}))?;
+        section.finish(&[
+            harmless::ANYWHERE,
+            harmless::UNUSED_WIDTHS,
+            harmless::OF_BLIP,
+        ])?;
+    }
+    Ok(())
+}
+
 fn parse_heads(architectures: &[String]) -> Result<Heads> {
     let has = |name: &str| architectures.iter().any(|found| found == name);
     let heads = Heads {
         captioning: has("BlipForConditionalGeneration"),
         retrieval: has("BlipForImageTextRetrieval"),
         answering: has("BlipForQuestionAnswering"),
+        comparing: has("BlipModel"),
     };
-    if heads == Heads::default() {
+    let is_mixed = heads.comparing && (heads.captioning || heads.retrieval || heads.answering);
+    if heads == Heads::default() || is_mixed {
         return Err(Error::BadWeights(format!(
-            "config.json: architectures is {architectures:?}, expected BlipForConditionalGeneration, BlipForImageTextRetrieval or BlipForQuestionAnswering"
+            "config.json: architectures is {architectures:?}, expected BlipForConditionalGeneration, BlipForImageTextRetrieval or BlipForQuestionAnswering, or BlipModel alone"
         )));
     }
     Ok(heads)
@@ -234,6 +268,37 @@ struct RetrievalHeads {
     temperature: Option<Tensor<1>>,
 }
 
+/// What brings both encoders' vectors into the space that `BlipModel` compares them in.
+#[derive(Debug, Clone)]
+struct ComparingHeads {
+    vision_projection: Linear,
+    /// BERT's pooler, with the hyperbolic tangent behind it.
+    text_pooler: Linear,
+    text_projection: Linear,
+    logit_scale: Tensor<1>,
+}
+
+impl ComparingHeads {
+    /// The text encoder of the same class.
+    const TEXT_ENCODER: &'static str = "text_model";
+
+    fn load(parameters: &mut Parameters, config: &BlipConfig) -> Result<Self> {
+        let (width, projection) = (config.text.width, config.projection);
+        let mut matrix =
+            |name: &str, width| Linear::load_without_bias(parameters, name, [projection, width]);
+        Ok(Self {
+            vision_projection: matrix("visual_projection.weight", config.vision.block.width)?,
+            text_projection: matrix("text_projection.weight", width)?,
+            text_pooler: Linear::load(
+                parameters,
+                &format!("{}.pooler.dense", Self::TEXT_ENCODER),
+                [width, width],
+            )?,
+            logit_scale: parameters.tensor("logit_scale", [1])?,
+        })
+    }
+}
+
 /// The learned temperature of ITC, as the original's checkpoints call it. The reference's lack it.
 pub const TEMPERATURE: &str = "temp";
 
@@ -245,6 +310,7 @@ pub struct Blip {
     text_encoder: Option<Bert>,
     text_decoder: Option<TextDecoder>,
     retrieval: Option<RetrievalHeads>,
+    comparing: Option<ComparingHeads>,
 }
 
 impl Blip {
@@ -252,13 +318,14 @@ impl Blip {
     pub fn load(parameters: &mut Parameters, config: BlipConfig) -> Result<Self> {
         let names = VitNames {
             patch_bias: true,
-            pre_norm: false,
+            positions: "embeddings.position_embedding",
             projections: ProjectionNames::Fused,
         };
         let Heads {
             captioning,
             retrieval,
             answering,
+            comparing,
         } = config.heads;
         let (text, projection) = (&config.text, config.projection);
         let vision_width = config.vision.block.width;
@@ -270,6 +337,10 @@ impl Blip {
             .contains(TEMPERATURE)
             .then(|| parameters.tensor(TEMPERATURE, [1]))
             .transpose()?;
+        let text_encoder = match comparing {
+            true => ComparingHeads::TEXT_ENCODER,
+            false => "text_encoder",
+        };
         let mut linear = |name: &str, shape| Linear::load(parameters, name, shape);
         let retrieval_heads = if retrieval {
             Some(RetrievalHeads {
@@ -283,11 +354,14 @@ impl Blip {
         };
         Ok(Self {
             vision: VisionTransformer::load(parameters, config.vision.clone(), names)?,
-            text_encoder: (retrieval || answering)
-                .then(|| Bert::load(parameters, "text_encoder", text))
+            text_encoder: (retrieval || answering || comparing)
+                .then(|| Bert::load(parameters, text_encoder, text))
                 .transpose()?,
             text_decoder: (captioning || answering)
                 .then(|| TextDecoder::load(parameters, text))
+                .transpose()?,
+            comparing: comparing
+                .then(|| ComparingHeads::load(parameters, &config))
                 .transpose()?,
             retrieval: retrieval_heads,
             config,
@@ -333,6 +407,11 @@ impl Blip {
     /// The image's vector in the shared space (ITC), from [`Self::encode_image`]'s states:
     /// `[batch, tokens, width]` to `[batch, projection]`.
     pub fn project_image(&self, states: Tensor<3>) -> Result<Tensor<2>> {
+        if let Some(heads) = &self.comparing {
+            // The reference normalises the class token a second time.
+            let class = self.vision.post_norm.forward(first_token(states));
+            return Ok(heads.vision_projection.forward(class));
+        }
         Ok(self
             .retrieval()?
             .vision_projection
@@ -342,6 +421,17 @@ impl Blip {
     /// What similarities are divided by before the softmax, `[1]`, if the checkpoint has it.
     pub fn temperature(&self) -> Option<Tensor<1>> {
         self.retrieval.as_ref()?.temperature.clone()
+    }
+
+    /// Whether it has the head that looks at a text in view of a picture.
+    pub fn has_matching(&self) -> bool {
+        self.retrieval.is_some()
+    }
+
+    /// `exp(logit_scale)`, what `BlipModel` multiplies similarities with before the softmax: `[1]`.
+    pub fn logit_scale(&self) -> Option<Tensor<1>> {
+        let heads = self.comparing.as_ref()?;
+        Some(heads.logit_scale.clone().exp())
     }
 
     /// Every token of texts of equal length on their own: `[batch, tokens, width]`.
@@ -356,6 +446,10 @@ impl Blip {
 
     /// The vectors of encoded texts: `[batch, tokens, width]` to `[batch, projection]`.
     pub fn project_text(&self, states: Tensor<3>) -> Result<Tensor<2>> {
+        if let Some(heads) = &self.comparing {
+            let pooled = heads.text_pooler.forward(first_token(states)).tanh();
+            return Ok(heads.text_projection.forward(pooled));
+        }
         Ok(self
             .retrieval()?
             .text_projection

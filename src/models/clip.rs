@@ -1,159 +1,35 @@
 //! CLIP (Radford et al., arXiv 2103.00020), with a vision transformer (`CLIPModel` of the
 //! `transformers` package) or a ResNet (`CLIP` of open_clip, with its `ModifiedResNet`).
 
-use super::config::{Section, check_patches};
-use crate::kernels::Activation;
-use crate::nn::resnet::{REDUCTION, ResNet, ResNetConfig};
-use crate::nn::transformer::{Block, BlockConfig, ProjectionNames, load_blocks};
-use crate::nn::vit::{VisionTransformer, VitConfig, VitNames};
+mod config;
+
+pub use config::{
+    ClipConfig, ClipTextConfig, ClipVisionConfig, Encoders, ImagePooling, TextPooling,
+    TextProjection,
+};
+
+use crate::Result;
+use crate::nn::resnet::ResNet;
+use crate::nn::transformer::{Block, ProjectionNames, load_blocks};
+use crate::nn::vit::{VisionTransformer, VitNames};
 use crate::nn::{Embedding, LayerNorm, Linear, Parameters, token_ids};
-use crate::{Error, Result};
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
-
-/// Sizes of the text encoder.
-#[derive(Debug, Clone)]
-pub struct ClipTextConfig {
-    /// Entries of the token table.
-    pub vocabulary: usize,
-    /// Longest text, in tokens.
-    pub positions: usize,
-    /// Number of blocks.
-    pub depth: usize,
-    /// Sizes of a block.
-    pub block: BlockConfig,
-    /// The end-of-text token, at whose place the text is pooled.
-    pub end_token: u32,
-}
-
-/// Which of its two encoders are wanted: vectors of pictures take one, those of texts the other.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Encoders {
-    /// The image encoder.
-    pub image: bool,
-    /// The text encoder.
-    pub text: bool,
-}
-
-/// Sizes of the image encoder, of either kind.
-#[derive(Debug, Clone)]
-pub enum ClipVisionConfig {
-    /// A vision transformer.
-    Transformer(VitConfig),
-    /// A ResNet.
-    ResNet(ResNetConfig),
-}
-
-impl ClipVisionConfig {
-    /// The ResNet that a `vision_config` describes, if it describes one: the class of the reference
-    /// has none, so it is open_clip's own form, `layers` being a list there.
-    fn parse_resnet(vision: &Section) -> Result<Option<ResNetConfig>> {
-        let Some(layers) = vision.four_depths("layers")? else {
-            return Ok(None);
-        };
-        let width = vision.size("width", 64)?;
-        let head_width = vision.size("head_width", 64)?;
-        let config = ResNetConfig {
-            image_size: vision.size("image_size", 224)?,
-            layers,
-            width,
-            heads: (width * 32 / head_width).max(1),
-        };
-        if width > 4096 || !width.is_multiple_of(2) || !config.features().is_multiple_of(head_width)
-        {
-            return Err(Error::BadWeights(format!(
-                "config.json: vision_config.width is {width} and head_width {head_width}, expected an even width of at most 4096 and whole heads in 32 times it"
-            )));
-        }
-        Ok(Some(config))
-    }
-
-    /// Side of the pictures that it was trained on, in pixels.
-    pub fn image_size(&self) -> usize {
-        match self {
-            ClipVisionConfig::Transformer(config) => config.image_size,
-            ClipVisionConfig::ResNet(config) => config.image_size,
-        }
-    }
-
-    /// Side of the squares of pixels that one token or place stands for.
-    pub fn patch_size(&self) -> usize {
-        match self {
-            ClipVisionConfig::Transformer(config) => config.patch_size,
-            ClipVisionConfig::ResNet(_) => REDUCTION,
-        }
-    }
-}
-
-/// Sizes of a CLIP.
-#[derive(Debug, Clone)]
-pub struct ClipConfig {
-    /// The encoders that are loaded.
-    pub encoders: Encoders,
-    /// The image encoder.
-    pub vision: ClipVisionConfig,
-    /// The text encoder.
-    pub text: ClipTextConfig,
-    /// Width of the shared space.
-    pub projection: usize,
-}
-
-impl ClipConfig {
-    /// Reads the sections of config.json, with the defaults of the reference.
-    pub fn parse(root: &Section) -> Result<Self> {
-        let vision = root.section("vision_config")?;
-        let text = root.section("text_config")?;
-        let block = |section: &Section, width: usize, heads: usize| -> Result<BlockConfig> {
-            let width = section.size("hidden_size", width)?;
-            Ok(BlockConfig {
-                width,
-                hidden: section.size("intermediate_size", 4 * width)?,
-                heads: section.heads(heads, width)?,
-                activation: section.activation("hidden_act", Activation::QuickGelu)?,
-                epsilon: section.epsilon("layer_norm_eps", 1e-5)?,
-            })
-        };
-        let config = Self {
-            encoders: Encoders {
-                image: true,
-                text: true,
-            },
-            vision: match ClipVisionConfig::parse_resnet(&vision)? {
-                Some(config) => ClipVisionConfig::ResNet(config),
-                None => ClipVisionConfig::Transformer(VitConfig {
-                    image_size: vision.size("image_size", 224)?,
-                    patch_size: vision.size("patch_size", 32)?,
-                    depth: vision.depth(12)?,
-                    block: block(&vision, 768, 12)?,
-                }),
-            },
-            text: ClipTextConfig {
-                vocabulary: text.size("vocab_size", 49_408)?,
-                positions: text.size("max_position_embeddings", 77)?,
-                depth: text.depth(12)?,
-                block: block(&text, 512, 8)?,
-                end_token: text.id("eos_token_id", 49_407)?,
-            },
-            projection: root.size("projection_dim", 512)?,
-        };
-        check_patches(config.vision.image_size(), config.vision.patch_size())?;
-        Ok(config)
-    }
-}
 
 /// Pictures to vectors.
 #[derive(Debug, Clone)]
 pub enum ImageEncoder {
-    /// A vision transformer, and the projection of its class token.
-    Transformer(Box<VisionTransformer>, Box<Linear>),
+    /// A vision transformer, how its tokens become one vector, and that one's projection, if it has
+    /// one.
+    Transformer(Box<VisionTransformer>, ImagePooling, Option<Box<Linear>>),
     /// A ResNet, whose pooling projects.
     ResNet(Box<ResNet>),
 }
 
 impl ImageEncoder {
     fn load(parameters: &mut Parameters, config: &ClipConfig) -> Result<Self> {
-        let vision = match &config.vision {
-            ClipVisionConfig::Transformer(vision) => vision,
+        let (vision, pooling) = match &config.vision {
+            ClipVisionConfig::Transformer(vision, pooling) => (vision, *pooling),
             ClipVisionConfig::ResNet(vision) => {
                 let resnet = ResNet::load(parameters, vision.clone(), config.projection)?;
                 return Ok(ImageEncoder::ResNet(Box::new(resnet)));
@@ -161,18 +37,19 @@ impl ImageEncoder {
         };
         let names = VitNames {
             patch_bias: false,
-            pre_norm: true,
+            positions: "embeddings.position_embedding.weight",
             projections: ProjectionNames::Separate,
         };
         let transformer = VisionTransformer::load(parameters, vision.clone(), names)?;
-        let projection = Linear::load_without_bias(
-            parameters,
-            "visual_projection.weight",
-            [config.projection, vision.block.width],
-        )?;
+        let shape = [config.projection, vision.block.width];
+        let projection = config
+            .is_projected
+            .then(|| Linear::load_without_bias(parameters, "visual_projection.weight", shape))
+            .transpose()?;
         Ok(ImageEncoder::Transformer(
             Box::new(transformer),
-            Box::new(projection),
+            pooling,
+            projection.map(Box::new),
         ))
     }
 
@@ -181,7 +58,7 @@ impl ImageEncoder {
     /// token first; a ResNet has no class token.
     fn encode(&self, pixels: Tensor<4>) -> Tensor<3> {
         match self {
-            ImageEncoder::Transformer(vision, _) => vision.encode(vision.embed(pixels)),
+            ImageEncoder::Transformer(vision, ..) => vision.encode(vision.embed(pixels)),
             ImageEncoder::ResNet(vision) => vision.encode(vision.embed(pixels)).flatten(1, 2),
         }
     }
@@ -189,13 +66,31 @@ impl ImageEncoder {
     /// Vectors in the shared space: `[batch, 3, height, width]` to `[batch, projection]`.
     fn vectors(&self, pixels: Tensor<4>) -> Tensor<2> {
         match self {
-            ImageEncoder::Transformer(vision, projection) => {
-                let tokens = self.encode(pixels);
-                let [batch, _, width] = tokens.dims();
-                let class = tokens.narrow(1, 0, 1).reshape([batch, width]);
-                projection.forward(vision.post_norm.forward(class))
+            ImageEncoder::Transformer(vision, pooling, projection) => {
+                let pooled = pool(self.encode(pixels), &vision.post_norm, *pooling);
+                match projection {
+                    Some(projection) => projection.forward(pooled),
+                    None => pooled,
+                }
             }
             ImageEncoder::ResNet(vision) => vision.pool(vision.encode(vision.embed(pixels))),
+        }
+    }
+}
+
+/// A vision transformer's tokens, the class token first, to one normalised vector: `[batch, tokens,
+/// width]` to `[batch, width]`.
+fn pool(tokens: Tensor<3>, norm: &LayerNorm, how: ImagePooling) -> Tensor<2> {
+    let [batch, count, width] = tokens.dims();
+    match how.average {
+        false => norm.forward(tokens.narrow(1, 0, 1).reshape([batch, width])),
+        true => {
+            let places = tokens.narrow(1, 1, count - 1);
+            let mean = |tokens: Tensor<3>| tokens.mean_dim(1).reshape([batch, width]);
+            match how.norm_after {
+                true => norm.forward(mean(places)),
+                false => mean(norm.forward(places)),
+            }
         }
     }
 }
@@ -206,8 +101,9 @@ struct TextEncoder {
     token_embedding: Embedding,
     position_embedding: Tensor<2>,
     blocks: Vec<Block>,
+    causal: bool,
     final_norm: LayerNorm,
-    projection: Linear,
+    projection: Option<Linear>,
 }
 
 impl TextEncoder {
@@ -237,12 +133,20 @@ impl TextEncoder {
                 width,
                 text.block.epsilon,
             )?,
-            projection: Linear::load_without_bias(
-                parameters,
-                "text_projection.weight",
-                [config.projection, width],
-            )?,
+            causal: text.causal,
+            projection: Self::load_projection(parameters, config)?,
         })
+    }
+
+    fn load_projection(parameters: &mut Parameters, config: &ClipConfig) -> Result<Option<Linear>> {
+        let shape = [config.projection, config.text.block.width];
+        match config.text.projection {
+            TextProjection::None => Ok(None),
+            TextProjection::Biased => Linear::load(parameters, "text_projection", shape).map(Some),
+            TextProjection::Matrix => {
+                Linear::load_without_bias(parameters, "text_projection.weight", shape).map(Some)
+            }
+        }
     }
 
     /// Token and position vectors: `[batch, tokens, width]`.
@@ -258,7 +162,7 @@ impl TextEncoder {
     /// What some of the blocks make of what the one before them gave: `[batch, tokens, width]`.
     fn continue_from(&self, states: Tensor<3>, blocks: Range<usize>) -> Tensor<3> {
         let blocks = self.blocks[blocks].iter();
-        blocks.fold(states, |tokens, block| block.forward(tokens, true))
+        blocks.fold(states, |tokens, block| block.forward(tokens, self.causal))
     }
 }
 
@@ -270,14 +174,17 @@ pub struct Clip {
     config: ClipConfig,
     image: Option<ImageEncoder>,
     text: Option<TextEncoder>,
-    logit_scale: Tensor<1>,
+    /// Missing of an encoder that was saved alone.
+    logit_scale: Option<Tensor<1>>,
     device: Device,
 }
 
 impl Clip {
     /// Takes the model out of a checkpoint's tensors.
     pub fn load(parameters: &mut Parameters, config: ClipConfig) -> Result<Self> {
+        const SCALE: &str = "logit_scale";
         let Encoders { image, text } = config.encoders;
+        let is_scaled = image && text || parameters.contains(SCALE);
         Ok(Self {
             image: image
                 .then(|| ImageEncoder::load(parameters, &config))
@@ -285,7 +192,9 @@ impl Clip {
             text: text
                 .then(|| TextEncoder::load(parameters, &config))
                 .transpose()?,
-            logit_scale: parameters.tensor("logit_scale", [1])?,
+            logit_scale: is_scaled
+                .then(|| parameters.tensor(SCALE, [1]))
+                .transpose()?,
             device: parameters.device().clone(),
             config,
         })
@@ -355,21 +264,20 @@ impl Clip {
                 .narrow(1, self.pooled_position(ids), 1)
         });
         let pooled = Tensor::cat(pooled.collect(), 0).reshape([ids.len(), width]); // [batch, width]
-        self.text().projection.forward(pooled)
+        match &self.text().projection {
+            Some(projection) => projection.forward(pooled),
+            None => pooled,
+        }
     }
 
-    /// The place of the end-of-text token. Configurations with the legacy `eos_token_id: 2` (an
-    /// error of their time) mean the largest id, which is that token.
+    /// The place of the token whose state becomes a text's vector.
     pub fn pooled_position(&self, ids: &[u32]) -> usize {
-        let end = match self.config.text.end_token {
-            2 => ids.iter().copied().max(),
-            token => Some(token),
-        };
-        ids.iter().position(|id| Some(*id) == end).unwrap_or(0)
+        self.config.text.pooled_position(ids)
     }
 
     /// `exp(logit_scale)`, what similarities are multiplied with before the softmax: `[1]`.
     pub fn logit_scale(&self) -> Tensor<1> {
-        self.logit_scale.clone().exp()
+        let scale = self.logit_scale.as_ref();
+        scale.expect("both encoders were loaded").clone().exp()
     }
 }

@@ -5,6 +5,10 @@ pub mod bert;
 pub mod blip;
 pub mod clip;
 mod config;
+pub(crate) mod families;
+mod harmless;
+pub(crate) mod parts;
+pub(crate) mod section;
 
 pub use blip::{Blip, BlipConfig};
 pub use clip::{Clip, ClipConfig, ImageEncoder};

@@ -38,10 +38,10 @@ impl Convolution {
         side: usize,
     ) -> Result<Self> {
         let [weight, norm] = names;
-        let linear = Linear::load_without_bias(
+        let linear = Linear::load_convolution(
             parameters,
             &format!("{weight}.weight"),
-            [outputs, inputs * side * side],
+            [outputs, inputs, side, side],
         )?;
         let mut of_norm = |name: &str| parameters.tensor(&format!("{norm}.{name}"), [outputs]);
         let (gain, bias) = (of_norm("weight")?, of_norm("bias")?);

@@ -65,11 +65,26 @@ impl Linear {
         [outputs, inputs]: [usize; 2],
     ) -> Result<Self> {
         let weight = parameters.matrix(name, [outputs, inputs])?;
-        Ok(Self {
+        Ok(Self::of(weight))
+    }
+
+    /// Takes a convolution's weight `name`, `[outputs, inputs, height, width]`, as a layer over all
+    /// that one of its steps sees.
+    pub fn load_convolution(
+        parameters: &mut Parameters,
+        name: &str,
+        shape: [usize; 4],
+    ) -> Result<Self> {
+        Ok(Self::of(parameters.convolution(name, shape)?))
+    }
+
+    /// A layer without bias and activation.
+    fn of(weight: Weight) -> Self {
+        Self {
             weight,
             bias: None,
             activation: Activation::None,
-        })
+        }
     }
 
     /// Takes the layers at `prefixes`, `[outputs, inputs]` each, as one of all their outputs; `None`

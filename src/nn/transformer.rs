@@ -18,6 +18,8 @@ pub struct BlockConfig {
     pub activation: Activation,
     /// Epsilon of the layer norms.
     pub epsilon: f64,
+    /// Whether what a block adds is scaled, channel by channel (CaiT's LayerScale, arXiv 2103.17239).
+    pub layer_scale: bool,
 }
 
 /// How a checkpoint stores the projections to queries, keys and values.
@@ -38,6 +40,8 @@ pub struct Block {
     mlp_norm: LayerNorm,
     mlp: Mlp,
     heads: usize,
+    /// What the attention's and the perceptron's results are multiplied with, `[width]` each.
+    scales: Option<[Tensor<1>; 2]>,
 }
 
 impl Block {
@@ -78,6 +82,13 @@ impl Block {
                 config.activation,
             )?,
             heads: config.heads,
+            scales: match config.layer_scale {
+                false => None,
+                true => Some([
+                    parameters.tensor(&at("layer_scale1.gamma"), [width])?,
+                    parameters.tensor(&at("layer_scale2.gamma"), [width])?,
+                ]),
+            },
         })
     }
 
@@ -87,9 +98,15 @@ impl Block {
         let [queries, keys, values] = self.projections.forward(normal);
         let context = KeysValues::new(keys, values, None);
         let attended = attend(queries, context, self.heads, causal);
-        let input = self.output.forward_added(attended, input); // [batch, tokens, width]
+        let Some([attention_scale, mlp_scale]) = &self.scales else {
+            let input = self.output.forward_added(attended, input); // [batch, tokens, width]
+            let normal = self.mlp_norm.forward(input.clone());
+            return self.mlp.forward_added(normal, input);
+        };
+        let scaled = |scale: &Tensor<1>, output: Tensor<3>| output * scale.clone().unsqueeze::<3>();
+        let input = input + scaled(attention_scale, self.output.forward(attended));
         let normal = self.mlp_norm.forward(input.clone());
-        self.mlp.forward_added(normal, input)
+        input + scaled(mlp_scale, self.mlp.forward(normal))
     }
 }
 

@@ -14,6 +14,8 @@ pub struct VitConfig {
     pub patch_size: usize,
     /// Number of blocks.
     pub depth: usize,
+    /// Whether a layer norm comes before the blocks, at `pre_layrnorm` (CLIP's spelling).
+    pub pre_norm: bool,
     /// Sizes of a block.
     pub block: BlockConfig,
 }
@@ -30,8 +32,8 @@ impl VitConfig {
 pub struct VitNames {
     /// Whether the patch embedding has a bias (BLIP's has).
     pub patch_bias: bool,
-    /// Whether a layer norm comes before the blocks, at `pre_layrnorm` (CLIP's spelling).
-    pub pre_norm: bool,
+    /// Where the positions are.
+    pub positions: &'static str,
     /// How attention projections are stored.
     pub projections: ProjectionNames,
 }
@@ -54,12 +56,12 @@ impl VisionTransformer {
     /// Takes the encoder at `vision_model`.
     pub fn load(parameters: &mut Parameters, config: VitConfig, names: VitNames) -> Result<Self> {
         let block = &config.block;
-        let (width, depth) = (block.width, 3 * config.patch_size * config.patch_size);
+        let (width, side) = (block.width, config.patch_size);
         let at = |name: &str| format!("vision_model.{name}");
-        let mut patch_embedding = Linear::load_without_bias(
+        let mut patch_embedding = Linear::load_convolution(
             parameters,
             &at("embeddings.patch_embedding.weight"),
-            [width, depth],
+            [width, 3, side, side],
         )?;
         if names.patch_bias {
             let bias = parameters.tensor(&at("embeddings.patch_embedding.bias"), [width])?;
@@ -71,15 +73,8 @@ impl VisionTransformer {
         };
         Ok(Self {
             class_embedding: parameters.tensor(&at("embeddings.class_embedding"), [1, width])?,
-            position_embedding: parameters.tensor(
-                &at(if names.pre_norm {
-                    "embeddings.position_embedding.weight"
-                } else {
-                    "embeddings.position_embedding"
-                }),
-                [positions, width],
-            )?,
-            pre_norm: names
+            position_embedding: parameters.tensor(&at(names.positions), [positions, width])?,
+            pre_norm: config
                 .pre_norm
                 .then(|| norm(parameters, "pre_layrnorm"))
                 .transpose()?,

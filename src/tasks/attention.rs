@@ -84,9 +84,13 @@ impl Model {
         image: &RgbImage,
         texts: &[String],
     ) -> Result<Vec<(Match, MatchAttention)>> {
-        if let Network::Clip(_) = &self.network {
+        let has_matching = match &self.network {
+            Network::Clip(_) => false,
+            Network::Blip(blip) => blip.has_matching(),
+        };
+        if !has_matching {
             return Err(Error::UnsupportedTask(
-                "a CLIP compares vectors and attends to no text in a picture: attention takes a BLIP with a retrieval head".to_string(),
+                "a CLIP (or a BlipModel) compares vectors and attends to no text in a picture: attention takes a BLIP with a retrieval head".to_string(),
             ));
         }
         let (matches, context) = self.match_and_ground(image, texts).await?;
@@ -113,7 +117,7 @@ impl Model {
 
     /// Rows and columns of patches.
     fn grid(&self) -> (usize, usize) {
-        let (height, width) = self.preprocessor.output_size();
+        let (height, width) = self.preprocessor().output_size();
         (height / self.patch_size, width / self.patch_size)
     }
 
@@ -129,15 +133,16 @@ impl Model {
 
     /// The tokens from `first` on, with their maps.
     fn token_maps(&self, ids: &[u32], first: usize, maps: &[Vec<f32>]) -> Result<Vec<TokenMap>> {
+        let tokenizer = self.tokenizer()?;
         let mut pieces = StreamDecoder::new();
         for id in &ids[..first] {
-            pieces.push(&self.tokenizer, *id)?;
+            pieces.push(tokenizer, *id)?;
         }
         let mut tokens = Vec::new();
         for (id, map) in ids[first..].iter().zip(maps) {
             tokens.push(TokenMap {
                 id: *id,
-                text: pieces.push(&self.tokenizer, *id)?,
+                text: pieces.push(tokenizer, *id)?,
                 map: map.clone(),
             });
         }

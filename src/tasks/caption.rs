@@ -57,7 +57,7 @@ impl Model {
         if prompt.trim().is_empty() {
             return Ok(vec![config.start_token]);
         }
-        let mut ids = self.tokenizer.encode(prompt, config.text.positions)?;
+        let mut ids = self.tokenizer()?.encode(prompt, config.text.positions)?;
         ids.pop();
         ids[0] = config.start_token;
         Ok(ids)
@@ -94,13 +94,13 @@ impl Model {
         let mut pieces = StreamDecoder::new();
         let mut pending = String::new();
         for id in prompt {
-            pending.push_str(&pieces.push(&self.tokenizer, *id)?);
+            pending.push_str(&pieces.push(self.tokenizer()?, *id)?);
         }
         let generated = generate(decoding, prompt, stop, options, async |id| {
             let Some(id) = id else {
                 return on_token("", None).await;
             };
-            pending.push_str(&pieces.push(&self.tokenizer, id)?);
+            pending.push_str(&pieces.push(self.tokenizer()?, id)?);
             let piece = std::mem::take(&mut pending);
             on_token(&piece, Some(id)).await
         })
@@ -114,7 +114,7 @@ impl Model {
 
     fn caption_of(&self, generated: Generated) -> Result<Caption> {
         Ok(Caption {
-            text: self.tokenizer.decode(&generated.ids)?,
+            text: self.tokenizer()?.decode(&generated.ids)?,
             tokens: generated.ids,
             score: generated.score,
             alternatives: Vec::new(),

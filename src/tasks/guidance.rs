@@ -65,7 +65,8 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::UnsupportedTask`] of a BLIP, or of a CLIP that was loaded without its text encoder;
-    /// [`Error::BadInput`] for an empty text, or a layer or a token that the encoder lacks.
+    /// [`Error::BadInput`] for a layer or a token that the encoder lacks. The empty text is none: guided
+    /// generation goes away from its states.
     pub async fn embed_tokens(&self, text: &str, options: &GuidanceOptions) -> Result<TokenStates> {
         let clip = match &self.network {
             Network::Clip(clip) if clip.config().encoders.text => clip,
@@ -77,7 +78,7 @@ impl Model {
             }
         };
         let depth = block_count(options.layer, clip.config().text.depth)?;
-        let mut ids = self.text_ids(text)?;
+        let mut ids = self.ids_of(text)?;
         let end = clip.pooled_position(&ids);
         if let Some(token) = self.filling_token(options.pad, ids[end])? {
             ids.resize(clip.config().text.positions.max(ids.len()), token);
@@ -88,7 +89,8 @@ impl Model {
             true => clip.normalize_text(states),
             false => states,
         };
-        let tokens = ids.iter().map(|id| self.tokenizer.spelling(*id));
+        let tokenizer = self.tokenizer()?;
+        let tokens = ids.iter().map(|id| tokenizer.spelling(*id));
         Ok(TokenStates {
             tokens: tokens.collect(),
             end,
@@ -101,7 +103,7 @@ impl Model {
 
     /// The id that a text is filled up with, if it is.
     fn filling_token(&self, filling: Filling, end: u32) -> Result<Option<u32>> {
-        let vocabulary = self.tokenizer.largest_id();
+        let vocabulary = self.tokenizer()?.largest_id();
         match filling {
             Filling::None => Ok(None),
             Filling::EndToken => Ok(Some(end)),

@@ -286,9 +286,10 @@ impl Model {
     async fn similarity_scale(&self) -> Result<f32> {
         Ok(match &self.network {
             Network::Clip(clip) => read(clip.logit_scale()).await?[0],
-            Network::Blip(blip) => match blip.temperature() {
-                Some(temperature) => 1.0 / read(temperature).await?[0],
-                None => 1.0 / BLIP_TEMPERATURE,
+            Network::Blip(blip) => match (blip.temperature(), blip.logit_scale()) {
+                (_, Some(scale)) => read(scale).await?[0],
+                (Some(temperature), None) => 1.0 / read(temperature).await?[0],
+                (None, None) => 1.0 / BLIP_TEMPERATURE,
             },
         })
     }

@@ -57,6 +57,7 @@ impl Model {
         let mut context = None;
         let image_vector = match &self.network {
             Network::Clip(_) => self.embed_image(image, true).await?,
+            Network::Blip(blip) if !blip.has_matching() => self.embed_image(image, true).await?,
             Network::Blip(blip) => {
                 let states = blip.encode_image(self.pixels(image));
                 let grounding = blip.grounding(states.clone())?;

@@ -68,16 +68,23 @@ pub struct Info {
     pub parameters: usize,
     /// How many bytes they take on the device.
     pub bytes: usize,
-    /// Side of the square that pictures are brought to, in pixels.
-    pub image_size: usize,
+    /// Side of the square that pictures are brought to, in pixels; none where there is no image
+    /// encoder.
+    pub image_size: Option<usize>,
+    /// Whether vectors are those of the space that texts and pictures share. False of an encoder that
+    /// was saved without its projection, whose vectors are its pooled states.
+    #[serde(rename = "projected")]
+    pub is_projected: bool,
 }
 
 /// A model with everything it takes to use it.
 #[derive(Debug)]
 pub struct Model {
     network: Network,
-    tokenizer: Tokenizer,
-    preprocessor: Preprocessor,
+    /// Missing where there is no text encoder.
+    tokenizer: Option<Tokenizer>,
+    /// Missing where there is no image encoder.
+    preprocessor: Option<Preprocessor>,
     /// Side of a patch, in pixels.
     patch_size: usize,
     placement: Placement,
@@ -92,26 +99,20 @@ impl Model {
     /// Puts the parts together; `config` and `parameters` are what the network was loaded from.
     pub fn new(
         network: Network,
-        tokenizer: Tokenizer,
-        preprocessor: Preprocessor,
+        tokenizer: Option<Tokenizer>,
+        preprocessor: Option<Preprocessor>,
         config: &ModelConfig,
         parameters: &Parameters,
         placement: Placement,
     ) -> Result<Self> {
-        let (vocabulary, patch) = (config.vocabulary(), config.patch_size());
-        let largest = tokenizer.largest_id() as usize;
-        if largest >= vocabulary {
-            return Err(Error::BadWeights(format!(
-                "the tokenizer's largest id is {largest}, which takes {} entries, but the model knows {vocabulary} tokens",
-                largest as u64 + 1
-            )));
+        if let (Some(tokenizer), Some(vocabulary)) = (&tokenizer, config.vocabulary()) {
+            check_vocabulary(tokenizer, vocabulary)?;
         }
-        let (height, width) = preprocessor.output_size();
-        if height % patch != 0 || width % patch != 0 {
-            return Err(Error::BadWeights(format!(
-                "preprocessor_config.json makes pictures of {width} x {height} pixels, which are not whole patches of {patch}"
-            )));
+        let patch = config.patch_size();
+        if let Some(preprocessor) = &preprocessor {
+            check_patches(preprocessor, patch)?;
         }
+        let height = preprocessor.as_ref().map(|made| made.output_size().0);
         let info = Info {
             family: config.family().name(),
             tasks: config.tasks(),
@@ -121,6 +122,7 @@ impl Model {
             parameters: parameters.elements(),
             bytes: parameters.bytes(),
             image_size: height,
+            is_projected: config.is_projected(),
         };
         Ok(Self {
             network,
@@ -150,19 +152,31 @@ impl Model {
     }
 
     /// The tokenizer.
-    pub fn tokenizer(&self) -> &Tokenizer {
-        &self.tokenizer
+    ///
+    /// # Errors
+    /// [`Error::UnsupportedTask`] of an image encoder alone.
+    pub fn tokenizer(&self) -> Result<&Tokenizer> {
+        self.tokenizer
+            .as_ref()
+            .ok_or_else(|| self.unsupported("embed-text"))
+    }
+
+    /// What pictures go through first. To ask for it where there is no image encoder is a mistake of
+    /// ours; the tasks refuse it before.
+    fn preprocessor(&self) -> &Preprocessor {
+        let preprocessor = self.preprocessor.as_ref();
+        preprocessor.expect("the image encoder was loaded")
     }
 
     /// A picture as the network takes it: `[1, 3, height, width]`.
     pub fn pixels(&self, image: &RgbImage) -> Tensor<4> {
-        self.pixels_from(&self.preprocessor, image)
+        self.pixels_from(self.preprocessor(), image)
     }
 
     /// The same at another size than the checkpoint's, in whole patches; the network resizes its
     /// position embeddings.
     pub fn pixels_at(&self, image: &RgbImage, size: usize) -> Tensor<4> {
-        self.pixels_from(&self.preprocessor.with_size(size), image)
+        self.pixels_from(&self.preprocessor().with_size(size), image)
     }
 
     fn pixels_from(&self, preprocessor: &Preprocessor, image: &RgbImage) -> Tensor<4> {
@@ -186,6 +200,29 @@ impl Model {
             self.info.tasks.join(", ")
         ))
     }
+}
+
+/// Refuses a tokenizer with tokens that the network lacks.
+fn check_vocabulary(tokenizer: &Tokenizer, vocabulary: usize) -> Result<()> {
+    let largest = tokenizer.largest_id();
+    if (largest as usize) < vocabulary {
+        return Ok(());
+    }
+    Err(Error::BadWeights(format!(
+        "the tokenizer's largest id is {largest}, which takes {} entries, but the model knows {vocabulary} tokens",
+        u64::from(largest) + 1
+    )))
+}
+
+/// Refuses pictures that are not whole patches.
+fn check_patches(preprocessor: &Preprocessor, patch: usize) -> Result<()> {
+    let (height, width) = preprocessor.output_size();
+    if height % patch == 0 && width % patch == 0 {
+        return Ok(());
+    }
+    Err(Error::BadWeights(format!(
+        "preprocessor_config.json makes pictures of {width} x {height} pixels, which are not whole patches of {patch}"
+    )))
 }
 
 /// BLIP's decoder with what it attends to and has read.

@@ -37,7 +37,10 @@ pub struct Ranked {
 impl Model {
     /// Whether [`Self::rank_texts`] knows more than vectors do.
     pub fn can_rerank(&self) -> bool {
-        matches!(self.network, Network::Blip(_)) && self.info.tasks.contains(&"match")
+        match &self.network {
+            Network::Clip(_) => false,
+            Network::Blip(blip) => blip.has_matching(),
+        }
     }
 
     /// How well each text fits the picture, in the given order.
@@ -53,6 +56,9 @@ impl Model {
         let text_vectors = self.text_vectors(texts).await?;
         let (image_vector, logits) = match &self.network {
             Network::Clip(_) => (self.embed_image(image, true).await?, None),
+            Network::Blip(blip) if !blip.has_matching() => {
+                (self.embed_image(image, true).await?, None)
+            }
             Network::Blip(blip) => {
                 let states = blip.encode_image(self.pixels(image)); // [1, tokens, width]
                 let grounding = blip.grounding(states.clone())?;
@@ -116,7 +122,7 @@ impl Model {
         Ok(Identity {
             family: self.info.family.to_string(),
             dtype: self.info.dtype.to_string(),
-            image_size: self.info.image_size,
+            image_size: self.info.image_size.unwrap_or_default(),
             probe_of: probe_of.to_string(),
             probe,
         })

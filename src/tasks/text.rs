@@ -20,11 +20,23 @@ impl Model {
                 "a text is empty: write at least one word".to_string(),
             ));
         }
-        let longest = match &self.network {
-            Network::Clip(clip) => clip.config().text.positions,
-            Network::Blip(blip) => BLIP_TEXT_TOKENS.min(blip.config().text.positions),
-        };
-        self.tokenizer.encode(text, longest)
+        self.ids_of(text)
+    }
+
+    /// The same, also of the empty text, which is what guidance goes away from.
+    pub(super) fn ids_of(&self, text: &str) -> Result<Vec<u32>> {
+        let tokenizer = self.tokenizer()?;
+        match &self.network {
+            Network::Clip(clip) => {
+                let config = &clip.config().text;
+                let ids = tokenizer.encode(text, config.positions)?;
+                Ok(config.completed(ids))
+            }
+            Network::Blip(blip) => {
+                let longest = BLIP_TEXT_TOKENS.min(blip.config().text.positions);
+                tokenizer.encode(text, longest)
+            }
+        }
     }
 
     /// The unit vectors of texts in the space they share with pictures.

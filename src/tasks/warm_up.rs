@@ -22,7 +22,7 @@ impl Model {
             return Ok(());
         }
         let tasks = &self.info.tasks;
-        rehearse(tasks, &self.preprocessor, &self.placement, || {
+        rehearse(tasks, self.preprocessor.as_ref(), &self.placement, || {
             Ok(self.network.clone())
         })?;
         // Answered in order, so after all that was asked for before.
@@ -35,7 +35,7 @@ impl Model {
 /// run, so its weights need no values.
 pub fn rehearse(
     tasks: &[&str],
-    preprocessor: &Preprocessor,
+    preprocessor: Option<&Preprocessor>,
     placement: &Placement,
     make: impl FnOnce() -> Result<Network>,
 ) -> Result<()> {
@@ -44,20 +44,25 @@ pub fn rehearse(
     }
     #[cfg(not(target_feature = "atomics"))]
     let _dry_run = DryRun::new(); // of all launches until the end of the function
-    let (height, width) = preprocessor.output_size();
-    let pixels = Tensor::zeros([1, 3, height, width], &placement.device);
-    match make()? {
-        Network::Clip(clip) => {
+    let pixels = preprocessor.map(|preprocessor| {
+        let (height, width) = preprocessor.output_size();
+        Tensor::zeros([1, 3, height, width], &placement.device)
+    });
+    match (make()?, pixels) {
+        (Network::Clip(clip), pixels) => {
             rehearse_clip(&clip, pixels);
             Ok(())
         }
-        Network::Blip(blip) => rehearse_blip(&blip, tasks, pixels),
+        (Network::Blip(blip), Some(pixels)) => rehearse_blip(&blip, tasks, pixels),
+        (Network::Blip(_), None) => Ok(()), // all of them take pictures
     }
 }
 
-fn rehearse_clip(clip: &Clip, pixels: Tensor<4>) {
+fn rehearse_clip(clip: &Clip, pixels: Option<Tensor<4>>) {
     let encoders = clip.config().encoders;
-    if encoders.image {
+    if encoders.image
+        && let Some(pixels) = pixels
+    {
         normalize(clip.encode_image(pixels));
     }
     if encoders.text {
@@ -73,6 +78,9 @@ fn rehearse_blip(blip: &Blip, tasks: &[&str], pixels: Tensor<4>) -> Result<()> {
         normalize(blip.project_image(states.clone())?);
         for [texts, tokens] in TEXTS {
             normalize(blip.encode_text(&vec![vec![0; tokens]; texts])?);
+            if !blip.has_matching() {
+                continue;
+            }
             let grounding = blip.grounding(states.clone())?;
             blip.matching_logits(blip.ground_text(&[vec![0; tokens]], &grounding)?)?;
         }

@@ -1,5 +1,5 @@
 //! `Album`: the index of `crate::search` over a file that JavaScript reads and writes, and the
-//! `.npy` files that vectors come and go in. `www/album-worker.js` calls these.
+//! `.npy` files that vectors come and go in. `www/lib/album/album-worker.js` calls these.
 
 use super::{from_object, property, to_object};
 use crate::search::{self, npy};
@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// A file as `www/album-file.js` has it. Offsets are whole numbers; `bytes` are views of the
+    /// A file as `www/lib/album/folder.js` has it. Offsets are whole numbers; `bytes` are views of the
     /// engine's own memory, good for the call only.
     pub type AlbumFile;
 

@@ -32,7 +32,8 @@ pub struct Loader {
 
 #[wasm_bindgen]
 impl Loader {
-    /// `{device, dtype, tasks, sha256}`, all of which may be missing.
+    /// `{device, dtype, tasks, sha256, adapters}`, all of which may be missing; `adapters` are names of
+    /// adapters, whose files the source has in folders of those names.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue) -> Result<Loader> {
         let options: LoaderOptions = from_object(&options)?;
@@ -42,6 +43,7 @@ impl Loader {
                 dtype: options.dtype.parse()?,
                 tasks: options.tasks.unwrap_or_default(),
                 sha256: options.sha256.unwrap_or_default(),
+                adapters: options.adapters.into_iter().map(place).collect(),
                 rehearse: true,
             },
         })
@@ -110,6 +112,15 @@ struct LoaderOptions {
     dtype: String,
     tasks: Option<Vec<String>>,
     sha256: Option<load::Promises>,
+    adapters: Vec<String>,
+}
+
+/// The folder of an adapter's files is what the adapter is called.
+fn place(name: String) -> load::AdapterPlace {
+    load::AdapterPlace {
+        folder: name.clone(),
+        name,
+    }
 }
 
 impl Default for LoaderOptions {
@@ -119,6 +130,7 @@ impl Default for LoaderOptions {
             dtype: "auto".to_string(),
             tasks: None,
             sha256: None,
+            adapters: Vec::new(),
         }
     }
 }

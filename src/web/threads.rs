@@ -1,5 +1,5 @@
 //! Threads, in the build that has them: workers which share this one's memory wait in [`join_pool`]
-//! until [`start_pool`] makes them the threads that kernels run on. `www/threads.js` starts them.
+//! until [`start_pool`] makes them the threads that kernels run on. `www/lib/engine/threads.js` starts them.
 
 use crate::{Error, Result};
 use rayon::{ThreadBuilder, ThreadPoolBuilder};

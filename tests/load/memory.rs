@@ -18,6 +18,8 @@ pub type Read = (String, u64, u64);
 pub struct Memory {
     pub files: BTreeMap<String, Vec<u8>>,
     pub reads: RefCell<Vec<Read>>,
+    /// Files that were asked for and are not there.
+    pub missed: RefCell<Vec<String>>,
     /// Reads that succeed before all fail.
     pub patience: Cell<usize>,
     end: Cell<u64>,
@@ -29,6 +31,7 @@ impl Memory {
         Self {
             files: files.collect(),
             reads: RefCell::default(),
+            missed: RefCell::default(),
             patience: Cell::new(usize::MAX),
             end: Cell::new(u64::MAX),
         }
@@ -56,7 +59,11 @@ impl Memory {
 
 impl Files for &Memory {
     async fn size(&self, file: &str) -> Result<Option<u64>> {
-        Ok(self.files.get(file).map(|bytes| bytes.len() as u64))
+        let found = self.files.get(file);
+        if found.is_none() {
+            self.missed.borrow_mut().push(file.to_string());
+        }
+        Ok(found.map(|bytes| bytes.len() as u64))
     }
 
     async fn read(&self, file: &str, offset: u64, length: u64) -> Result<Vec<u8>> {

@@ -6,7 +6,7 @@ use super::{opinions, refused};
 use obscura::Result;
 use obscura::load::{Files, Promises, Source};
 use obscura::models::ModelConfig;
-use obscura::models::clip::ClipVisionConfig;
+use obscura::models::clip::{ClipVisionConfig, TextPooling};
 use obscura::nn::Dtype;
 use obscura::tasks::Model;
 use obscura::weights::{Format, TensorInfo};
@@ -129,11 +129,24 @@ fn salesforce(mut tensors: Tensors) -> Tensors {
     tensors
 }
 
-fn load_as(name: &str, change: impl Fn(Tensors) -> Tensors) -> Result<Model> {
+/// A golden checkpoint with its tensors changed.
+fn folder_as(name: &str, change: impl Fn(Tensors) -> Tensors) -> Memory {
     let mut files = folder(name).files;
     let tensors = change(tensors_of(&files["model.safetensors"]));
     files.insert("model.safetensors".into(), safetensors_of(&tensors));
-    load_files(&Memory::of(files), None, &options(Dtype::F32))
+    Memory::of(files)
+}
+
+/// A golden CLIP or BLIP under the names of its first authors.
+pub fn as_first_authors(name: &str) -> Memory {
+    match name.starts_with("clip") {
+        true => folder_as(name, openai),
+        false => folder_as(name, salesforce),
+    }
+}
+
+fn load_as(name: &str, change: impl Fn(Tensors) -> Tensors) -> Result<Model> {
+    load_files(&folder_as(name, change), None, &options(Dtype::F32))
 }
 
 /// What a CLIP says about a picture and a text.
@@ -159,6 +172,31 @@ fn openais_names_mean_the_same_model() {
         tensors
     });
     assert_eq!(vectors(&wrapped.expect("a model")), expected);
+}
+
+/// MLX has a picture's colours last.
+#[test]
+fn patches_with_their_colours_last_mean_the_same_model() {
+    let colours_last = |mut tensors: Tensors| {
+        let name = "vision_model.embeddings.patch_embedding.weight";
+        let mut all = tensors.iter_mut();
+        let (info, bytes) = all.find(|(info, _)| info.name == name).expect(name);
+        let [width, colours, rows, columns] = info.shape[..] else {
+            panic!("{:?}", info.shape);
+        };
+        let numbers: Vec<[u8; 4]> = bytes.as_chunks().0.to_vec();
+        let (places, size) = (rows * columns, rows * columns * colours);
+        let at = |index: usize| {
+            let (patch, rest) = (index / size, index % size);
+            numbers[patch * size + rest % colours * places + rest / colours]
+        };
+        *bytes = (0..numbers.len()).flat_map(at).collect();
+        info.shape = vec![width, rows, columns, colours];
+        tensors
+    };
+    let before = load_as("clip-quick", |tensors| tensors).expect("a model");
+    let after = load_as("clip-quick", colours_last).expect("a model");
+    assert_eq!(vectors(&before), vectors(&after));
 }
 
 #[test]
@@ -331,13 +369,13 @@ fn open_clips_own_configuration_is_understood() {
         (config.vision.image_size(), config.vision.patch_size()),
         (224, 16)
     );
-    let ClipVisionConfig::Transformer(vision) = &config.vision else {
+    let ClipVisionConfig::Transformer(vision, _) = &config.vision else {
         panic!("a vision transformer");
     };
     assert_eq!((vision.block.heads, vision.block.hidden), (12, 3072));
     assert_eq!(
-        (config.text.block.heads, config.text.end_token),
-        (8, 49_407)
+        (config.text.block.heads, config.text.pooling),
+        (8, TextPooling::Largest)
     );
     assert_eq!(
         config.text.block.activation,
@@ -399,7 +437,7 @@ fn integers_are_never_weights() {
     let mut tensors = tensors_of(&files["model.safetensors"]);
     let last = tensors.len();
     let mut ids = tensors[0].0.clone();
-    ids.name = "text_model.embeddings.more_ids".to_string();
+    ids.name = "text_model.embeddings.more.position_ids".to_string();
     ids.format = Format::Integer {
         bytes_per_element: 8,
     };

@@ -31,19 +31,13 @@ fn a_tensor_of_another_shape_is_named_with_both_shapes() {
             }
             let found = format!("{:?}", wrong.shape);
             let result = load(&parts.file());
-            // Patches are held as a matrix, whose shape has two numbers.
-            let words = if planned.shape.len() > 2 {
-                vec![NAME, &planned.name]
-            } else {
-                vec![NAME, &planned.name, &found]
-            };
-            refused(result, &words);
+            refused(result, &[NAME, &planned.name, &found]);
         }
     }
 }
 
 #[test]
-fn tensors_that_nobody_asks_for_do_no_harm_whatever_their_shape() {
+fn tensors_of_training_do_no_harm_whatever_their_shape() {
     let file = gguf("clip-quick", Dtype::F32);
     for (shape, format) in [
         (vec![], Format::F32),
@@ -58,7 +52,7 @@ fn tensors_that_nobody_asks_for_do_no_harm_whatever_their_shape() {
     ] {
         let elements: usize = shape.iter().product();
         let bytes = vec![0; format.bytes(elements).expect("whole blocks")];
-        for name in ["text_model.more", "text_model.more_embedding.weight"] {
+        for name in ["image_queue", "text_encoder_m.more_embedding.weight"] {
             let mut parts = Parts::of(&file);
             let planned = Planned {
                 name: name.to_string(),
@@ -75,6 +69,35 @@ fn tensors_that_nobody_asks_for_do_no_harm_whatever_their_shape() {
             }
         }
     }
+}
+
+#[test]
+fn a_tensor_that_nobody_asks_for_is_refused_by_name() {
+    for name in [
+        "text_model.more",
+        "text_model.more_embedding.weight",
+        "logit_bias",
+    ] {
+        let mut parts = Parts::of(&gguf("clip-quick", Dtype::F32));
+        let planned = Planned {
+            name: name.to_string(),
+            shape: vec![2],
+            format: Format::F32,
+        };
+        parts.tensors.insert(1, (planned, vec![0; 8]));
+        refused(load(&parts.file()), &[NAME, name, "config.json"]);
+    }
+}
+
+/// A convolution has one order of dimensions; what lies otherwise has as many numbers.
+#[test]
+fn a_convolution_in_another_order_is_refused() {
+    let mut parts = Parts::of(&gguf("clip-quick", Dtype::F32));
+    let name = "vision_model.embeddings.patch_embedding.weight";
+    let shape = &mut parts.tensor(name).0.shape;
+    assert_eq!(*shape, [64, 3, 8, 8]);
+    *shape = vec![64, 8, 3, 8];
+    refused(load(&parts.file()), &[NAME, name, "[64, 8, 3, 8]"]);
 }
 
 #[test]

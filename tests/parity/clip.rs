@@ -20,7 +20,7 @@ pub async fn compare(with: &Comparison<'_>) -> Result<()> {
         compare_pixels(with, &picture).await;
         let pixels = with.reference_pixels(&picture);
         let patches = match clip.image() {
-            ImageEncoder::Transformer(vision, _) => vision.embed(pixels.clone()),
+            ImageEncoder::Transformer(vision, ..) => vision.embed(pixels.clone()),
             ImageEncoder::ResNet(vision) => vision.embed(pixels.clone()).flatten(1, 2),
         };
         with.states(&format!("patches/{picture}"), patches).await;

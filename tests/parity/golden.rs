@@ -25,9 +25,21 @@ pub fn read(path: &str) -> Option<Vec<u8>> {
 }
 
 #[cfg(target_arch = "wasm32")]
+static GOLDEN: include_dir::Dir = include_dir::include_dir!("$CARGO_MANIFEST_DIR/tests/golden");
+
+/// The names of the folders in one of `tests/golden`.
+#[cfg(target_arch = "wasm32")]
+pub fn folders(path: &str) -> Vec<String> {
+    let parent = GOLDEN.get_dir(path).expect("a golden folder");
+    let names = parent.dirs().map(|folder| folder.path().file_name());
+    names
+        .map(|name| name.expect("a name").to_string_lossy().into_owned())
+        .collect()
+}
+
+#[cfg(target_arch = "wasm32")]
 pub fn read(path: &str) -> Option<Vec<u8>> {
     use include_dir::{Dir, include_dir};
-    static GOLDEN: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/golden");
     static PICTURES: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/pictures");
     if path == "models/pictograms.gguf" {
         let model = include_bytes!("../../www/models/pictograms.gguf");

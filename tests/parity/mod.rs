@@ -16,6 +16,7 @@ pub mod quality;
 pub mod report;
 pub mod tolerance;
 pub mod zero_shot;
+pub mod zoo;
 
 use comparison::Comparison;
 use golden::Golden;

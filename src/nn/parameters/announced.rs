@@ -42,6 +42,7 @@ impl Parameters {
                 Parameter::Matrix(PackedMatrix::hollow(shape, &self.device))
             }
         };
+        self.shapes.insert(info.name.clone(), info.shape.clone());
         self.insert(&info.name, parameter);
     }
 

@@ -83,6 +83,8 @@ pub struct Parameters {
     device: Device,
     origin: Origin,
     entries: HashMap<String, Parameter>,
+    /// The shapes that the file gives its tensors, of which a matrix keeps rows and columns alone.
+    shapes: HashMap<String, Vec<usize>>,
     tied: Vec<(String, String)>,
     /// Matrices that came from the table at this place of `tied`.
     from_table: HashMap<String, usize>,
@@ -137,6 +139,7 @@ impl Parameters {
             device,
             origin,
             entries: HashMap::new(),
+            shapes: HashMap::new(),
             tied: Vec::new(),
             from_table: HashMap::new(),
             shared: |_| None,
@@ -208,6 +211,7 @@ impl Parameters {
         };
         self.count(&parameter);
         self.from_table.remove(&info.name);
+        self.shapes.insert(info.name.clone(), info.shape.clone());
         self.insert(&info.name, parameter);
         Ok(())
     }
@@ -269,10 +273,28 @@ impl Parameters {
         }
     }
 
-    /// Takes a weight matrix or table of `shape` [rows, columns]; a convolution's further
-    /// dimensions count as columns.
+    /// Takes a weight matrix or table of `shape` [rows, columns].
     pub fn matrix(&mut self, name: &str, shape: [usize; 2]) -> Result<Weight> {
-        match self.find(name, &shape)? {
+        self.weight(name, shape, &shape)
+    }
+
+    /// Takes a convolution's weight, `[outputs, inputs, height, width]`, as a matrix of one row for
+    /// each output. Models that were trained here are stored with such rows.
+    pub fn convolution(&mut self, name: &str, shape: [usize; 4]) -> Result<Weight> {
+        let [outputs, inputs, height, width] = shape;
+        self.weight(name, [outputs, inputs * height * width], &shape)
+    }
+
+    /// Takes a matrix that a file may also hold in its `whole` shape, of more dimensions.
+    fn weight(&mut self, name: &str, shape: [usize; 2], whole: &[usize]) -> Result<Weight> {
+        let parameter = self.find(name, &shape)?;
+        if let Some(found) = self.shapes.get(name)
+            && found != whole
+            && *found != shape
+        {
+            return Err(wrong_shape(name, whole, found));
+        }
+        match parameter {
             Parameter::Matrix(matrix) => {
                 let found = [matrix.shape().rows, matrix.shape().columns];
                 if found != shape {
@@ -304,7 +326,13 @@ impl Parameters {
         let [rows, columns] = shape;
         let mut whole = None;
         for name in names {
-            match self.find(name, &shape)? {
+            let parameter = self.find(name, &shape)?;
+            if let Some(found) = self.shapes.get(name)
+                && *found != shape
+            {
+                return Err(wrong_shape(name, &shape, found));
+            }
+            match parameter {
                 Parameter::Joined(matrix) => {
                     let found = [matrix.shape().rows / names.len(), matrix.shape().columns];
                     if found != [rows, columns] {

@@ -1,0 +1,343 @@
+//! Where in a repository a model's files lie: at its root, as Hugging Face and open_clip have them; in
+//! a folder that sentence-transformers names; in the folders of a diffusers pipeline, each of which is
+//! one part. The root's config.json is asked for first, so that an ordinary model costs no request more.
+
+use super::source::{Promises, named};
+use super::texts::read;
+use super::{Files, refusals};
+use crate::models::ModelConfig;
+use crate::weights::safetensors;
+use crate::{Error, Result};
+use serde_json::Value;
+
+/// Weight files that a folder may have, the preferred first. Each may also come in parts, which
+/// `{name}.index.json` lists.
+const WEIGHT_FILES: [&str; 5] = [
+    "model.safetensors",
+    "pytorch_model.bin",
+    "open_clip_model.safetensors",
+    "open_clip_pytorch_model.bin",
+    ALONE,
+];
+
+/// The one weight file that can do without the others: it may hold their texts.
+pub const ALONE: &str = "model.gguf";
+
+/// Variants that `save_pretrained(variant=...)` puts into names: `model.fp16.safetensors`.
+const VARIANTS: [&str; 3] = ["fp16", "bf16", "fp32"];
+
+/// The configuration that was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Configuration {
+    /// A config.json of Hugging Face.
+    HuggingFace(String),
+    /// An open_clip_config.json.
+    OpenClip(String),
+    /// Neither.
+    #[default]
+    None,
+}
+
+/// Where a model's files lie. Folders end with a slash; the root is empty.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Layout {
+    /// Its folder.
+    pub folder: String,
+    /// Its configuration.
+    pub configuration: Configuration,
+}
+
+impl Layout {
+    /// Looks for the model of a repository, or for the one in its folder `part`, which ends with a
+    /// slash.
+    pub async fn find(files: &impl Files, part: Option<&str>, promises: &Promises) -> Result<Self> {
+        if let Some(folder) = part {
+            return Self::in_folder(files, folder, promises).await;
+        }
+        let root = Self::in_folder(files, "", promises).await?;
+        if root.configuration != Configuration::None {
+            return Ok(root);
+        }
+        let folder = match read(files, MODULES, promises).await? {
+            Some(modules) => Some(sentence_transformers_folder(&modules)?),
+            None => {
+                let pipeline = read(files, "model_index.json", promises).await?;
+                pipeline.map(|index| text_encoder_of(&index)).transpose()?
+            }
+        };
+        match folder {
+            Some(folder) if !folder.is_empty() => Self::in_folder(files, &folder, promises).await,
+            _ => Ok(root),
+        }
+    }
+
+    /// What lies in one folder.
+    pub async fn in_folder(files: &impl Files, folder: &str, promises: &Promises) -> Result<Self> {
+        const OPEN_CLIP: &str = "open_clip_config.json";
+        let folder = folder.to_string();
+        let config = read(files, &format!("{folder}config.json"), promises).await?;
+        let foreign = config.as_deref().and_then(refusals::foreign_config);
+        if let (Some(text), None) = (config, &foreign) {
+            let configuration = Configuration::HuggingFace(text);
+            return Ok(Self {
+                folder,
+                configuration,
+            });
+        }
+        let open_clip = read(files, &format!("{folder}{OPEN_CLIP}"), promises).await?;
+        let configuration = match (open_clip, foreign) {
+            (Some(text), _) => Configuration::OpenClip(text),
+            (None, Some(refusal)) => return Err(refusal),
+            (None, None) => Configuration::None,
+        };
+        Ok(Self {
+            folder,
+            configuration,
+        })
+    }
+
+    /// Folders in which texts may lie that are not in the model's own: those of a diffusers pipeline
+    /// lie beside it, `tokenizer_2` beside `text_encoder_2`.
+    pub fn beside(&self, encoder: &str, texts: &str) -> Option<String> {
+        let path = self.folder.strip_suffix('/')?;
+        let (parents, name) = match path.rfind('/') {
+            Some(slash) => path.split_at(slash + 1),
+            None => ("", path),
+        };
+        let number = name.strip_prefix(encoder)?;
+        Some(format!("{parents}{texts}{number}/"))
+    }
+
+    /// The files with weights: name and length.
+    pub async fn weights(
+        &self,
+        files: &impl Files,
+        promises: &Promises,
+    ) -> Result<Vec<(String, u64)>> {
+        for name in self.weight_files(files) {
+            let index = format!("{name}.index.json");
+            if let Some(found) = whole_or_in_parts(files, &name, &index, promises).await? {
+                return Ok(found);
+            }
+        }
+        let is_known = self.configuration != Configuration::None;
+        for variant in VARIANTS.iter().filter(|_| is_known) {
+            for (stem, end) in [("model", "safetensors"), ("pytorch_model", "bin")] {
+                let name = format!("{}{stem}.{variant}.{end}", self.folder);
+                let index = format!("{}{stem}.{end}.index.{variant}.json", self.folder);
+                if let Some(found) = whole_or_in_parts(files, &name, &index, promises).await? {
+                    return Ok(found);
+                }
+            }
+        }
+        Err(refusals::without_weights(files, &self.folder, is_known).await?)
+    }
+
+    /// Names of weight files, the likeliest first: what is at hand already, and the configuration's
+    /// own.
+    fn weight_files(&self, files: &impl Files) -> Vec<String> {
+        let mut names = WEIGHT_FILES;
+        if let Configuration::OpenClip(_) = self.configuration {
+            // timm's repositories hold the image encoder alone under Hugging Face's names.
+            names.sort_by_key(|name| !name.starts_with("open_clip"));
+        }
+        let mut names = names.map(|name| format!("{}{name}", self.folder)).to_vec();
+        names.sort_by_key(|name| {
+            !files.is_at_hand(name) && !files.is_at_hand(&format!("{name}.index.json"))
+        });
+        names
+    }
+
+    /// Whether the model takes texts and pictures, as far as that is known of the configuration.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn takes(&self) -> Takes {
+        match &self.configuration {
+            Configuration::HuggingFace(text) => Takes::of(text),
+            _ => Takes::BOTH,
+        }
+    }
+}
+
+/// What a model takes, and so which files it needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Takes {
+    /// Pictures: an image processor's settings.
+    pub pictures: bool,
+    /// Texts: a tokenizer.
+    pub texts: bool,
+}
+
+impl Takes {
+    const BOTH: Takes = Takes {
+        pictures: true,
+        texts: true,
+    };
+
+    /// By the text of a config.json. One that makes no sense is refused elsewhere.
+    pub fn of(config: &str) -> Self {
+        match ModelConfig::from_json(config) {
+            Ok(ModelConfig::Clip(clip)) => Takes {
+                pictures: clip.encoders.image,
+                texts: clip.encoders.text,
+            },
+            _ => Takes::BOTH,
+        }
+    }
+}
+
+/// A file with weights, or those that its index lists.
+async fn whole_or_in_parts(
+    files: &impl Files,
+    name: &str,
+    index: &str,
+    promises: &Promises,
+) -> Result<Option<Vec<(String, u64)>>> {
+    if let Some(size) = files.size(name).await? {
+        return Ok(Some(vec![(name.to_string(), size)]));
+    }
+    let Some(index_text) = read(files, index, promises).await? else {
+        return Ok(None);
+    };
+    let shards = safetensors::parse_index(&index_text).map_err(|error| named(index, error))?;
+    let folder = &name[..name.rfind('/').map_or(0, |slash| slash + 1)];
+    let mut found = Vec::new();
+    for shard in shards.files {
+        let shard = format!("{folder}{shard}");
+        let size = files.size(&shard).await?.ok_or_else(|| {
+            Error::BadWeights(format!("{shard} is missing, though {index} lists it"))
+        })?;
+        found.push((shard, size));
+    }
+    Ok(Some(found))
+}
+
+/// The one file with weights that was asked for, or those that its index lists.
+pub async fn single_file(
+    files: &impl Files,
+    name: &str,
+    promises: &Promises,
+) -> Result<Vec<(String, u64)>> {
+    let index = format!("{name}.index.json");
+    let found = whole_or_in_parts(files, name, &index, promises).await?;
+    found.ok_or_else(|| Error::BadWeights(format!("there is no file {name}")))
+}
+
+const MODULES: &str = "modules.json";
+
+/// The folder of a sentence-transformers model's CLIP, from the text of its modules.json.
+fn sentence_transformers_folder(text: &str) -> Result<String> {
+    /// Classes that hold the network, and one that changes no direction of a vector.
+    const NETWORKS: [&str; 2] = ["CLIPModel", "Transformer"];
+    const HARMLESS: &str = "Normalize";
+    let bad = |what: String| Error::BadWeights(format!("{MODULES}: {what}"));
+    let modules: Value =
+        serde_json::from_str(text).map_err(|error| bad(format!("is not valid JSON: {error}")))?;
+    let modules = modules.as_array().cloned().unwrap_or_default();
+    let mut folder = None;
+    for module in &modules {
+        let class = module["type"].as_str().unwrap_or_default();
+        match class.rsplit('.').next().unwrap_or_default() {
+            name if NETWORKS.contains(&name) && folder.is_none() => {
+                folder = Some(module["path"].as_str().unwrap_or_default());
+            }
+            HARMLESS => {}
+            _ => {
+                return Err(bad(format!(
+                    "the module {class:?} is not supported, expected a CLIPModel alone, with or without Normalize"
+                )));
+            }
+        }
+    }
+    match folder {
+        None => Err(bad("it names no CLIPModel".to_string())),
+        Some("" | ".") => Ok(String::new()),
+        Some(folder) if is_folder(folder) => Ok(format!("{}/", folder.trim_end_matches('/'))),
+        Some(folder) => Err(bad(format!("{folder:?} is not a folder's name"))),
+    }
+}
+
+/// Whether a name from outside stays within the repository.
+fn is_folder(path: &str) -> bool {
+    let mut parts = path.trim_end_matches('/').split('/');
+    parts.all(|part| {
+        !part.is_empty()
+            && !part.starts_with('.')
+            && part
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
+    })
+}
+
+/// The folder of a diffusers pipeline's first text encoder, from the text of its model_index.json.
+fn text_encoder_of(text: &str) -> Result<String> {
+    let index: Value = serde_json::from_str(text).map_err(|error| {
+        Error::BadWeights(format!("model_index.json is not valid JSON: {error}"))
+    })?;
+    let class = |name: &str| index[name][1].as_str().unwrap_or_default().to_string();
+    for name in ["text_encoder", "text_encoder_2"] {
+        if class(name).starts_with("CLIPTextModel") {
+            return Ok(format!("{name}/"));
+        }
+    }
+    Err(Error::BadWeights(format!(
+        "model_index.json: the pipeline {} is not supported: its text_encoder is {:?}, expected a CLIPTextModel",
+        index["_class_name"],
+        class("text_encoder")
+    )))
+}
+
+/// The folder that a path leads to beyond a repository's own name, if it is that of a part which
+/// pipelines and sentence-transformers have.
+#[cfg(not(target_arch = "wasm32"))]
+pub fn is_part(name: &str) -> bool {
+    let numbered = |start: &str| {
+        name.strip_prefix(start)
+            .is_some_and(|rest| matches!(rest, "" | "_2" | "_3"))
+    };
+    numbered("text_encoder") || numbered("image_encoder") || name.ends_with("_CLIPModel")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modules_json_names_the_folder() {
+        let modules = |list: &str| sentence_transformers_folder(list);
+        let old = r#"[{"idx": 0, "name": "0", "path": "0_CLIPModel", "type": "sentence_transformers.models.CLIPModel"}]"#;
+        assert_eq!(modules(old), Ok("0_CLIPModel/".to_string()));
+        let at_root = r#"[{"idx": 0, "path": "", "type": "sentence_transformers.models.CLIPModel"}, {"idx": 1, "path": "1_Normalize", "type": "sentence_transformers.models.Normalize"}]"#;
+        assert_eq!(modules(at_root), Ok(String::new()));
+        for (list, word) in [
+            (r#"[{"path": "../x", "type": "a.CLIPModel"}]"#, "../x"),
+            (
+                r#"[{"path": "0", "type": "a.CLIPModel"}, {"path": "1", "type": "a.Dense"}]"#,
+                "a.Dense",
+            ),
+            ("[]", "CLIPModel"),
+            ("{", "JSON"),
+        ] {
+            let error = modules(list).expect_err("refused").to_string();
+            assert!(
+                error.contains("modules.json") && error.contains(word),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_pipelines_texts_lie_beside_its_encoders() {
+        let layout = |folder: &str| Layout {
+            folder: folder.to_string(),
+            configuration: Configuration::None,
+        };
+        let beside = |folder: &str| layout(folder).beside("text_encoder", "tokenizer");
+        assert_eq!(beside("text_encoder/").as_deref(), Some("tokenizer/"));
+        assert_eq!(
+            beside("a/text_encoder_2/").as_deref(),
+            Some("a/tokenizer_2/")
+        );
+        assert_eq!(beside("unet/"), None);
+        assert_eq!(beside(""), None);
+    }
+}

@@ -1,0 +1,397 @@
+//! open_clip_config.json to the texts of a model in Hugging Face's form. Every option of open_clip's
+//! `CLIPVisionCfg`, `CLIPTextCfg` and `PreprocessCfg` (version 3.3) is translated, or known to change
+//! nothing, or refused by its name; so is every field that open_clip does not know.
+//!
+//! The fields that Hugging Face has no name for are listed in `models::clip::config` (networks) and
+//! `image::config` (pictures).
+
+use super::original::Texts;
+use crate::models::section::Section;
+use crate::tokenizer::Tokenizer;
+use crate::{Error, Result};
+use serde_json::{Value, json};
+
+const FILE: &str = "open_clip_config.json";
+
+/// Python's `string.punctuation`, without the `_` that has become a space.
+const PUNCTUATION: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^`{|}~]"##;
+
+/// Options of blocks that no released model has.
+const UNUSED_BLOCKS: [&str; 6] = [
+    "qk_norm",
+    "scaled_cosine_attn",
+    "scale_heads",
+    "scale_attn_inner",
+    "scale_attn",
+    "scale_fc",
+];
+
+/// Options of the image encoder that change nothing at inference, or only with another one that is
+/// refused.
+const IDLE_VISION: [&str; 9] = [
+    "patch_dropout",
+    "attn_pooler_queries",
+    "attn_pooler_heads",
+    "timm_model_pretrained",
+    "timm_pool",
+    "timm_proj",
+    "timm_proj_bias",
+    "timm_drop",
+    "timm_drop_path",
+];
+
+/// What only a vision transformer looks at: open_clip's ResNets have none of it.
+const IDLE_RESNET: [&str; 13] = [
+    "mlp_ratio",
+    "patch_size",
+    "ls_init_value",
+    "no_ln_pre",
+    "pos_embed_type",
+    "final_ln_after_pool",
+    "pool_type",
+    "act_kwargs",
+    "norm_kwargs",
+    "block_type",
+    "qk_norm",
+    "attentional_pool",
+    "output_tokens",
+];
+
+/// The same of the text encoder; its `final_ln_after_pool` is never read, `pad_id` only with
+/// `embed_cls`.
+const IDLE_TEXT: [&str; 5] = [
+    "pad_id",
+    "final_ln_after_pool",
+    "hf_model_pretrained",
+    "hf_proj_type",
+    "hf_pooler_type",
+];
+
+/// Options of the whole that change nothing.
+const IDLE_MODEL: [&str; 5] = [
+    "custom_text",
+    "init_logit_scale",
+    "nonscalar_logit_scale",
+    "cast_dtype",
+    "output_dict",
+];
+
+/// An understood open_clip_config.json.
+pub(super) struct OpenClip {
+    config: Value,
+    preprocessor: Value,
+    /// How texts are tokenized, where it is not by open_clip's own tokenizer.
+    hugging_face: Option<HuggingFace>,
+    /// Whether the text encoder sees what fills texts up.
+    sees_filling: bool,
+}
+
+/// How texts are cleaned before they are tokenized. All make white space one space, and leave none at
+/// the ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clean {
+    Whitespace,
+    /// In lower case besides.
+    Lower,
+    /// And without punctuation, `_` becoming a space.
+    Canonicalize,
+}
+
+/// What open_clip adds to a tokenizer of Hugging Face's library.
+struct HuggingFace {
+    clean: Clean,
+    /// Whether separators are replaced by token 0.
+    strips_separator: bool,
+}
+
+impl OpenClip {
+    /// Reads the text of an open_clip_config.json.
+    pub fn parse(text: &str) -> Result<Self> {
+        let root = Section::root(FILE, text)?;
+        if root.get("model_cfg").is_none() {
+            return Err(root.wrong("model_cfg", "an object", &Value::Null));
+        }
+        let model = root.section("model_cfg")?;
+        let (vision, text) = (model.section("vision_cfg")?, model.section("text_cfg")?);
+        refuse_other_models(&model, &vision, &text)?;
+        let gelu = match model.switch("quick_gelu")? {
+            true => "quick_gelu",
+            false => "gelu",
+        };
+        let image_size = vision.side("image_size", 224)?;
+        let text_config = text_config(&text, gelu)?;
+        let sees_filling =
+            text_config["no_causal_mask"] == true || text_config["pool_type"] == "last";
+        let config = json!({
+            "model_type": "clip",
+            "projection_dim": model.size("embed_dim", 512)?,
+            "vision_config": vision_config(&vision, image_size, gelu)?,
+            "text_config": text_config,
+        });
+        model.finish(&[&IDLE_MODEL])?;
+        Ok(Self {
+            config,
+            preprocessor: preprocessor(&root.section("preprocess_cfg")?, image_size)?,
+            hugging_face: HuggingFace::parse(&text)?,
+            sees_filling,
+        })
+    }
+
+    /// Whether [`Self::texts`] looks at a tokenizer_config.json.
+    pub fn names_tokens(&self) -> bool {
+        self.hugging_face.is_some()
+    }
+
+    /// The texts of the model, given that of its tokenizer.json, which becomes what open_clip makes of
+    /// it, and perhaps of its tokenizer_config.json.
+    pub fn texts(mut self, tokenizer: &mut String, names: Option<&str>) -> Result<Texts> {
+        let mut filling = 0;
+        if let Some(hugging_face) = &self.hugging_face {
+            let words = Tokenizer::from_json(tokenizer)?;
+            let special = |key: &str, usual: [&str; 2]| special_token(&words, names, key, usual);
+            filling = special("pad_token", ["[PAD]", "<pad>"]).unwrap_or(0);
+            if hugging_face.strips_separator {
+                let separator = special("sep_token", ["[SEP]", "</s>"]);
+                self.config["text_config"]["zeroed_token_id"] = json!(separator);
+            }
+            *tokenizer = hugging_face.cleaning(tokenizer)?;
+        }
+        if self.sees_filling {
+            self.config["text_config"]["fill_token_id"] = json!(filling);
+        }
+        Ok(Texts {
+            config: self.config.to_string(),
+            preprocessor: self.preprocessor.to_string(),
+        })
+    }
+}
+
+/// Refuses models that are made of other parts, naming these.
+fn refuse_other_models(model: &Section, vision: &Section, text: &Section) -> Result<()> {
+    for (section, field, what) in [
+        (
+            model,
+            "multimodal_cfg",
+            "this is a CoCa, which is not supported",
+        ),
+        (
+            vision,
+            "timm_model_name",
+            "this image encoder is one of timm's, of which none is supported; open_clip's own vision transformers and ResNets are",
+        ),
+        (
+            text,
+            "hf_model_name",
+            "this text encoder is one of transformers', of which none is supported; open_clip's own is",
+        ),
+        (
+            model,
+            "init_logit_bias",
+            "this is a SigLIP, which is not supported",
+        ),
+    ] {
+        if let Some(found) = section.get(field) {
+            return Err(section.refused(field, what, found));
+        }
+    }
+    Ok(())
+}
+
+fn vision_config(vision: &Section, image_size: usize, gelu: &str) -> Result<Value> {
+    let head_width = vision.size("head_width", 64)?;
+    let width = vision.size("width", 768)?;
+    match vision.get("layers") {
+        Some(Value::Number(_)) | None => {}
+        // A ResNet, which Hugging Face has no form for: it keeps open_clip's.
+        Some(layers @ Value::Array(_)) => {
+            vision.finish(&[&IDLE_VISION, &IDLE_RESNET, &UNUSED_BLOCKS])?;
+            return Ok(json!({
+                "layers": layers, "width": width, "head_width": head_width,
+                "image_size": image_size,
+            }));
+        }
+        Some(found) => {
+            let expected = "a number (a vision transformer's) or a list (a ResNet's): other image encoders are not supported";
+            return Err(vision.wrong("layers", expected, found));
+        }
+    }
+    if head_width > width {
+        let expected = format!("at most width, {width}");
+        return Err(vision.wrong("head_width", &expected, &json!(head_width)));
+    }
+    // CoCa pools by attention.
+    vision.only("attentional_pool", json!(false))?;
+    vision.choice("pos_embed_type", &["learnable", "sin_cos_2d"])?; // stored in either case
+    let pool_type = ["tok", "avg"];
+    let pool_type = pool_type[vision.choice("pool_type", &pool_type)?];
+    let config = with(
+        tower(vision, width, gelu)?,
+        json!({
+            "num_attention_heads": width / head_width,
+            "image_size": image_size,
+            "patch_size": vision.side("patch_size", 16)?,
+            "no_ln_pre": vision.switch("no_ln_pre")?,
+            "pool_type": pool_type,
+            "final_ln_after_pool": vision.switch("final_ln_after_pool")?,
+        }),
+    );
+    vision.finish(&[&IDLE_VISION])?;
+    Ok(config)
+}
+
+fn text_config(text: &Section, gelu: &str) -> Result<Value> {
+    // CoCa appends a class token.
+    text.only("embed_cls", json!(false))?;
+    let pool_types = ["argmax", "eos", "first", "last"];
+    let proj_types = ["linear", "none"];
+    let config = with(
+        tower(text, text.size("width", 512)?, gelu)?,
+        json!({
+            "num_attention_heads": text.size("heads", 8)?,
+            "max_position_embeddings": text.size("context_length", 77)?,
+            "vocab_size": text.size("vocab_size", 49_408)?,
+            "pool_type": pool_types[text.choice("pool_type", &pool_types)?],
+            "eos_token_id": text.id("eos_id", 2)?,
+            "no_causal_mask": text.switch("no_causal_mask")?,
+            "proj_type": proj_types[text.choice("proj_type", &proj_types)?],
+            "proj_bias": text.switch("proj_bias")?,
+        }),
+    );
+    // Read by `HuggingFace::parse`.
+    let tokenizer = ["hf_tokenizer_name", "tokenizer_mode", "tokenizer_kwargs"];
+    text.finish(&[&IDLE_TEXT, &tokenizer])?;
+    Ok(config)
+}
+
+/// What both encoders have.
+fn tower(section: &Section, width: usize, gelu: &str) -> Result<Value> {
+    section.only("output_tokens", json!(false))?;
+    section.choice("block_type", &["default", "custom"])?; // the same where no option below is on
+    for option in UNUSED_BLOCKS {
+        section.only(option, json!(false))?;
+    }
+    if let Some(found) = section.get("act_kwargs")
+        && *found != json!({})
+        && (*found != json!({ "approximate": "none" }) || gelu != "gelu")
+    {
+        return Err(section.refused("act_kwargs", "only the exact GELU is supported", found));
+    }
+    let norm = section.section("norm_kwargs")?;
+    let epsilon = norm.epsilon("eps", 1e-5)?;
+    norm.finish(&[])?;
+    let ratio = section.number("mlp_ratio")?.unwrap_or(4.0);
+    Ok(json!({
+        "hidden_size": width,
+        "intermediate_size": (width as f64 * ratio) as u64,
+        "num_hidden_layers": section.size("layers", 12)?,
+        "hidden_act": gelu,
+        "layer_norm_eps": epsilon,
+        "layer_scale": section.number("ls_init_value")?.is_some(),
+    }))
+}
+
+/// `fields` and `more` in one object.
+fn with(mut fields: Value, more: Value) -> Value {
+    if let (Some(fields), Value::Object(more)) = (fields.as_object_mut(), more) {
+        fields.extend(more);
+    }
+    fields
+}
+
+/// What `image_transform_v2` does at inference. open_clip gives pictures the size that the encoder has,
+/// whatever `size` says, drops fields that it does not know, and crops as torchvision does.
+fn preprocessor(pixels: &Section, image_size: usize) -> Result<Value> {
+    pixels.only("mode", json!("RGB"))?;
+    let square = json!({ "height": image_size, "width": image_size });
+    let mut made = json!({
+        "image_processor_type": "CLIPImageProcessor",
+        // `random` is for training: inference then takes bicubic.
+        "resample": match pixels.choice("interpolation", &["bicubic", "bilinear", "random"])? {
+            1 => 2,
+            _ => 3,
+        },
+    });
+    match pixels.choice("resize_mode", &["shortest", "longest", "squash"])? {
+        2 => {
+            made["size"] = square;
+            made["do_center_crop"] = json!(false);
+        }
+        mode => {
+            let edge = ["shortest_edge", "longest_edge"][mode];
+            made["size"] = json!({ edge: image_size });
+            made["crop_size"] = square;
+            made["crop_rounding"] = json!("half_to_even");
+            if mode == 1 {
+                made["fill_color"] = pixels.get("fill_color").cloned().unwrap_or(json!(0));
+            }
+        }
+    }
+    for (theirs, ours) in [("mean", "image_mean"), ("std", "image_std")] {
+        match pixels.get(theirs) {
+            Some(one @ Value::Number(_)) => made[ours] = json!([one, one, one]),
+            Some(found) => made[ours] = found.clone(),
+            None => {}
+        }
+    }
+    Ok(made)
+}
+
+impl HuggingFace {
+    fn parse(text: &Section) -> Result<Option<Self>> {
+        text.only("tokenizer_mode", json!(""))?;
+        let options = text.section("tokenizer_kwargs")?;
+        let name = text.text("hf_tokenizer_name")?.unwrap_or_default();
+        if name.is_empty() {
+            options.only("clean", json!("lower"))?;
+            options.finish(&[])?;
+            return Ok(None);
+        }
+        let kinds = [Clean::Whitespace, Clean::Lower, Clean::Canonicalize];
+        let names = ["whitespace", "lower", "canonicalize"];
+        let parsed = Self {
+            clean: kinds[options.choice("clean", &names)?],
+            strips_separator: options.switch("strip_sep_token")?,
+        };
+        options.finish(&[])?;
+        Ok(Some(parsed))
+    }
+
+    /// The tokenizer.json that cleans texts first.
+    fn cleaning(&self, tokenizer: &str) -> Result<String> {
+        let mut words: Value = serde_json::from_str(tokenizer)
+            .map_err(|error| Error::BadWeights(format!("tokenizer.json: {error}")))?;
+        let replace = |pattern: Value, content: &str| json!({ "type": "Replace", "pattern": pattern, "content": content });
+        let mut steps = Vec::new();
+        if self.clean == Clean::Canonicalize {
+            steps.push(replace(json!({ "String": "_" }), " "));
+            steps.push(replace(json!({ "Regex": PUNCTUATION }), ""));
+        }
+        if self.clean != Clean::Whitespace {
+            steps.push(json!({ "type": "Lowercase" }));
+        }
+        steps.push(replace(json!({ "Regex": "\\s+" }), " "));
+        steps.push(json!({ "type": "Strip", "strip_left": true, "strip_right": true }));
+        let own = words["normalizer"].take();
+        steps.extend((!own.is_null()).then_some(own));
+        words["normalizer"] = json!({ "type": "Sequence", "normalizers": steps });
+        Ok(words.to_string())
+    }
+}
+
+/// The id of a special token: by the name in tokenizer_config.json, or by one of the usual names.
+fn special_token(
+    words: &Tokenizer,
+    names: Option<&str>,
+    key: &str,
+    usual: [&str; 2],
+) -> Option<u32> {
+    let names: Value = names
+        .and_then(|text| serde_json::from_str(text).ok())
+        .unwrap_or_default();
+    let name = &names[key];
+    let name = name.as_str().or_else(|| name["content"].as_str());
+    match name {
+        Some(name) => words.token_to_id(name),
+        None => usual.into_iter().find_map(|name| words.token_to_id(name)),
+    }
+}
