@@ -3,6 +3,8 @@
 
 #![cfg(all(feature = "cli", not(target_arch = "wasm32")))]
 
+#[path = "cli/adapters.rs"]
+mod adapters;
 #[path = "cli/album.rs"]
 mod album;
 #[path = "cli/bench.rs"]
@@ -16,6 +18,8 @@ mod files;
 mod filter;
 #[path = "cli/hub.rs"]
 mod hub;
+#[path = "cli/pictures.rs"]
+mod pictures;
 #[allow(dead_code)] // its other user needs more of it
 #[path = "hub_native/server.rs"]
 mod server;

@@ -4,7 +4,9 @@ use super::album_arguments::{
     AddToAlbum, AlbumCommand, ExportAlbum, ImportToAlbum, RemoveFromAlbum, Search,
 };
 use super::arguments::Common;
+use super::pictures::read_image;
 use super::{progress, report, tasks};
+use obscura::image::collection::pictures_under;
 use obscura::search::{Album, FileStore, Found, Identity, npy};
 use obscura::tasks::Model;
 use obscura::{Error, Result};
@@ -21,7 +23,6 @@ const BATCH: usize = 64;
 const ROWS: usize = 4096;
 /// Longest header of an .npy file that is looked for.
 const HEADER_BYTES: u64 = 1 << 16;
-const PICTURES: [&str; 6] = ["png", "jpg", "jpeg", "webp", "gif", "bmp"];
 
 /// Runs a command of `obscura album`.
 pub fn album(command: &AlbumCommand, common: &Common) -> Result<()> {
@@ -67,8 +68,8 @@ fn add(command: &AddToAlbum, common: &Common) -> Result<()> {
     for batch in new.chunks(BATCH) {
         let (mut keys, mut vectors) = (Vec::new(), Vec::new());
         for (key, path) in batch {
-            let embedded =
-                tasks::read_image(path).and_then(|image| block_on(model.embed_image(&image, true)));
+            let embedded = read_image(path, common)
+                .and_then(|image| block_on(model.embed_image(&image, true)));
             match embedded {
                 Ok(vector) => {
                     keys.push(key.clone());
@@ -101,26 +102,11 @@ fn add(command: &AddToAlbum, common: &Common) -> Result<()> {
 /// The pictures that are named, and those in the folders that are, without repetitions.
 fn find(paths: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
     let mut found = BTreeSet::new();
-    let mut folders = Vec::new();
     for path in paths {
-        match path.is_dir() {
-            true => folders.push(path.clone()),
-            false => drop(found.insert(path.clone())),
-        }
-    }
-    let failed = |folder: &Path, error: std::io::Error| {
-        Error::BadInput(format!("{} cannot be read: {error}", folder.display()))
-    };
-    while let Some(folder) = folders.pop() {
-        for entry in std::fs::read_dir(&folder).map_err(|error| failed(&folder, error))? {
-            let path = entry.map_err(|error| failed(&folder, error))?.path();
-            let ending = path.extension().and_then(|ending| ending.to_str());
-            let ending = ending.unwrap_or_default().to_ascii_lowercase();
-            if path.is_dir() {
-                folders.push(path);
-            } else if PICTURES.contains(&ending.as_str()) {
-                found.insert(path);
-            }
+        if path.is_dir() {
+            found.extend(pictures_under(path).collect::<Result<Vec<_>>>()?);
+        } else {
+            found.insert(path.clone());
         }
     }
     Ok(found)
@@ -264,7 +250,7 @@ pub fn search(command: &Search, common: &Common) -> Result<()> {
     let image = command
         .image
         .as_deref()
-        .map(tasks::read_image)
+        .map(|path| read_image(path, common))
         .transpose()?;
     let model = tasks::open(&command.model, common)?;
     if !command.album.exists() {
@@ -285,7 +271,7 @@ pub fn search(command: &Search, common: &Common) -> Result<()> {
     let mut found = album.search(&query, command.limit.max(again))?;
     let others = found.split_off(again.min(found.len()));
     let mut results = match &command.text {
-        Some(text) if again > 0 => rerank(&model, text, found)?,
+        Some(text) if again > 0 => rerank(&model, text, found, common)?,
         _ => Vec::new(),
     };
     results.extend(others.iter().map(|found| json!(found)));
@@ -299,11 +285,16 @@ pub fn search(command: &Search, common: &Common) -> Result<()> {
 }
 
 /// The candidates in the order of BLIP's score; those whose files are gone follow.
-fn rerank(model: &Model, text: &str, candidates: Vec<Found>) -> Result<Vec<Value>> {
+fn rerank(
+    model: &Model,
+    text: &str,
+    candidates: Vec<Found>,
+    common: &Common,
+) -> Result<Vec<Value>> {
     let (mut ranked, mut others) = (Vec::new(), Vec::new());
     let texts = [text.to_string()];
     for found in candidates {
-        let Ok(image) = tasks::read_image(Path::new(&found.key)) else {
+        let Ok(image) = read_image(Path::new(&found.key), common) else {
             others.push(json!(found));
             continue;
         };

@@ -8,6 +8,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use obscura::Result;
 use obscura::device::DevicePreference;
 use obscura::generate::GenerationOptions;
+use obscura::image::Grey16;
 use obscura::nn::Dtype;
 use obscura::tasks::{CANDIDATES, Filling, GuidanceOptions, Ranking, Scores};
 use std::path::PathBuf;
@@ -17,8 +18,9 @@ use std::path::PathBuf;
 /// MODEL is a .gguf file (made by `obscura convert`) or a folder in Hugging Face layout:
 /// config.json, tokenizer, preprocessor_config.json, and model.safetensors or pytorch_model.bin.
 /// It may also be the http(s) URL of either, or a hub id such as Salesforce/blip-vqa-base: then the
-/// files are downloaded and kept.
-/// Pictures are PNG, JPEG, WebP, GIF or BMP files.
+/// files are downloaded and kept. A LoRA adapter stands for the model that it was made for, with the
+/// adapter merged.
+/// Pictures are PNG, JPEG, WebP, GIF, BMP, JPEG XL, JPEG 2000, TIFF, ICO, QOI, PNM or TGA files.
 #[derive(Debug, Parser)]
 #[command(name = "obscura", version, propagate_version = true, after_long_help = ENVIRONMENT)]
 pub struct Arguments {
@@ -54,6 +56,17 @@ pub struct Common {
     /// Where MODEL is a hub id: its branch, tag or commit [default: main]
     #[arg(long, global = true, value_name = "REV")]
     pub revision: Option<String>,
+    /// Merge this LoRA adapter (a folder that PEFT has saved, its URL, or a hub id) into MODEL's weights; may be
+    /// given several times
+    #[arg(long = "adapter", global = true, value_name = "ADAPTER")]
+    pub adapters: Vec<PathBuf>,
+    /// Where MODEL is an adapter itself: the model that it was made for [default: the one that the adapter names]
+    #[arg(long, global = true, value_name = "MODEL")]
+    pub base: Option<PathBuf>,
+    /// What becomes of pictures in grey of 16 bits: levels cut off at 255, as in the reference, which
+    /// leaves most of them white, or scaled to 8 bits [default: clip, with a note]
+    #[arg(long, global = true, value_enum, value_name = "HOW")]
+    grey16: Option<Grey16Argument>,
     /// Fail unless MODEL's file of weights has this SHA-256, in hexadecimal
     #[arg(long, global = true, value_name = "HEX")]
     pub sha256: Option<String>,
@@ -69,6 +82,14 @@ impl Common {
         }
     }
 
+    /// None where nothing was said.
+    pub fn grey16(&self) -> Option<Grey16> {
+        self.grey16.map(|grey16| match grey16 {
+            Grey16Argument::Clip => Grey16::Clip,
+            Grey16Argument::Scale => Grey16::Scale,
+        })
+    }
+
     pub fn dtype(&self) -> Dtype {
         match self.dtype {
             DtypeArgument::Auto => Dtype::Auto,
@@ -78,6 +99,12 @@ impl Common {
             DtypeArgument::F32 => Dtype::F32,
         }
     }
+}
+
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Grey16Argument {
+    Clip,
+    Scale,
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -120,6 +147,8 @@ pub enum Command {
     Convert(Convert),
     /// Show what a model file holds
     Inspect(Inspect),
+    /// Print what pictures decode to: their size and a hash of their upright RGB pixels
+    Pixels(Pixels),
     /// Measure how long a model's tasks take on this machine (CLIP, BLIP)
     Bench(Bench),
     /// Train a model, or go on training one
@@ -295,9 +324,13 @@ pub struct Embed {
     /// A text; may be given several times
     #[arg(long = "text", num_args = 1.., conflicts_with = "images")]
     pub texts: Vec<String>,
-    /// The pictures are the frames of one video, which gets one vector: the mean of theirs
+    /// The pictures are the frames of one video, which gets one vector: the mean of theirs. A single
+    /// animated picture (GIF, WebP, PNG) is a video, too
     #[arg(long, conflicts_with = "texts")]
     pub video: bool,
+    /// With --video: so many frames of a single animated picture, at equal distances
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "video", value_parser = number_of_frames)]
+    pub frames: usize,
     /// With --text: every token's state in CLIP's text encoder, as generators are guided by, and
     /// the pooled vector
     #[arg(long, requires = "texts")]
@@ -328,6 +361,15 @@ impl Embed {
     }
 }
 
+/// From 1 to what a video may have in the browser, too.
+fn number_of_frames(text: &str) -> std::result::Result<usize, String> {
+    let number = text
+        .parse()
+        .ok()
+        .filter(|number| (1..=1024).contains(number));
+    number.ok_or_else(|| "a whole number from 1 to 1024 is expected".to_string())
+}
+
 #[derive(Debug, Args)]
 pub struct Match {
     /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
@@ -349,6 +391,10 @@ pub struct Answer {
     /// One picture, or a video's frames in order
     #[arg(required = true)]
     pub images: Vec<PathBuf>,
+    /// Of a single animated picture (GIF, WebP, PNG): so many frames, at equal distances, instead of
+    /// the first
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = number_of_frames)]
+    pub frames: usize,
     /// The question
     #[arg(long)]
     pub question: String,
@@ -374,6 +420,17 @@ pub struct Convert {
 pub struct Inspect {
     /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
     pub model: PathBuf,
+}
+
+/// Prints what pictures decode to, to compare decoders: `scripts/pictures-parity` does, with Pillow.
+#[derive(Debug, Args)]
+pub struct Pixels {
+    /// Pictures
+    #[arg(required = true)]
+    pub images: Vec<PathBuf>,
+    /// Write the pixels too, three bytes each, row by row, as files NAME.rgb in this folder
+    #[arg(long, value_name = "FOLDER")]
+    pub raw: Option<PathBuf>,
 }
 
 /// Measures how long a model's tasks take on this machine.

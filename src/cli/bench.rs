@@ -2,8 +2,9 @@
 //! beside those of other programs and of the browser.
 
 use super::arguments::{Bench, Common};
+use super::pictures::read_image;
 use super::report;
-use super::tasks::{open, read_image};
+use super::tasks::open;
 use clap::ValueEnum;
 use obscura::generate::GenerationOptions;
 use obscura::image::RgbImage;
@@ -70,7 +71,7 @@ struct Run {
 
 /// Measures a model, by itself or on request.
 pub fn bench(command: &Bench, common: &Common) -> Result<()> {
-    let image = read_image(&command.image)?;
+    let image = read_image(&command.image, common)?;
     let start = Instant::now();
     let model = open(&command.model, common)?;
     let mut bench = Measuring {

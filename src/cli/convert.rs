@@ -2,7 +2,7 @@
 
 use super::arguments::{Common, Convert};
 use super::{model, progress, report};
-use obscura::load::convert::{Source, convert as write_gguf};
+use obscura::load::convert::convert as write_gguf;
 use obscura::{Error, Result};
 use serde_json::json;
 use std::fs::File;
@@ -10,7 +10,10 @@ use std::io::BufWriter;
 
 /// Writes the file under a temporary name first, so that a failure leaves nothing half-written.
 pub fn convert(command: &Convert, common: &Common) -> Result<()> {
-    let mut source = Source::open(&model::locate(&command.model, common)?)?;
+    let mut source = model::open(&command.model, common)?;
+    if let Some(note) = source.note() {
+        eprintln!("note: {note}");
+    }
     let output = &command.output;
     let mut partial = output.clone().into_os_string();
     partial.push(".partial");

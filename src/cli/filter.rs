@@ -3,6 +3,7 @@
 
 use super::arguments::Common;
 use super::filtered_lines::{Counts, Line, Output};
+use super::pictures::read_image;
 use super::training_arguments::{Filter, Shard};
 use super::{progress, tasks};
 use obscura::metrics::data::{Item, Items, stream, stream_lines};
@@ -24,7 +25,7 @@ pub fn filter(command: &Filter, common: &Common) -> Result<()> {
         if place < next || !shard.holds(place) {
             continue;
         }
-        let line = judge(&model, item, command, place)?;
+        let line = judge(&model, item, (command, common), place)?;
         if let Some(error) = &line.error {
             bar.suspend(|| eprintln!("error: {error}"));
         }
@@ -56,13 +57,18 @@ fn open(command: &Filter) -> Result<Items> {
 }
 
 /// What becomes of an item. Only what says that the model or the options are unusable is an error.
-fn judge(model: &Model, item: Result<Item>, command: &Filter, place: u64) -> Result<Line> {
+fn judge(
+    model: &Model,
+    item: Result<Item>,
+    (command, common): (&Filter, &Common),
+    place: u64,
+) -> Result<Line> {
     let item = match item {
         Ok(item) => item,
         Err(error) => return Ok(Line::unreadable(place, None, &error)),
     };
     let path = item.image.canonicalize().unwrap_or(item.image.clone());
-    let image = match tasks::read_image(&item.image) {
+    let image = match read_image(&item.image, common) {
         Ok(image) => image,
         Err(error) => return Ok(Line::unreadable(place, Some(path), &error)),
     };

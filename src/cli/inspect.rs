@@ -3,17 +3,24 @@
 use super::arguments::{Common, Inspect};
 use super::{model, report};
 use obscura::Result;
-use obscura::load::convert::Source;
+use obscura::load::Merged;
 use obscura::models::ModelConfig;
 use obscura::tokenizer::Tokenizer;
 use serde_json::json;
 
 /// Prints architecture, tasks, tokenizer, sizes and every tensor.
 pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
-    let source = Source::open(&model::locate(&command.model, common)?)?;
+    let source = model::open(&command.model, common)?;
+    if let Some(note) = source.note() {
+        eprintln!("note: {note}");
+    }
     let description = source.description();
     let config = ModelConfig::from_json(&description.config)?;
-    let vocabulary = Tokenizer::from_json(&description.tokenizer)?.vocabulary_size();
+    let tokenizer = match config.vocabulary() {
+        Some(_) => Some(Tokenizer::from_json(&description.tokenizer)?),
+        None => None,
+    };
+    let vocabulary = tokenizer.map(|tokenizer| tokenizer.vocabulary_size());
     let tensors: Vec<_> = source.tensors().collect();
     let elements: usize = tensors.iter().map(|tensor| tensor.elements()).sum();
     if common.json {
@@ -29,8 +36,9 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
         let value = json!({
             "model": command.model, "container": source.container(),
             "architecture": config.family().name(), "tasks": config.tasks(),
-            "image_size": config.image_size(), "parameters": elements, "bytes": source.bytes(),
-            "tokenizer": { "vocabulary": vocabulary }, "tensors": tensors,
+            "image_size": config.image_size(), "projected": config.is_projected(), "parameters": elements, "bytes": source.bytes(),
+            "tokenizer": { "vocabulary": vocabulary }, "adapters": source.merged(),
+            "tensors": tensors,
         });
         return report::line(&value.to_string());
     }
@@ -38,8 +46,17 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
     report::line(&format!("container     {}", source.container()))?;
     report::line(&format!("architecture  {}", config.family().name()))?;
     report::line(&format!("tasks         {}", config.tasks().join(", ")))?;
-    report::line(&format!("image size    {} px", config.image_size()))?;
-    report::line(&format!("vocabulary    {vocabulary} tokens"))?;
+    if !config.is_projected() {
+        report::line(
+            "vectors       pooled states, for there is no projection into the shared space",
+        )?;
+    }
+    if let Some(size) = config.image_size() {
+        report::line(&format!("image size    {size} px"))?;
+    }
+    if let Some(vocabulary) = vocabulary {
+        report::line(&format!("vocabulary    {vocabulary} tokens"))?;
+    }
     report::line(&format!(
         "parameters    {:.2} million",
         elements as f64 / 1e6
@@ -48,6 +65,9 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
         "weights       {:.1} MB",
         source.bytes() as f64 / 1e6
     ))?;
+    for adapter in source.merged() {
+        report::line(&format!("adapter       {}", described(&adapter)))?;
+    }
     report::line(&format!("tensors       {}\n", tensors.len()))?;
     let name_width = tensors
         .iter()
@@ -69,4 +89,15 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
         ))?;
     }
     Ok(())
+}
+
+fn described(adapter: &Merged) -> String {
+    let name = match adapter.name.as_str() {
+        "" => "beside the model",
+        name => name,
+    };
+    format!(
+        "{name}, rank {}, changes {} tensors",
+        adapter.rank, adapter.tensors
+    )
 }

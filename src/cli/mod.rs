@@ -14,6 +14,7 @@ mod filtered_lines;
 mod inspect;
 mod labels;
 mod model;
+mod pictures;
 mod progress;
 mod report;
 #[cfg(feature = "train")]
@@ -49,6 +50,7 @@ pub fn run() -> ExitCode {
         Command::Labels(command) => labels::labels(command, common),
         Command::Convert(command) => convert::convert(command, common),
         Command::Inspect(command) => inspect::inspect(command, common),
+        Command::Pixels(command) => pictures::pixels(command, common),
         Command::Bench(command) => bench::bench(command, common),
         #[cfg(feature = "train")]
         Command::Train(command) => train::train(command, common),

@@ -4,22 +4,39 @@ use super::arguments::Common;
 use super::progress;
 use indicatif::ProgressBar;
 use obscura::Result;
-use obscura::hub::{self, Environment, Event, Options, Source};
+use obscura::hub::{self, Environment, Event, Fetched, Options, Source, Wanted};
+use obscura::load;
+use obscura::load::Folder;
 use obscura::models::ModelConfig;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// The file or folder of the model that a command names.
-pub fn locate(model: &Path, common: &Common) -> Result<PathBuf> {
+/// The model that a command names, with adapters, opened but not loaded.
+pub fn open(model: &Path, common: &Common) -> Result<load::Source<Folder>> {
+    let Fetched { model, adapters } = locate(model, common)?;
+    load::Source::open_adapted(&model, &adapters)
+}
+
+/// The file or folder of the model that a command names, and the adapters to merge into it.
+pub fn locate(model: &Path, common: &Common) -> Result<Fetched> {
     let environment = Environment::from_process()?;
-    let source = Source::parse(model, &environment)?;
+    let source = |path: &Path| Source::parse(path, &environment);
+    let wanted = Wanted {
+        model: source(model)?,
+        adapters: common
+            .adapters
+            .iter()
+            .map(|path| source(path))
+            .collect::<Result<_>>()?,
+        base: common.base.as_deref().map(source).transpose()?,
+    };
     let options = Options {
         revision: common.revision.clone(),
         sha256: common.sha256.clone(),
-        ..Options::new(environment)
+        ..Options::new(environment.clone())
     };
     let check_config = |config: &str| ModelConfig::from_json(config).map(drop);
     let mut bars = Bars::default();
-    hub::fetch(&source, &options, &check_config, &mut |event| {
+    hub::fetch_adapted(&wanted, &options, &check_config, &mut |event| {
         bars.show(event)
     })
 }

@@ -2,12 +2,14 @@
 
 use super::arguments::{Answer, Caption, Classify, Common, Embed, Match};
 use super::labels::Source;
+use super::pictures::{read_frames, read_image};
 use super::{model, progress, report};
 use indicatif::ProgressBar;
 use obscura::device;
-use obscura::image::{RgbImage, decode};
+use obscura::image::RgbImage;
+use obscura::load::{self, Event};
 use obscura::tasks::{LabelScore, LabelSet, Model, Scores};
-use obscura::{Error, Result, load};
+use obscura::{Error, Result};
 use pollster::block_on;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -61,7 +63,7 @@ pub fn classify(command: &Classify, common: &Common) -> Result<()> {
     let ranking = command.ranking();
     let model = open(&command.model, common)?;
     let labels = source.vectors(&model)?;
-    each_image_of(&model, &command.images, |model, path, image| {
+    each_image_of(&model, &command.images, common, |model, path, image| {
         let scored = block_on(model.classify_among(&image, &labels, ranking))?;
         let line = |label: &LabelScore| match ranking.scores {
             Scores::Probability => format!("{:6.2}% {}", 100.0 * label.score, label.label),
@@ -88,34 +90,43 @@ pub fn embed(command: &Embed, common: &Common) -> Result<()> {
             &command.images,
             common,
             |model, path, image| {
-                let vector = block_on(model.embed_image(&image, true))?;
+                let vector = unit(&block_on(model.embed_image(&image, true))?);
                 let value = json!({ "image": path, "embedding": vector });
-                report::print(common.json, &value, &numbers(&vector))
+                report::print(common.json, &value, &singles(&vector))
             },
         );
     }
     let model = open(&command.model, common)?;
     let vectors = block_on(model.text_vectors(&command.texts))?;
     for (text, vector) in command.texts.iter().zip(vectors) {
-        report::print(
-            common.json,
-            &json!({ "text": text, "embedding": vector }),
-            &numbers(&vector),
-        )?;
+        let vector = unit(&vector);
+        let value = json!({ "text": text, "embedding": vector });
+        report::print(common.json, &value, &singles(&vector))?;
     }
     Ok(())
 }
 
+/// A unit vector in double precision, as JSON has it: single precision leaves its length, and so the
+/// cosine of two equal pictures, some 1e-8 off one.
+fn unit(vector: &[f32]) -> Vec<f64> {
+    let doubles = || vector.iter().map(|value| f64::from(*value));
+    let length = doubles().map(|value| value * value).sum::<f64>().sqrt();
+    doubles().map(|value| value / length).collect()
+}
+
+/// The same as text, in single precision.
+fn singles(vector: &[f64]) -> String {
+    let singles: Vec<f32> = vector.iter().map(|value| *value as f32).collect();
+    numbers(&singles)
+}
+
 /// Embeds the frames of one video as one vector.
 fn embed_video(command: &Embed, common: &Common) -> Result<()> {
-    let paths = command.images.iter();
-    let frames = paths
-        .map(|path| read_image(path))
-        .collect::<Result<Vec<_>>>()?;
+    let frames = read_frames(&command.images, command.frames, common)?;
     let model = open(&command.model, common)?;
-    let vector = block_on(model.embed_frames(&frames, true))?;
+    let vector = unit(&block_on(model.embed_frames(&frames, true))?);
     let value = json!({ "frames": command.images, "embedding": vector });
-    report::print(common.json, &value, &numbers(&vector))
+    report::print(common.json, &value, &singles(&vector))
 }
 
 /// The states of texts' tokens; as text one line a token, and the pooled vector last.
@@ -178,11 +189,7 @@ pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
 /// Answers a question about one picture or a series of frames.
 pub fn answer(command: &Answer, common: &Common) -> Result<()> {
     let options = command.generation.options();
-    let images = command
-        .images
-        .iter()
-        .map(|path| read_image(path))
-        .collect::<Result<Vec<_>>>()?;
+    let images = read_frames(&command.images, command.frames, common)?;
     let model = open(&command.model, common)?;
     let image = match &command.images[..] {
         [only] => json!(only),
@@ -222,19 +229,21 @@ fn each_image(
     common: &Common,
     work: impl FnMut(&Model, &Path, RgbImage) -> Result<()>,
 ) -> Result<()> {
-    each_image_of(&open(model, common)?, images, work)
+    each_image_of(&open(model, common)?, images, common, work)
 }
 
 /// [`each_image`] with a model that is open.
 fn each_image_of(
     model: &Model,
     images: &[PathBuf],
+    common: &Common,
     mut work: impl FnMut(&Model, &Path, RgbImage) -> Result<()>,
 ) -> Result<()> {
     let bar = progress::pictures(images.len());
     let mut failures = 0;
     for path in images {
-        let result = read_image(path).and_then(|image| bar.suspend(|| work(model, path, image)));
+        let result =
+            read_image(path, common).and_then(|image| bar.suspend(|| work(model, path, image)));
         match result {
             Err(Error::BadImage(message)) => {
                 failures += 1;
@@ -261,23 +270,25 @@ fn each_image_of(
 /// Loads the model that a command names.
 pub fn open(path: &Path, common: &Common) -> Result<Model> {
     let placement = device::open(common.device())?;
-    let path = &model::locate(path, common)?;
+    let found = model::locate(path, common)?;
     let mut bar: Option<ProgressBar> = None;
-    let model = load::open(path, placement, common.dtype(), |loaded, total| {
-        bar.get_or_insert_with(|| progress::bytes("loading", total))
-            .set_position(loaded);
-    });
+    let model = load::open_adapted(
+        &found.model,
+        &found.adapters,
+        placement,
+        common.dtype(),
+        |event| match event {
+            Event::Tensor { loaded, total, .. } => bar
+                .get_or_insert_with(|| progress::bytes("loading", total))
+                .set_position(loaded),
+            Event::Warning(text) => eprintln!("note: {text}"),
+            _ => {}
+        },
+    );
     if let Some(bar) = bar {
         bar.finish_and_clear();
     }
     model
-}
-
-/// Reads and decodes a picture.
-pub fn read_image(path: &Path) -> Result<RgbImage> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::BadImage(format!("{} cannot be read: {error}", path.display())))?;
-    decode(&bytes).map_err(|error| Error::BadImage(format!("{}: {error}", path.display())))
 }
 
 /// The text alone for a single picture, behind the picture's name for several.

@@ -4,7 +4,6 @@
 use super::arguments::Common;
 use super::model;
 use super::training_arguments::{Train, mix_of};
-use obscura::load::Source;
 use obscura::metrics::data::read_folder;
 use obscura::scenes::shapes::{Part, Shapes};
 use obscura::scenes::{Options, Scenes};
@@ -104,7 +103,7 @@ fn start(
         return Ok(trainer);
     }
     if let Some(model) = &command.from {
-        let mut source = Source::open(&model::locate(model, common)?)?;
+        let mut source = model::open(model, common)?;
         let weights = Weights::from_source(&mut source, &device)?;
         let description = source.description().clone();
         return Trainer::new(recipe(command), description, Some(weights), device);

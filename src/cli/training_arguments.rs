@@ -126,7 +126,7 @@ pub fn mix_of(shares: &[f32]) -> Result<Mix> {
 
 #[derive(Debug, Args)]
 pub struct ScenesArguments {
-    /// The folder that `scripts/fetch-pictograms` filled
+    /// The folder that `scripts/pictograms/fetch` filled
     pub packages: PathBuf,
     /// The folder to write the drawings to
     pub output: PathBuf,
@@ -161,7 +161,7 @@ pub struct Train {
     /// Train on the pictures of this folder, described by its captions.jsonl or captions.csv
     #[arg(long)]
     pub data: Option<PathBuf>,
-    /// Show easy-VQA's shapes too, from this folder that `scripts/fetch-pictograms` filled
+    /// Show easy-VQA's shapes too, from this folder that `scripts/pictograms/fetch` filled
     #[arg(long, requires = "scenes")]
     pub shapes: Option<PathBuf>,
     /// Start from this model instead of a new one: a .gguf file, a folder, a URL or a hub id

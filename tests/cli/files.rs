@@ -228,12 +228,14 @@ fn inspect_lists_what_a_folder_and_a_file_hold() {
         assert_eq!(
             keys(&found),
             [
+                "adapters",
                 "architecture",
                 "bytes",
                 "container",
                 "image_size",
                 "model",
                 "parameters",
+                "projected",
                 "tasks",
                 "tensors",
                 "tokenizer"
@@ -252,6 +254,7 @@ fn inspect_lists_what_a_folder_and_a_file_hold() {
             json!(["caption", "embed", "classify", "match", "answer"])
         );
         assert_eq!(found["tokenizer"], json!({ "vocabulary": 798 }));
+        assert_eq!(found["adapters"], json!([]));
         let tensors = found["tensors"].as_array().unwrap();
         assert_eq!(keys(&tensors[0]), ["bytes", "format", "name", "shape"]);
         let total: u64 = tensors

@@ -17,7 +17,7 @@ fn golden(name: &str) -> Vec<(String, Vec<u8>)> {
     files.map(|entry| file(entry.unwrap())).collect()
 }
 
-fn hub_of(name: &str) -> Hub {
+pub fn hub_of(name: &str) -> Hub {
     let files = golden(name);
     let files: Vec<(&str, Vec<u8>)> = files
         .iter()
@@ -46,7 +46,7 @@ fn finished(mut program: Command) -> Run {
     }
 }
 
-fn run(scratch: &Scratch, endpoint: &Server, words: &[&str]) -> Run {
+pub fn run(scratch: &Scratch, endpoint: &Server, words: &[&str]) -> Run {
     finished(program(scratch, endpoint, words))
 }
 
@@ -236,6 +236,8 @@ fn the_help_tells_what_a_model_may_be_and_what_the_environment_does() {
         "HF_HUB_OFFLINE",
         "--revision",
         "--sha256",
+        "--adapter",
+        "--base",
     ] {
         assert!(help.contains(word), "no {word:?} in: {help}");
     }
