@@ -48,7 +48,7 @@ impl Package {
         let file = folder.join("icons.json");
         let bytes = std::fs::read(&file).map_err(|error| {
             Error::BadInput(format!(
-                "cannot read {}: {error}. scripts/fetch-pictograms downloads the packages.",
+                "cannot read {}: {error}. scripts/pictograms/fetch downloads the packages.",
                 file.display()
             ))
         })?;

@@ -47,7 +47,7 @@ struct Picture {
 }
 
 impl Shapes {
-    /// The data in the folder of packages that scripts/fetch-pictograms makes.
+    /// The data in the folder of packages that scripts/pictograms/fetch makes.
     pub fn open(packages: &Path, part: Part) -> Result<Shapes> {
         let name = match part {
             Part::Train => "train",
@@ -57,7 +57,7 @@ impl Shapes {
         let file = folder.join("questions.json");
         let text = std::fs::read_to_string(&file).map_err(|error| {
             Error::BadInput(format!(
-                "cannot read {}: {error}. scripts/fetch-pictograms downloads it.",
+                "cannot read {}: {error}. scripts/pictograms/fetch downloads it.",
                 file.display()
             ))
         })?;

@@ -28,7 +28,7 @@ fn malformed_packages_are_errors() {
     .unwrap();
     build_from(&folder.0, &out, &objects()).unwrap();
     std::fs::remove_file(&icons).unwrap();
-    fails("fetch-pictograms");
+    fails("pictograms/fetch");
 }
 
 #[test]
