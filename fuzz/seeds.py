@@ -197,7 +197,29 @@ def jpeg_seeds():
         write("jpeg", name, files.read(length))
 
 
+# -- pictures ------------------------------------------------------------------------------------
+
+ANIMATED = {
+    "gif": "47494638396102000200a10000ff000000ff000000ffffffff21f90400050000002c0000000002000200000202842f"
+           "0021f90400070000002c00000000020002000002028c2d003b",
+}
+
+
+def picture_seeds():
+    golden = CORPUS.parent.parent / "tests/golden/pictures"
+    for kind in golden.glob("*.json"):
+        for name, case in json.loads(kind.read_text()).items():
+            file = bytes.fromhex(case["file"])
+            if len(file) <= 4096:
+                write("pictures", f"{kind.stem}-{name}", file)
+            if file[:4] in (b"GIF8", b"RIFF", b"\x89PNG"):
+                write("frames", f"{kind.stem}-{name}", file)
+    for name, file in ANIMATED.items():
+        write("frames", name, bytes.fromhex(file))
+
+
 safetensors_seeds()
 gguf_seeds()
 pytorch_seeds()
 jpeg_seeds()
+picture_seeds()

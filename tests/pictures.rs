@@ -33,6 +33,11 @@ fn every_gif_is_pillows_picture_or_refused() {
     check(&golden("pictures/gif.json"));
 }
 
+#[test]
+fn every_webp_is_pillows_picture_or_refused() {
+    check(&golden("pictures/webp.json"));
+}
+
 #[cfg(feature = "formats")]
 #[test]
 fn every_tiff_qoi_pnm_and_tga_is_pillows_picture_or_refused() {

@@ -9,9 +9,11 @@ pub mod image;
 pub mod weights;
 
 mod memory;
+mod pictures;
 
 pub use error::{Error, Result};
 pub use memory::assert_modest;
+pub use pictures::{check_frames, check_picture, let_native_decoders_panic};
 
 use weights::{Parsed, ReadAt, TensorInfo, blocks, pytorch};
 
@@ -61,7 +63,10 @@ pub fn check_pytorch(file: &[u8]) {
     if let Ok(tensors) = &table {
         check_tensors(file, tensors);
     }
-    let Ok((headers, tensors)) = foretold else {
+    let Ok(pytorch::Table {
+        headers, tensors, ..
+    }) = foretold
+    else {
         return;
     };
     let inside = |tensor: &TensorInfo| tensor.offset + tensor.bytes <= file.len() as u64;
@@ -71,7 +76,7 @@ pub fn check_pytorch(file: &[u8]) {
         file.len()
     );
     let agrees = |header: &pytorch::LocalHeader| {
-        let read = file.read_at(header.at, pytorch::LocalHeader::LENGTH as usize);
+        let read = file.read_at(header.at, header.length() as usize);
         read.is_ok_and(|bytes| header.agrees(&bytes))
     };
     if let (Ok(table), true) = (table, headers.iter().all(agrees)) {

@@ -35,6 +35,7 @@ PHOTOS = [  # name, width, height, quality, Pillow's subsampling, progressive, o
     ("20 MP 4:2:2", 5472, 3648, 94, 1, False, 1),
     ("24 MP 4:2:0", 6000, 4000, 95, 2, False, 1),
     ("24 MP 4:4:4 progressive", 6000, 4000, 85, 0, True, 1),
+    ("33 MP 4:2:0 turned", 7008, 4672, 93, 2, False, 8),
 ]
 
 

@@ -9,8 +9,11 @@ use ::image::{
     AnimationDecoder, Frame, Frames, ImageDecoder, ImageFormat, ImageResult, Limits, RgbImage,
 };
 
-use super::decode::{DecodeOptions, MAX_DECODED_BYTES, check_size, decode_with, explain};
+use super::decode::{DecodeOptions, decode_with};
 use super::formats::recognise;
+use super::library::{explain, without_panic};
+use super::limits::{MAX_DECODED_BYTES, check_size};
+use super::memory;
 use super::rgb::from_rgba;
 use crate::{Error, Result};
 
@@ -22,16 +25,22 @@ pub fn decode_frames(bytes: &[u8], count: usize, options: &DecodeOptions) -> Res
     if count == 0 {
         return Err(Error::BadInput("the number of frames is at least 1".into()));
     }
+    let format = recognise(bytes)?;
     let still = || decode_with(bytes, options).map(|image| vec![image]);
-    let Some(format) = recognise(bytes)?.of_library() else {
-        return still();
-    };
-    let failed = |error| explain(format, error);
-    if count == 1 {
-        return still(); // the first, as the reference shows it
+    match format.of_library() {
+        // Of one, the first, as the reference shows it.
+        Some(library) if count > 1 => {
+            without_panic(format, || sampled(bytes, library, count))?.map_or_else(still, Ok)
+        }
+        _ => still(),
     }
+}
+
+/// None where the picture is no animation.
+fn sampled(bytes: &[u8], format: ImageFormat, count: usize) -> Result<Option<Vec<RgbImage>>> {
+    let failed = |error| explain(format, error);
     let Some(all) = frames(bytes, format)? else {
-        return still();
+        return Ok(None);
     };
     let ends = all.scan(Duration::ZERO, |end, frame| {
         Some(frame.map(|frame| {
@@ -42,7 +51,7 @@ pub fn decode_frames(bytes: &[u8], count: usize, options: &DecodeOptions) -> Res
     let ends = ends.collect::<ImageResult<Vec<_>>>().map_err(failed)?;
     let wanted = sample(&ends, count);
     let Some(all) = frames(bytes, format)?.filter(|_| ends.len() > 1) else {
-        return still();
+        return Ok(None);
     };
     let mut chosen = Vec::with_capacity(count);
     for (place, frame) in all.enumerate() {
@@ -51,7 +60,7 @@ pub fn decode_frames(bytes: &[u8], count: usize, options: &DecodeOptions) -> Res
             chosen.push(rgb(&frame)?);
         }
     }
-    Ok(chosen)
+    Ok(Some(chosen))
 }
 
 /// The places of the frames that are shown at `count` equally distant times.
@@ -81,17 +90,17 @@ fn frames(bytes: &[u8], format: ImageFormat) -> Result<Option<Frames<'_>>> {
         ImageFormat::Gif => {
             let mut decoder = GifDecoder::new(Cursor::new(bytes)).map_err(failed)?;
             decoder.set_limits(limits).map_err(failed)?;
-            sized(&decoder)?;
+            sized(&decoder, 4)?;
             Ok(Some(decoder.into_frames()))
         }
         ImageFormat::WebP => {
             let decoder = WebPDecoder::new(Cursor::new(bytes)).map_err(failed)?;
-            sized(&decoder)?;
+            sized(&decoder, memory::of_webp(bytes))?;
             Ok(decoder.has_animation().then(|| decoder.into_frames()))
         }
         ImageFormat::Png => {
             let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(failed)?;
-            sized(&decoder)?;
+            sized(&decoder, 4)?;
             if !decoder.is_apng().map_err(failed)? {
                 return Ok(None);
             }
@@ -101,9 +110,9 @@ fn frames(bytes: &[u8], format: ImageFormat) -> Result<Option<Frames<'_>>> {
     }
 }
 
-fn sized(decoder: &impl ImageDecoder) -> Result<()> {
+fn sized(decoder: &impl ImageDecoder, bytes_per_pixel: u32) -> Result<()> {
     let (width, height) = decoder.dimensions();
-    check_size(width, height, 4)
+    check_size(width, height, bytes_per_pixel)
 }
 
 #[cfg(test)]

@@ -2,19 +2,15 @@
 //! crate rounds 16-bit colours otherwise, takes unused alpha bits for transparency and leaves gaps
 //! of run-length data transparent; what a BMP is lies in one header, so it is read here.
 //!
-//! `bmp_pixels` holds the three ways in which pixels are stored.
+//! `bmp_header` reads the header, `bmp_pixels` the three ways in which pixels are stored.
 
 use ::image::RgbImage;
 
+use super::bmp_header::{Header, MASKS, RAW, RLE4, RLE8, damaged, unsupported};
 use super::bmp_pixels::{self, Layout};
-use super::decode::check_size;
-use crate::{Error, Result};
+use super::limits::check_size;
+use crate::Result;
 
-const FILE_HEADER: usize = 14;
-const RAW: u32 = 0;
-const RLE8: u32 = 1;
-const RLE4: u32 = 2;
-pub(super) const MASKS: u32 = 3;
 /// What Pillow takes for a palette; only the first 256 colours can be named by a pixel.
 const MOST_COLOURS: u32 = 1 << 16;
 
@@ -24,117 +20,6 @@ pub(super) fn decode(file: &[u8]) -> Result<RgbImage> {
     let layout = layout(file, &header)?;
     let pixels = file.get(header.pixels_at..).unwrap_or_default();
     bmp_pixels::read(pixels, &layout, &header)
-}
-
-pub(super) fn damaged(reason: &str) -> Error {
-    Error::BadImage(format!("the BMP picture is truncated or damaged: {reason}"))
-}
-
-fn unsupported(reason: &str) -> Error {
-    Error::BadImage(format!(
-        "the BMP picture {reason}, which is not supported: save it as PNG"
-    ))
-}
-
-/// What the header says, with the place of what follows it.
-pub(super) struct Header {
-    pub width: u32,
-    pub height: u32,
-    pub top_down: bool,
-    pub bits: u16,
-    compression: u32,
-    /// Red, green, blue and alpha.
-    masks: [u32; 4],
-    palette_at: usize,
-    colours: u32,
-    /// Bytes of a colour of the palette.
-    entry: usize,
-    pixels_at: usize,
-}
-
-impl Header {
-    /// None where the file ends too early.
-    fn read(file: &[u8]) -> Option<Result<Self>> {
-        let size = u32_at(file, FILE_HEADER)?;
-        let header = match size {
-            12 => Self::core(file)?,
-            40 | 52 | 56 | 64 | 108 | 124 => Self::info(file, size as usize)?,
-            _ => {
-                return Some(Err(unsupported(&format!("has a header of {size} bytes"))));
-            }
-        };
-        Some(Ok(header.with_places(u32_at(file, 10)? as usize)))
-    }
-
-    /// The header of OS/2 1 and Windows 2.
-    fn core(file: &[u8]) -> Option<Self> {
-        let number = |at| u16_at(file, FILE_HEADER + at);
-        Some(Self {
-            width: number(4)?.into(),
-            height: number(6)?.into(),
-            top_down: false,
-            bits: number(10)?,
-            compression: RAW,
-            masks: [0; 4],
-            palette_at: FILE_HEADER + 12,
-            colours: 0,
-            entry: 3,
-            pixels_at: 0,
-        })
-    }
-
-    fn info(file: &[u8], size: usize) -> Option<Self> {
-        file.get(..FILE_HEADER + size)?;
-        let number = |at| u32_at(file, FILE_HEADER + at);
-        let height = number(8)?;
-        let top_down = height >> 24 == 0xff; // a negative number
-        let compression = number(16)?;
-        let mut palette_at = FILE_HEADER + size;
-        let mut masks = [0; 4];
-        if compression == MASKS {
-            let given = if size >= 56 { 4 } else { 3 }; // a header of 40 bytes is followed by them
-            for (place, mask) in masks.iter_mut().take(given).enumerate() {
-                *mask = number(40 + 4 * place)?;
-            }
-            palette_at += if size == 40 { 12 } else { 0 };
-        }
-        Some(Self {
-            width: number(4)?,
-            height: if top_down {
-                height.wrapping_neg()
-            } else {
-                height
-            },
-            top_down,
-            bits: u16_at(file, FILE_HEADER + 14)?,
-            compression,
-            masks,
-            palette_at,
-            colours: number(32)?,
-            entry: 4,
-            pixels_at: 0,
-        })
-    }
-
-    /// Some files name the end of the header as the place of the pixels, though the palette is
-    /// there; some name none.
-    fn with_places(mut self, offset: usize) -> Self {
-        let indexed = self.bits <= 8;
-        if self.colours == 0 && indexed {
-            self.colours = 1 << self.bits;
-        }
-        let palette = if indexed {
-            self.entry.saturating_mul(self.colours as usize)
-        } else {
-            0
-        };
-        self.pixels_at = match offset {
-            0 => self.palette_at.saturating_add(palette),
-            at if at == self.palette_at => at.saturating_add(palette),
-            at => at,
-        };
-        self
-    }
 }
 
 fn layout(file: &[u8], header: &Header) -> Result<Layout> {
@@ -209,16 +94,4 @@ fn palette(file: &[u8], header: &Header) -> Result<Box<[[u8; 3]; 256]>> {
         colours[1] = [255; 3];
     }
     Ok(colours)
-}
-
-pub(super) fn u16_at(file: &[u8], at: usize) -> Option<u16> {
-    file.get(at..)?
-        .first_chunk()
-        .map(|bytes| u16::from_le_bytes(*bytes))
-}
-
-pub(super) fn u32_at(file: &[u8], at: usize) -> Option<u32> {
-    file.get(at..)?
-        .first_chunk()
-        .map(|bytes| u32::from_le_bytes(*bytes))
 }

@@ -2,7 +2,7 @@
 
 use ::image::RgbImage;
 
-use super::bmp::{Header, damaged};
+use super::bmp_header::{Header, damaged};
 use super::memory::zeroed;
 use super::rgb::{image_from, on_white};
 use crate::Result;

@@ -49,6 +49,10 @@ const BLIP: Class = Class {
     crops: false,
     ..CLIP
 };
+const CHINESE_CLIP: Class = Class {
+    name: "ChineseCLIP",
+    ..CLIP
+};
 const VIT: Class = Class {
     name: "ViT",
     size: 224,
@@ -63,30 +67,37 @@ const SIGLIP: Class = Class {
     ..VIT
 };
 
-pub(super) fn read(text: &str) -> Result<Preprocessor> {
-    let value: Value = serde_json::from_str(text)
-        .map_err(|error| wrong(format!("it is not valid JSON: {error}")))?;
-    let Value::Object(mut fields) = value else {
-        return Err(wrong("an object was expected".into()));
-    };
-    let mut fields = match fields.remove("image_processor") {
-        Some(Value::Object(nested)) => nested,
-        _ => fields,
-    };
-    // The reference takes null for "not given", everywhere.
-    fields.retain(|_, value| !value.is_null());
-    check_names(&fields)?;
-    let class = class(&fields)?;
-    let filter = filter(&fields, class)?;
-    let (fit, output) = geometry(&fields, class)?;
-    Ok(Preprocessor {
-        fit,
-        filter,
-        output,
-        rounding: rounding(&fields)?,
-        filling: filling(&fields)?,
-        normalisation: normalisation(&fields, class)?,
-    })
+impl Preprocessor {
+    /// Reads the text of a preprocessor_config.json, or of a processor_config.json with an image
+    /// processor in it. What it leaves out is the default of the class it names.
+    ///
+    /// # Errors
+    /// [`crate::Error::BadWeights`] naming the field and what was expected there.
+    pub fn from_json(text: &str) -> Result<Self> {
+        let value: Value = serde_json::from_str(text)
+            .map_err(|error| wrong(format!("it is not valid JSON: {error}")))?;
+        let Value::Object(mut fields) = value else {
+            return Err(wrong("an object was expected".into()));
+        };
+        let mut fields = match fields.remove("image_processor") {
+            Some(Value::Object(nested)) => nested,
+            _ => fields,
+        };
+        // The reference takes null for "not given", everywhere.
+        fields.retain(|_, value| !value.is_null());
+        check_names(&fields)?;
+        let class = class(&fields)?;
+        let filter = filter(&fields, class)?;
+        let (fit, output) = geometry(&fields, class)?;
+        Ok(Preprocessor {
+            fit,
+            filter,
+            output,
+            rounding: rounding(&fields)?,
+            filling: filling(&fields)?,
+            normalisation: normalisation(&fields, class)?,
+        })
+    }
 }
 
 /// Fields that are read below.
@@ -215,12 +226,12 @@ fn class(fields: &Map<String, Value>) -> Result<&'static Class> {
     let family = SUFFIXES
         .iter()
         .fold(name, |name, end| name.strip_suffix(end).unwrap_or(name));
-    let classes = [&CLIP, &BLIP, &VIT, &SIGLIP];
+    let classes = [&CLIP, &CHINESE_CLIP, &BLIP, &VIT, &SIGLIP];
     let class = classes
         .into_iter()
         .find(|class| class.name.eq_ignore_ascii_case(family));
     class.ok_or_else(|| {
-        let expected = "the image processor of CLIP, Blip, ViT or Siglip";
+        let expected = "the image processor of CLIP, ChineseCLIP, Blip, ViT or Siglip";
         bad_field(field, expected, value)
     })
 }

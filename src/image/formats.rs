@@ -12,6 +12,7 @@ pub(super) const SUPPORTED: &str = if cfg!(feature = "formats") {
 };
 
 /// A format that is read here.
+#[derive(Clone, Copy)]
 pub(super) enum Format {
     /// One that the `image` crate has a name for.
     OfLibrary(ImageFormat),
@@ -27,6 +28,26 @@ impl Format {
             Self::OfLibrary(format) => Some(format),
             #[cfg(feature = "formats")]
             Self::JpegXl | Self::Jpeg2000 => None,
+        }
+    }
+
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::OfLibrary(ImageFormat::Png) => "PNG",
+            Self::OfLibrary(ImageFormat::Jpeg) => "JPEG",
+            Self::OfLibrary(ImageFormat::WebP) => "WebP",
+            Self::OfLibrary(ImageFormat::Gif) => "GIF",
+            Self::OfLibrary(ImageFormat::Bmp) => "BMP",
+            Self::OfLibrary(ImageFormat::Tiff) => "TIFF",
+            Self::OfLibrary(ImageFormat::Ico) => "ICO",
+            Self::OfLibrary(ImageFormat::Qoi) => "QOI",
+            Self::OfLibrary(ImageFormat::Pnm) => "PNM",
+            Self::OfLibrary(ImageFormat::Tga) => "TGA",
+            Self::OfLibrary(_) => "encoded",
+            #[cfg(feature = "formats")]
+            Self::JpegXl => "JPEG XL",
+            #[cfg(feature = "formats")]
+            Self::Jpeg2000 => "JPEG 2000",
         }
     }
 }

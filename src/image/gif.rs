@@ -7,8 +7,8 @@ use std::io::{Cursor, Read};
 use ::gif::{ColorOutput, DecodeOptions, Decoder, DecodingError, Frame, MemoryLimit};
 use ::image::RgbImage;
 
-use super::decode::{MAX_DECODED_BYTES, check_size};
-use super::memory::zeroed;
+use super::limits::MAX_DECODED_BYTES;
+use super::memory::{self, zeroed};
 use super::rgb::image_from;
 use crate::{Error, Result};
 
@@ -34,10 +34,15 @@ pub(super) fn decode_first_frame(bytes: &[u8]) -> Result<RgbImage> {
     let bottom = u32::from(frame.top) + u32::from(frame.height);
     let width = right.max(u32::from(decoder.width()));
     let height = bottom.max(u32::from(decoder.height()));
-    check_size(width, height, 3)?;
+    memory::check(width, height, 1 + 3)?; // indices and colours
 
     let mut indices = zeroed(decoder.buffer_size())?;
-    decoder.read_into_buffer(&mut indices).map_err(damaged)?;
+    // All at once: row by row, as it takes interlaced frames, the crate loses what its last bytes hold.
+    if !decoder.fill_buffer(&mut indices).map_err(damaged)? {
+        return Err(Error::BadImage(
+            "the GIF picture is truncated or damaged: its pixels end too early".into(),
+        ));
+    }
     let colours = colours(&decoder, &frame);
     paint(&frame, &indices, &colours, (width, height))
 }
@@ -94,11 +99,23 @@ fn paint(
         pixel.copy_from_slice(&colours[background]);
     }
     let (top, left) = (usize::from(frame.top), usize::from(frame.left));
-    let rows = rgb.chunks_exact_mut(width as usize * 3).skip(top);
-    for (row, indices) in rows.zip(indices.chunks_exact(usize::from(frame.width).max(1))) {
+    let length = width as usize * 3;
+    let rows = indices.chunks_exact(usize::from(frame.width).max(1));
+    for (y, indices) in places_of_rows(frame).zip(rows) {
+        let row = &mut rgb[(top + y) * length..][..length];
         for (pixel, index) in row[left * 3..].chunks_exact_mut(3).zip(indices) {
             pixel.copy_from_slice(&colours[usize::from(*index)]);
         }
     }
     image_from(width, height, rgb)
+}
+
+/// Where the rows of a frame lie, in the order in which they come: of an interlaced one every eighth
+/// first, then those halfway between, and so on.
+fn places_of_rows(frame: &Frame) -> impl Iterator<Item = usize> {
+    const PASSES: [(usize, usize); 4] = [(0, 8), (4, 8), (2, 4), (1, 2)];
+    let passes: &[_] = if frame.interlaced { &PASSES } else { &[(0, 1)] };
+    let height = usize::from(frame.height);
+    let rows = passes.iter();
+    rows.flat_map(move |&(first, step)| (first..height).step_by(step))
 }

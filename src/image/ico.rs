@@ -4,7 +4,8 @@
 
 use ::image::RgbImage;
 
-use super::bmp::{self, u16_at, u32_at};
+use super::bmp;
+use super::bmp_header::{MASKS, u16_at, u32_at};
 use super::png;
 use super::rgb::{Grey16, on_white};
 use crate::{Error, Result};
@@ -99,11 +100,7 @@ fn decode_bmp(picture: &[u8], said: u16) -> Result<RgbImage> {
 /// The fourth byte of each pixel, from the last row to the first.
 fn alpha_of_pixels(picture: &[u8], image: &RgbImage) -> Option<Vec<u8>> {
     let (width, height) = (image.width() as usize, image.height() as usize);
-    let masks = if u32_at(picture, 16)? == bmp::MASKS {
-        12
-    } else {
-        0
-    };
+    let masks = if u32_at(picture, 16)? == MASKS { 12 } else { 0 };
     let pixels = picture.get(HEADER as usize + masks..)?;
     let rows = pixels
         .get(..width * height * 4)?

@@ -4,31 +4,27 @@
 use ::image::{ColorType, RgbImage};
 use hayro_jpeg2000::{ComponentData, DecodeSettings, DecoderContext, Image};
 
-use super::decode::without_panic;
 use super::memory::{self, zeroed};
 use super::rgb::{self, Grey16};
 use crate::{Error, Result};
 
 pub(super) fn decode(file: &[u8], grey16: Grey16) -> Result<RgbImage> {
-    without_panic("JPEG 2000", || {
-        let image = open(file)?;
-        let colour = colour_type(&image)?;
-        refuse_what_is_not_read(file)?;
-        let (width, height) = (image.width(), image.height());
-        memory::check(width, height, bytes_per_pixel(colour))?;
-        let mut context = DecoderContext::default();
-        let decoded = image.decode(&mut context).map_err(damaged)?;
-        let count = width as usize * height as usize;
-        let pixels = pixels(decoded.components(), colour, count)?;
-        drop(context);
-        rgb::into_rgb((width, height), colour, None, grey16, pixels)
-    })
+    let image = open(file)?;
+    let colour = colour_type(&image)?;
+    refuse_what_is_not_read(file)?;
+    let (width, height) = (image.width(), image.height());
+    memory::check(width, height, bytes_per_pixel(colour))?;
+    let mut context = DecoderContext::default();
+    let decoded = image.decode(&mut context).map_err(damaged)?;
+    let count = width as usize * height as usize;
+    let pixels = pixels(decoded.components(), colour, count)?;
+    drop(context);
+    rgb::into_rgb((width, height), colour, None, grey16, pixels)
 }
 
 /// Whether the picture is grey of more than 8 bits, which [`Grey16`] is about.
 pub(super) fn is_grey16(file: &[u8]) -> bool {
-    let colour = without_panic("JPEG 2000", || colour_type(&open(file)?));
-    colour == Ok(ColorType::L16)
+    open(file).and_then(|image| colour_type(&image)) == Ok(ColorType::L16)
 }
 
 fn damaged(reason: impl std::fmt::Display) -> Error {

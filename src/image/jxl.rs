@@ -10,7 +10,9 @@ use jxl_oxide::{
     JxlImage, PixelFormat, Render,
 };
 
-use super::decode::{MAX_DECODED_BYTES, without_panic};
+use super::formats::Format;
+use super::library::without_panic;
+use super::limits::MAX_DECODED_BYTES;
 use super::memory::{self, zeroed};
 use super::rgb::{self, Grey16};
 use super::{jpeg, metadata};
@@ -20,30 +22,24 @@ use crate::{Error, Result};
 const JPEG_BYTES_PER_PIXEL: u32 = 8;
 
 pub(super) fn decode(file: &[u8], grey16: Grey16) -> Result<RgbImage> {
-    without_panic("JPEG XL", || {
-        let image = open(file)?;
-        refuse_what_is_not_read(&image)?;
-        memory::check(image.width(), image.height(), JPEG_BYTES_PER_PIXEL)?;
-        if let Some(jpeg) = jpeg_within(file, &image) {
-            return jpeg::decode(&jpeg, metadata::orientation_of_jpeg(&jpeg));
-        }
-        memory::check(image.width(), image.height(), bytes_per_pixel(&image))?;
-        let render = image.render_frame(0).map_err(damaged)?;
-        let size = (render.stream().width(), render.stream().height());
-        let colour = colour_type(&image);
-        let pixels = pixels(&render, colour)?;
-        drop(render);
-        rgb::into_rgb(size, colour, None, grey16, pixels)
-    })
+    let image = open(file)?;
+    refuse_what_is_not_read(&image)?;
+    memory::check(image.width(), image.height(), JPEG_BYTES_PER_PIXEL)?;
+    if let Some(jpeg) = jpeg_within(file, &image) {
+        return jpeg::decode(&jpeg, metadata::orientation_of_jpeg(&jpeg));
+    }
+    memory::check(image.width(), image.height(), bytes_per_pixel(&image))?;
+    let render = image.render_frame(0).map_err(damaged)?;
+    let size = (render.stream().width(), render.stream().height());
+    let colour = colour_type(&image);
+    let pixels = pixels(&render, colour)?;
+    drop(render);
+    rgb::into_rgb(size, colour, None, grey16, pixels)
 }
 
 /// Whether the picture is grey of more than 8 bits, which [`Grey16`] is about.
 pub(super) fn is_grey16(file: &[u8]) -> bool {
-    let grey = without_panic(
-        "JPEG XL",
-        || Ok(colour_type(&open(file)?) == ColorType::L16),
-    );
-    grey.unwrap_or(false)
+    open(file).is_ok_and(|image| colour_type(&image) == ColorType::L16)
 }
 
 fn damaged(reason: impl std::fmt::Display) -> Error {
@@ -121,7 +117,7 @@ fn jpeg_within(file: &[u8], image: &JxlImage) -> Option<Vec<u8>> {
     {
         return None;
     }
-    let unpacked = without_panic("JPEG XL", || {
+    let unpacked = without_panic(Format::JpegXl, || {
         let mut jpeg = Vec::new();
         image.reconstruct_jpeg(&mut jpeg).map_err(damaged)?;
         Ok(jpeg)

@@ -3,7 +3,7 @@
 
 use ::image::ColorType;
 
-use super::decode::check_size;
+use super::limits::check_size;
 use super::metadata::webp_chunks;
 use crate::{Error, Result};
 
@@ -43,7 +43,7 @@ pub(super) fn of_webp(file: &[u8]) -> u32 {
             b"VP8X" => has_alpha = flag(0, 0x10),
             b"VP8L" => {
                 lossless = true;
-                has_alpha |= flag(4, 0x10);
+                has_alpha |= has_alpha_of_its_own((name, data));
             }
             b"ALPH" => alpha_plane = true,
             _ => {}
@@ -54,6 +54,15 @@ pub(super) fn of_webp(file: &[u8]) -> u32 {
         (true, _) => 3 + 4,
         (false, true) => 4 + 2 + 5,
         (false, false) => 4 + 2,
+    }
+}
+
+/// Whether a chunk of a WebP picture brings transparency.
+pub(super) fn has_alpha_of_its_own((name, data): (&[u8; 4], &[u8])) -> bool {
+    match name {
+        b"ALPH" => true,
+        b"VP8L" => data.get(4).is_some_and(|byte| byte & 0x10 != 0),
+        _ => false,
     }
 }
 
@@ -69,6 +78,14 @@ pub(super) fn zeroed<T: Clone + Zero>(length: usize) -> Result<Vec<T>> {
     })?;
     drop(asked);
     Ok(vec![T::ZERO; length])
+}
+
+/// `zeroed` for bytes that come from elsewhere.
+///
+/// # Errors
+/// [`Error::OutOfMemory`]
+pub fn buffer(bytes: usize) -> Result<Vec<u8>> {
+    zeroed(bytes)
 }
 
 /// What is all zeros in memory.

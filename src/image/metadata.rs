@@ -89,7 +89,11 @@ pub(super) fn webp_as_announced(file: &[u8]) -> Cow<'_, [u8]> {
 }
 
 pub(super) fn webp_chunks(file: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
-    let mut rest = file.get(12..).unwrap_or_default();
+    webp_chunks_of(file.get(12..).unwrap_or_default())
+}
+
+/// Name and content of each whole chunk that follows.
+pub(super) fn webp_chunks_of(mut rest: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     std::iter::from_fn(move || {
         let (kind, after) = rest.split_first_chunk::<4>()?;
         let (length, after) = after.split_first_chunk::<4>()?;

@@ -30,31 +30,6 @@ pub(super) fn orientation_of_tiff(file: &[u8]) -> Orientation {
     orientation(Some(file), xmp.map(|(_, packet)| packet))
 }
 
-/// What a TIFF file holds that the decoder reads otherwise than the reference, or not at all.
-#[cfg(feature = "formats")]
-pub(super) fn what_tiff_is_not_read(file: &[u8]) -> Option<&'static str> {
-    let directory = Directory::first(file)?;
-    let says = |tag: u16, numbers: &[u8]| {
-        let first = directory.entries().find_map(|entry| {
-            let (found, kind, data) = entry?;
-            (found == tag).then(|| directory.first_number(kind, data))
-        });
-        first
-            .flatten()
-            .is_some_and(|number| numbers.contains(&number))
-    };
-    let cases = [
-        (says(259, &[6, 7]), "is compressed as JPEG"),
-        (says(266, &[2]), "has its bits in reverse"),
-        (says(284, &[2]), "has its colours in separate planes"),
-        (says(338, &[1]), "has colours that are multiplied by alpha"),
-        (says(262, &[5]) && says(258, &[16]), "has CMYK of 16 bits"),
-    ];
-    cases
-        .into_iter()
-        .find_map(|(holds, what)| holds.then_some(what))
-}
-
 /// What EXIF says. A tag of no use, such as 0, 9 or text, still keeps XMP from being asked.
 #[derive(Debug, PartialEq)]
 enum Tag {
@@ -80,10 +55,10 @@ fn tag_of_block(block: &[u8]) -> Tag {
 }
 
 /// The first directory of a TIFF block.
-struct Directory<'a> {
+pub(super) struct Directory<'a> {
     block: &'a [u8],
     at: usize,
-    big_endian: bool,
+    pub big_endian: bool,
     /// BigTIFF: counts and offsets of eight bytes.
     big: bool,
 }
@@ -91,7 +66,7 @@ struct Directory<'a> {
 impl<'a> Directory<'a> {
     /// None where the block does not begin as TIFF does. Pillow also takes the two mixtures of one
     /// byte order's letters with the other's number.
-    fn first(block: &'a [u8]) -> Option<Self> {
+    pub(super) fn first(block: &'a [u8]) -> Option<Self> {
         let (big_endian, big) = match block.get(..4)? {
             b"II*\0" | b"II\0*" => (false, false),
             b"MM\0*" | b"MM*\0" | b"MM\0+" => (true, false),
@@ -111,10 +86,22 @@ impl<'a> Directory<'a> {
 
     /// Type and bytes of the first readable entry of a tag. As in Pillow, an entry that points beyond
     /// the block's end is the last that is looked at.
-    fn find(&self, wanted: u16) -> Option<(u16, &'a [u8])> {
+    pub(super) fn find(&self, wanted: u16) -> Option<(u16, &'a [u8])> {
         let readable = self.entries().map_while(|entry| entry);
         let mut found = readable.filter(|(tag, _, data)| *tag == wanted && !data.is_empty());
         found.next().map(|(_, kind, data)| (kind, data))
+    }
+
+    /// Whether the first number of a tag is one of these, whatever lies before the tag.
+    #[cfg(feature = "formats")]
+    pub(super) fn says(&self, wanted: u16, numbers: &[u8]) -> bool {
+        let first = self.entries().find_map(|entry| {
+            let (tag, kind, data) = entry?;
+            (tag == wanted).then(|| self.first_number(kind, data))
+        });
+        first
+            .flatten()
+            .is_some_and(|number| numbers.contains(&number))
     }
 
     /// Tag, type and bytes of each entry; None for one that points beyond the block's end. As in

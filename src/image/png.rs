@@ -8,7 +8,7 @@ use ::png::{
     BitDepth, DecodeOptions, Decoder, DecodingError, InterlaceInfo, Reader, Transformations,
 };
 
-use super::decode::{MAX_DECODED_BYTES, check_size};
+use super::limits::{MAX_DECODED_BYTES, check_size};
 use super::memory::zeroed;
 use super::metadata::png_chunks;
 use super::rgb::{self, ColourKey, Grey16};

@@ -3,7 +3,7 @@
 
 use ::image::RgbImage;
 
-use super::decode::check_size;
+use super::limits::check_size;
 use super::memory::zeroed;
 use super::rgb::{Grey16, image_from};
 use crate::{Error, Result};

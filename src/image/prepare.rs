@@ -5,7 +5,6 @@
 use ::image::RgbImage;
 
 use super::resize::{Filter, Window, resize_window};
-use crate::Result;
 
 /// The steps between a picture and a model, with every number they need.
 #[derive(Debug, Clone, PartialEq)]
@@ -52,15 +51,6 @@ pub(super) struct Normalisation {
 }
 
 impl Preprocessor {
-    /// Reads the text of a preprocessor_config.json, or of a processor_config.json with an image
-    /// processor in it. What it leaves out is the default of the class it names.
-    ///
-    /// # Errors
-    /// [`crate::Error::BadWeights`] naming the field and what was expected there.
-    pub fn from_json(text: &str) -> Result<Self> {
-        super::config::read(text)
-    }
-
     /// Height and width of [`Self::prepare`]'s result.
     pub fn output_size(&self) -> (usize, usize) {
         self.output

@@ -3,7 +3,7 @@
 
 use ::image::{ColorType, RgbImage};
 
-use super::decode::check_size;
+use super::limits::check_size;
 use super::memory::zeroed;
 use crate::{Error, Result};
 
@@ -105,6 +105,22 @@ pub(super) fn on_white(rgb: [u8; 3], alpha: u8) -> [u8; 3] {
         let sum = u32::from(colour) * alpha + 255 * (255 - alpha) + 128;
         ((sum + (sum >> 8)) >> 8) as u8
     })
+}
+
+/// Makes all pixels opaque.
+#[cfg(feature = "formats")]
+pub(super) fn forget_alpha(colour: ColorType, pixels: &mut [u8]) {
+    match colour {
+        ColorType::Rgba8 => {
+            let pixels = pixels.as_chunks_mut::<4>().0.iter_mut();
+            pixels.for_each(|pixel| pixel[3] = 255);
+        }
+        ColorType::Rgba16 => {
+            let pixels = pixels.as_chunks_mut::<8>().0.iter_mut();
+            pixels.for_each(|pixel| pixel[6..].fill(255));
+        }
+        _ => {}
+    }
 }
 
 /// The high byte of one of the 16-bit samples of a pixel.

@@ -49,7 +49,8 @@ const SHOWN_THOUGH_REFUSED: [&str; 26] = [
 ];
 
 /// What we do not read, or would not read exactly: the refusal says so.
-const REFUSED_THOUGH_SHOWN: [&str; 31] = [
+const REFUSED_THOUGH_SHOWN: [&str; 32] = [
+    "animated-other-size",
     "last-row-missing",
     "rle4-1-bit",
     "jp2-CMYK",

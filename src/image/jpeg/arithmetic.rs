@@ -1,27 +1,9 @@
 //! Scans in arithmetic coding (T.81, annex D and sections F.1.4, G.1.3): every coefficient is a
 //! series of yes and no, each with an estimate of its own of how probable it is.
 
-use super::Definitions;
-use super::scan::{Block, Coder, Scan, Source};
+use super::definitions::Definitions;
+use super::scan::{Block, Coder, Reached, Scan, Source};
 use super::tables::{EVEN, STATES};
-
-/// How an encoder sorts what it has seen, by table.
-#[derive(Clone)]
-pub(super) struct Conditioning {
-    /// The bounds of small differences between DC coefficients.
-    pub dc: [(u8, u8); 16],
-    /// The last coefficient of low frequency.
-    pub ac: [u8; 16],
-}
-
-impl Default for Conditioning {
-    fn default() -> Self {
-        Conditioning {
-            dc: [(0, 1); 16],
-            ac: [5; 16],
-        }
-    }
-}
 
 pub(super) struct Arithmetic<'a> {
     decisions: Decisions<'a>,
@@ -236,17 +218,14 @@ impl Source for Arithmetic<'_> {
         self.ac_estimates.fill([0; 256]);
     }
 
-    /// Never: zeros at the end may be left out, so that there is no telling what is missing.
-    fn overran(&self) -> bool {
-        false
-    }
-
-    fn position(&self) -> usize {
-        self.decisions.at
-    }
-
-    fn bytes_left(&self) -> usize {
-        self.decisions.data.len() - self.decisions.at
+    /// Never too far: zeros at the end may be left out, so that there is no telling what is missing.
+    fn reached(&self) -> Reached {
+        let at = self.decisions.at;
+        Reached {
+            overran: false,
+            at,
+            bytes_left: self.decisions.data.len() - at,
+        }
     }
 }
 

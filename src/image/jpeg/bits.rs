@@ -1,6 +1,8 @@
 //! The bits of a Huffman-coded scan. A zero byte after 0xff is no data, and any other byte after it
 //! is a marker: the end of this part of the scan, from which on there are only zeros.
 
+use super::scan::Reached;
+
 pub(super) struct Bits<'a> {
     data: &'a [u8],
     /// The next byte to take, or the 0xff of the marker that ended the data.
@@ -109,20 +111,13 @@ impl<'a> Bits<'a> {
         extend(value, size)
     }
 
-    /// Whether more bits were taken than there are.
-    pub(super) fn overran(&self) -> bool {
-        self.count < self.made_up
-    }
-
-    /// Where the data goes on after this part of the scan, a marker as a rule.
-    pub(super) fn position(&self) -> usize {
-        self.at
-    }
-
-    /// How many bytes there are that no bit was taken from.
-    pub(super) fn bytes_left(&self) -> usize {
+    pub(super) fn reached(&self) -> Reached {
         let ahead = self.count.saturating_sub(self.made_up) as usize / 8;
-        self.data.len() - self.at + ahead
+        Reached {
+            overran: self.count < self.made_up,
+            at: self.at, // a marker as a rule
+            bytes_left: self.data.len() - self.at + ahead,
+        }
     }
 }
 

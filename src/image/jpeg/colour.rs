@@ -59,7 +59,7 @@ impl Colours {
 }
 
 /// The level that an inverted ink leaves on paper, under the inverted black.
-fn print(ink: u8, black: u8) -> u8 {
+pub(in crate::image) fn print(ink: u8, black: u8) -> u8 {
     let (ink, light) = (255 - i32::from(ink), i32::from(black));
     let product = ink * light + 128;
     (light - ((product + (product >> 8)) >> 8)) as u8

@@ -8,10 +8,11 @@ use super::frame::{Frame, Process};
 use super::huffman::Sequential;
 use super::picture::Picture;
 use super::progressive::Progressive;
-use super::scan::{self, Block, Blocks, Coder, Restarts, Scan, check_end};
+use super::refusals::{damaged, truncated, unsupported};
+use super::scan::{self, Block, Blocks, Coder, Reached, Restarts, Scan, check_end};
 use super::segments::{Next, Quantisation, Segments};
 use super::smooth::{self, KnownBits};
-use super::{damaged, idct, lossless, truncated, unsupported};
+use super::{idct, lossless};
 use crate::Result;
 
 /// More scans than any encoder makes, each of which costs a walk over the whole picture.
@@ -67,7 +68,7 @@ impl<'a> File<'a> {
         self.latch_quantisation(scan)?;
         let at = self.segments.at;
         let definitions = &mut self.segments.definitions;
-        let (at, bytes_left) = if self.frame.arithmetic {
+        let reached = if self.frame.arithmetic {
             let coder = Arithmetic::new(self.bytes, at, scan, definitions, false);
             self.stream_from(coder, scan, picture)?
         } else {
@@ -75,8 +76,8 @@ impl<'a> File<'a> {
             let coder = Sequential::new(self.bytes, at, scan, definitions)?;
             self.stream_from(coder, scan, picture)?
         };
-        self.segments.at = at;
-        self.finish_file(bytes_left)
+        self.segments.at = reached.at;
+        self.finish_file(reached.bytes_left)
     }
 
     fn stream_from(
@@ -84,7 +85,7 @@ impl<'a> File<'a> {
         mut coder: impl Coder,
         scan: &Scan,
         picture: &mut Picture,
-    ) -> Result<(usize, usize)> {
+    ) -> Result<Reached> {
         let mut restarts = Restarts::new(self.bytes, self.segments.restart_interval);
         let tables: Vec<Quantisation> = self.latched.iter().flatten().copied().collect();
         for _ in 0..self.frame.parts_down() {
@@ -117,7 +118,7 @@ impl<'a> File<'a> {
             picture.finish_strip();
         }
         debug_assert_eq!(scan.parts.len(), self.frame.components.len());
-        Ok((coder.position(), coder.bytes_left()))
+        Ok(coder.reached())
     }
 
     /// Reads what follows the only scan. Its end marker may be missing where something else follows.
@@ -183,7 +184,7 @@ impl<'a> File<'a> {
             _ => scan::interleaved,
         };
         walk(&self.frame, scan, &mut restarts, &mut coder, blocks)?;
-        Ok(coder.position())
+        Ok(coder.reached().at)
     }
 
     /// Makes the picture of its coefficients.
@@ -233,7 +234,7 @@ impl<'a> File<'a> {
         let mut planes = lossless::planes(&self.frame)?;
         let mut scan = first;
         for _ in 0..MOST_SCANS {
-            let (at, bytes_left) = lossless::decode(
+            let reached = lossless::decode(
                 self.bytes,
                 self.segments.at,
                 (&self.frame, &scan),
@@ -241,9 +242,9 @@ impl<'a> File<'a> {
                 self.segments.restart_interval,
                 &mut planes,
             )?;
-            self.segments.at = at;
+            self.segments.at = reached.at;
             if is_whole {
-                self.finish_file(bytes_left)?;
+                self.finish_file(reached.bytes_left)?;
                 break;
             }
             match self.segments.next()? {

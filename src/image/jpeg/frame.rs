@@ -1,8 +1,8 @@
 //! What a file says about the whole picture: its size, its colours and how each is sampled.
 
-use super::{damaged, unsupported};
+use super::refusals::{damaged, unsupported};
 use crate::Result;
-use crate::image::decode::check_size;
+use crate::image::limits::check_size;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Process {

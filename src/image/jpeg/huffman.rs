@@ -1,27 +1,13 @@
 //! Huffman codes, and the coefficients of a sequential scan that is coded by them.
 
 use super::bits::{Bits, extend};
-use super::scan::{Block, Coder, Scan, Source};
-use super::{Definitions, damaged};
+use super::definitions::{Definition, Definitions};
+use super::refusals::damaged;
+use super::scan::{Block, Coder, Reached, Scan, Source};
 use crate::Result;
 
 /// How many bits are looked up at once. Longer codes are rare and found by their length.
 const LOOKUP_BITS: u32 = 9;
-
-/// A code as a file defines it: how many codes there are of each length, and what they stand for.
-#[derive(Clone)]
-pub(super) struct Definition {
-    pub counts: [u8; 16],
-    pub symbols: [u8; 256],
-}
-
-impl Definition {
-    pub(super) fn new(counts: [u8; 16], given: &[u8]) -> Self {
-        let mut symbols = [0; 256];
-        symbols[..given.len()].copy_from_slice(given);
-        Definition { counts, symbols }
-    }
-}
 
 /// A code made ready for decoding.
 pub(super) struct Table {
@@ -231,15 +217,7 @@ impl Source for Sequential<'_> {
         self.components.iter_mut().for_each(|c| c.last_dc = 0);
     }
 
-    fn overran(&self) -> bool {
-        self.bits.overran()
-    }
-
-    fn position(&self) -> usize {
-        self.bits.position()
-    }
-
-    fn bytes_left(&self) -> usize {
-        self.bits.bytes_left()
+    fn reached(&self) -> Reached {
+        self.bits.reached()
     }
 }

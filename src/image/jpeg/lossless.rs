@@ -2,11 +2,12 @@
 //! foretell. It has no blocks and shares with the rest only the Huffman codes.
 
 use super::bits::Bits;
+use super::definitions::Definitions;
 use super::frame::Frame;
 use super::huffman::{Table, difference_table};
 use super::picture::Picture;
-use super::scan::{Restarts, Scan, Source, check_end};
-use super::{Definitions, damaged, unsupported};
+use super::refusals::{damaged, unsupported};
+use super::scan::{Reached, Restarts, Scan, Source, check_end};
 use crate::Result;
 use crate::image::memory::zeroed;
 
@@ -29,16 +30,8 @@ impl Source for Differences<'_> {
         self.bits = self.bits.from(at);
     }
 
-    fn overran(&self) -> bool {
-        self.bits.overran()
-    }
-
-    fn position(&self) -> usize {
-        self.bits.position()
-    }
-
-    fn bytes_left(&self) -> usize {
-        self.bits.bytes_left()
+    fn reached(&self) -> Reached {
+        self.bits.reached()
     }
 }
 
@@ -53,7 +46,7 @@ impl Differences<'_> {
     }
 }
 
-/// Decodes a scan from `at` on into the planes. Returns where it ends and how many bytes are left.
+/// Decodes a scan from `at` on into the planes. Returns where it ends.
 pub(super) fn decode(
     data: &[u8],
     at: usize,
@@ -61,7 +54,7 @@ pub(super) fn decode(
     definitions: &Definitions,
     interval: usize,
     planes: &mut Planes,
-) -> Result<(usize, usize)> {
+) -> Result<Reached> {
     let tables = scan.parts.iter();
     let tables = tables.map(|part| difference_table(&definitions.dc_codes, part.dc, 16));
     let mut source = Differences {
@@ -88,7 +81,7 @@ pub(super) fn decode(
         check_end(&source)?;
         rows.write(scan, part_y, begins, planes);
     }
-    Ok((source.position(), source.bytes_left()))
+    Ok(source.reached())
 }
 
 /// The rows of a line of repeated parts.

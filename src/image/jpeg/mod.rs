@@ -5,7 +5,7 @@
 //! Read are sequential and progressive frames in Huffman and arithmetic coding and lossless ones in
 //! Huffman coding, of 8 bits, in one, three or four colours, with any sampling, scans and restarts.
 //!
-//! - `segments`: markers, tables and headers. `frame`, `scan`: what the headers say.
+//! - `markers`, `segments`: tables and headers. `frame`, `scan`, `definitions`: what they say.
 //! - `file`: the scans of a file, one after the other.
 //! - `bits`, `huffman`, `progressive`, `arithmetic`: from bytes to coefficients.
 //! - `smooth`, `idct`: from coefficients to samples. `lossless`: samples without coefficients.
@@ -16,56 +16,37 @@
 mod arithmetic;
 mod bits;
 mod colour;
+mod definitions;
 mod file;
 mod frame;
 mod huffman;
 mod idct;
 mod lossless;
+mod markers;
 mod picture;
 mod progressive;
+mod refusals;
 mod scan;
 mod segments;
 mod smooth;
 mod tables;
 mod upsample;
 
-use std::fmt::Display;
-
 use ::image::RgbImage;
 use ::image::metadata::Orientation;
 
-use self::arithmetic::Conditioning;
 use self::colour::Colours;
 use self::file::File;
 use self::frame::{Frame, Process};
-use self::huffman::Definition;
 use self::picture::Picture;
+use self::refusals::{damaged, truncated, unsupported};
 use self::scan::Blocks;
 use self::segments::{Next, Segments};
-use super::decode::MAX_DECODED_BYTES;
+use super::limits::MAX_DECODED_BYTES;
 use crate::{Error, Result};
 
-/// The codes and conditions that scans refer to.
-#[derive(Default)]
-struct Definitions {
-    dc_codes: [Option<Definition>; 4],
-    ac_codes: [Option<Definition>; 4],
-    conditioning: Conditioning,
-}
-
-fn damaged(what: impl Display) -> Error {
-    Error::BadImage(format!("the JPEG picture is truncated or damaged: {what}"))
-}
-
-fn truncated() -> Error {
-    Error::BadImage("the JPEG picture is truncated: its end-of-image marker is missing".into())
-}
-
-fn unsupported(what: impl Display) -> Error {
-    Error::BadImage(format!(
-        "the JPEG picture uses a feature that is not supported: {what}"
-    ))
-}
+#[cfg(feature = "formats")]
+pub(super) use self::colour::print;
 
 /// Decodes a JPEG picture into RGB pixels and turns them as `orientation` says.
 pub(super) fn decode(bytes: &[u8], orientation: Orientation) -> Result<RgbImage> {

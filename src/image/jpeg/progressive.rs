@@ -1,9 +1,10 @@
 //! The coefficients of a progressive scan in Huffman codes: a band of them, or one more bit of each.
 
 use super::bits::Bits;
+use super::definitions::Definitions;
 use super::huffman::{Table, coefficient_table, difference_table};
-use super::scan::{Block, Coder, Scan, Source};
-use super::{Definitions, damaged};
+use super::refusals::damaged;
+use super::scan::{Block, Coder, Reached, Scan, Source};
 use crate::Result;
 
 pub(super) struct Progressive<'a> {
@@ -114,16 +115,8 @@ impl Source for Progressive<'_> {
         self.blocks_without = 0;
     }
 
-    fn overran(&self) -> bool {
-        self.bits.overran()
-    }
-
-    fn position(&self) -> usize {
-        self.bits.position()
-    }
-
-    fn bytes_left(&self) -> usize {
-        self.bits.bytes_left()
+    fn reached(&self) -> Reached {
+        self.bits.reached()
     }
 }
 

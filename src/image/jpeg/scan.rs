@@ -1,8 +1,8 @@
 //! The scans of a file: which coefficients each brings, and the order of the blocks.
 
 use super::frame::{Component, Frame, Process};
-use super::segments::next_marker;
-use super::{damaged, truncated, unsupported};
+use super::markers::next_marker;
+use super::refusals::{damaged, truncated, unsupported};
 use crate::Result;
 use crate::image::memory::zeroed;
 
@@ -155,14 +155,17 @@ pub(super) trait Source {
     /// Begins anew at a place of the file, after a restart marker.
     fn restart(&mut self, at: usize);
 
+    fn reached(&self) -> Reached;
+}
+
+/// How far a source was read.
+pub(super) struct Reached {
     /// Whether more was decoded than there is.
-    fn overran(&self) -> bool;
-
+    pub overran: bool,
     /// Where the markers after the data are to be looked for.
-    fn position(&self) -> usize;
-
+    pub at: usize,
     /// How many bytes there are that nothing was decoded from.
-    fn bytes_left(&self) -> usize;
+    pub bytes_left: usize,
 }
 
 /// Counts to the next restart marker.
@@ -198,7 +201,7 @@ impl<'a> Restarts<'a> {
     #[cold]
     fn restart(&mut self, coder: &mut impl Source) -> Result<()> {
         check_end(coder)?;
-        let mut at = coder.position();
+        let mut at = coder.reached().at;
         match next_marker(self.data, &mut at) {
             Some(marker) if marker == 0xd0 + self.number => {}
             Some(_) => return Err(damaged("a restart marker is missing")),
@@ -213,7 +216,7 @@ impl<'a> Restarts<'a> {
 
 /// An error where a part of a scan ends early.
 pub(super) fn check_end(coder: &impl Source) -> Result<()> {
-    match coder.overran() {
+    match coder.reached().overran {
         true => Err(damaged("its data ends early")),
         false => Ok(()),
     }

@@ -3,12 +3,12 @@
 
 use std::rc::Rc;
 
-use super::arithmetic::Conditioning;
+use super::definitions::{Conditioning, Definition, Definitions};
 use super::frame::Frame;
-use super::huffman::Definition;
+use super::markers::next_marker;
+use super::refusals::{damaged, truncated, unsupported};
 use super::scan::Scan;
 use super::tables::{USUAL_AC, USUAL_DC};
-use super::{Definitions, damaged, truncated, unsupported};
 use crate::Result;
 
 /// The factor of each coefficient, in the order they are sent.
@@ -179,21 +179,6 @@ impl Definitions {
         let slots = slots.chain(self.ac_codes.iter_mut().zip(&USUAL_AC));
         for (slot, (counts, symbols)) in slots {
             slot.get_or_insert_with(|| Definition::new(*counts, symbols));
-        }
-    }
-}
-
-/// The next marker from `at` on, past whatever is none, or nothing where the data ends.
-pub(super) fn next_marker(data: &[u8], at: &mut usize) -> Option<u8> {
-    loop {
-        let rest = data.get(*at..)?;
-        let found = rest.iter().position(|&byte| byte == 0xff)?;
-        let fill = rest[found..].iter().take_while(|&&byte| byte == 0xff);
-        *at += found + fill.count();
-        let marker = *data.get(*at)?;
-        *at += 1;
-        if marker != 0 {
-            return Some(marker);
         }
     }
 }
