@@ -5,8 +5,8 @@ mod kernels;
 
 use kernels::{
     check_attention, check_attention_variants, check_gather_rows, check_layer_norm, check_linear,
-    check_linear_edges, check_linear_variants, check_linear_without_numbers, check_matmul,
-    check_next_tokens, check_top_logits,
+    check_linear_edges, check_linear_fast, check_linear_variants, check_linear_without_numbers,
+    check_matmul, check_next_tokens, check_top_logits,
 };
 use obscura::device::{self, DevicePreference, Placement};
 use pollster::block_on;
@@ -19,6 +19,11 @@ fn linear_layers_on_the_cpu_equal_their_definition() {
 #[test]
 fn linear_layers_on_the_cpu_equal_their_definition_around_every_edge() {
     block_on(check_linear_edges(&Placement::cpu()));
+}
+
+#[test]
+fn linear_layers_with_inputs_of_8_bits_equal_their_definition() {
+    block_on(check_linear_fast(&Placement::cpu()));
 }
 
 #[test]

@@ -39,6 +39,8 @@ pub struct GenerationOptions {
     pub top_p: f32,
     /// Scores of tokens that are already there are divided (if positive) or multiplied by it.
     pub repetition_penalty: f32,
+    /// No run of so many tokens comes twice in a text, start token and prompt included; 0 allows all.
+    pub no_repeat_ngram_size: usize,
     /// Makes drawing reproducible.
     pub seed: Option<u64>,
 }
@@ -56,6 +58,7 @@ impl Default for GenerationOptions {
             top_k: 50,
             top_p: 1.0,
             repetition_penalty: 1.0,
+            no_repeat_ngram_size: 0,
             seed: None,
         }
     }

@@ -91,8 +91,12 @@ async fn sampled(
             stop: text.stop,
             may_stop: text.ids.len() >= options.min_length,
             repetition_penalty: options.repetition_penalty,
+            no_repeat_ngram_size: options.no_repeat_ngram_size,
         };
         let drawn_from = best_tokens(logits, &text.ids, choice, options).await?;
+        if drawn_from.is_empty() {
+            return Ok(text.finish(options)); // no token is allowed
+        }
         let drawn = draw(&drawn_from, options, &mut random);
         let total = text.total + drawn.log_probability;
         if !text.push(drawn.id, total).await? {

@@ -114,6 +114,7 @@ impl<'a, D: NextLogits> Steps<'a, D> {
             stop: self.stop,
             may_stop: self.prompt.len() + self.asked >= self.options.min_length,
             repetition_penalty: self.options.repetition_penalty,
+            no_repeat_ngram_size: self.options.no_repeat_ngram_size,
         };
         let (logits, watched, sums) = match self.chosen.take() {
             None => {
@@ -148,7 +149,7 @@ impl<'a, D: NextLogits> Steps<'a, D> {
 
 /// The tokens whose scores the processors change, the stop token first.
 pub fn watched_ids(text: &[u32], choice: Choice) -> Vec<i32> {
-    let text = if choice.penalises() { text } else { &[] };
+    let text = if choice.minds_text() { text } else { &[] };
     let ids = [choice.stop].into_iter().chain(text.iter().copied());
     ids.map(|id| id as i32).collect()
 }

@@ -10,6 +10,9 @@ pub enum Activation {
     None,
     /// `x * Φ(x)` with the exact normal distribution, `nn.GELU()` in PyTorch.
     Gelu,
+    /// GELU with its distribution approximated by a hyperbolic tangent (Hendrycks and Gimpel, arXiv
+    /// 1606.08415), `nn.GELU(approximate="tanh")` in PyTorch; SigLIP's.
+    GeluTanh,
     /// `x * sigmoid(1.702 x)`, OpenAI CLIP's.
     QuickGelu,
 }
@@ -20,6 +23,10 @@ impl Activation {
         match self {
             Activation::None => x,
             Activation::Gelu => 0.5 * x * (1.0 + libm::erf(x / std::f64::consts::SQRT_2)),
+            Activation::GeluTanh => {
+                let root = std::f64::consts::FRAC_2_PI.sqrt();
+                0.5 * x * (1.0 + (root * (x + GELU_CUBE * x * x * x)).tanh())
+            }
             Activation::QuickGelu => x / (1.0 + (-1.702 * x).exp()),
         }
     }
@@ -30,9 +37,21 @@ impl Activation {
         match self {
             Activation::None => x,
             Activation::Gelu => gelu(x),
+            Activation::GeluTanh => x / (1.0 + exp(-gelu_tanh_logit(x))),
             Activation::QuickGelu => x / (1.0 + exp(-1.702 * x)),
         }
     }
+}
+
+/// The weight of the cube in [`Activation::GeluTanh`].
+const GELU_CUBE: f64 = 0.044_715;
+
+/// Half of one plus a hyperbolic tangent is a sigmoid of twice the value: of this one in
+/// [`Activation::GeluTanh`].
+#[inline(always)]
+fn gelu_tanh_logit(x: f32) -> f32 {
+    const DOUBLE_ROOT: f32 = 1.595_769_2; // 2 sqrt(2 / π)
+    DOUBLE_ROOT * (x + GELU_CUBE as f32 * x * x * x)
 }
 
 /// `0.5 x (1 + erf(x / sqrt 2))`; Abramowitz and Stegun 7.1.26, absolute error of erf 1.5e-7.
@@ -125,7 +144,12 @@ mod tests {
 
     #[test]
     fn single_precision_activations_agree_with_their_definitions() {
-        for activation in [Activation::None, Activation::Gelu, Activation::QuickGelu] {
+        for activation in [
+            Activation::None,
+            Activation::Gelu,
+            Activation::GeluTanh,
+            Activation::QuickGelu,
+        ] {
             for step in -2000..=2000 {
                 let x = step as f32 / 200.0;
                 let exact = activation.apply_exact(f64::from(x));

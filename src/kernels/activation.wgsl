@@ -11,6 +11,11 @@ fn gelu(x: f32) -> f32 {
     return select(x - x * half_erfc, x * half_erfc, x < 0.0);
 }
 
+// Half of one plus a hyperbolic tangent, as a sigmoid; see activation.rs.
+fn gelu_tanh(x: f32) -> f32 {
+    return x / (1.0 + exp(-1.5957691 * (x + 0.044715 * x * x * x)));
+}
+
 fn quick_gelu(x: f32) -> f32 {
     return x / (1.0 + exp(-1.702 * x));
 }

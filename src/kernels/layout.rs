@@ -13,7 +13,7 @@ pub const BLOCK: usize = 32;
 /// Vectors of integers that hold a block.
 pub const SHORTS_IN_BLOCK: usize = BLOCK / (2 * LANES);
 
-/// How the values of a [`PackedMatrix`] are stored.
+/// How the values of a [`PackedMatrix`](crate::kernels::PackedMatrix) are stored.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum PackedFormat {
     /// One 32-bit float a word.
@@ -26,7 +26,7 @@ pub enum PackedFormat {
     Q4,
 }
 
-/// Size and format of a [`PackedMatrix`], all that a kernel has to know besides the words.
+/// Size and format of a [`PackedMatrix`](crate::kernels::PackedMatrix), all that a kernel has to know besides the words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct PackedShape {
     /// Outputs of a linear layer, entries of a table.

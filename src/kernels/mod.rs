@@ -26,22 +26,56 @@ use burn::backend::{
     tensor::{FloatTensor, IntTensor},
 };
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use burn_flex::{Flex, FlexTensor};
+use burn_flex::Flex;
 #[cfg(not(target_feature = "atomics"))]
-use burn_wgpu::{CubeBackend, CubeTensor};
+use burn_wgpu::CubeBackend;
 
 pub use activation::Activation;
 pub use append_rows::AppendPlace;
 pub use attention::{AttentionShape, Columns};
 pub use next_tokens::{Choice, NextTokens};
-pub use packed::{PackedFormat, PackedMatrix, PackedShape};
+pub use packed::{PackedFormat, PackedMatrix, PackedShape, Precision};
 
-/// The custom operations, once per backend. The functions of this module are the typed way in.
-#[cfg_attr(not(target_feature = "atomics"), backend_extension(Cube, Flex))]
-#[cfg_attr(target_feature = "atomics", backend_extension(Flex))]
-pub trait Kernels: Backend {
-    /// See [`linear`]. `bias` and `residual` are read only if `epilogue` says so.
-    fn packed_linear(
+/// Writes out what Burn wants to be told three times: the trait of all operations, which its macro makes
+/// the dispatch of, and the trait's implementation for each backend. `fn MODULE::NAME(...)` is computed by
+/// the functions `MODULE::cpu::NAME` and `MODULE::gpu::NAME`.
+macro_rules! operations {
+    ($(
+        $(#[$documentation:meta])*
+        fn $module:ident::$name:ident($($argument:ident: $type:ident $(<$backend:ident>)?),+ $(,)?)
+            -> $($result:ident<Self>)? $(($($part:ident<Self>),+ $(,)?))?;
+    )+) => {
+        /// The custom operations, once per backend. The functions of this module are the typed way in.
+        #[cfg_attr(not(target_feature = "atomics"), backend_extension(Cube, Flex))]
+        #[cfg_attr(target_feature = "atomics", backend_extension(Flex))]
+        pub trait Kernels: Backend {$(
+            $(#[$documentation])*
+            fn $name($($argument: $type $(<$backend>)?),+)
+                -> $($result<Self>)? $(($($part<Self>),+))?;
+        )+}
+
+        impl Kernels for Flex {$(
+            fn $name($($argument: $type $(<$backend>)?),+)
+                -> $($result<Self>)? $(($($part<Self>),+))?
+            {
+                $module::cpu::$name($($argument),+)
+            }
+        )+}
+
+        #[cfg(not(target_feature = "atomics"))]
+        impl Kernels for CubeBackend {$(
+            fn $name($($argument: $type $(<$backend>)?),+)
+                -> $($result<Self>)? $(($($part<Self>),+))?
+            {
+                $module::gpu::$name($($argument),+)
+            }
+        )+}
+    };
+}
+
+operations! {
+    /// See [`linear()`]. `bias` and `residual` are read only if `epilogue` says so.
+    fn linear::packed_linear(
         input: FloatTensor<Self>,
         words: IntTensor<Self>,
         bias: FloatTensor<Self>,
@@ -50,22 +84,22 @@ pub trait Kernels: Backend {
         epilogue: Epilogue,
     ) -> FloatTensor<Self>;
 
-    /// See [`gather_rows`].
-    fn packed_gather_rows(
+    /// See [`gather_rows()`].
+    fn gather_rows::packed_gather_rows(
         words: IntTensor<Self>,
         indices: IntTensor<Self>,
         shape: PackedShape,
     ) -> FloatTensor<Self>;
 
-    /// See [`top_logits`].
-    fn top_logits(
+    /// See [`top_logits()`].
+    fn top_logits::top_logits(
         logits: FloatTensor<Self>,
         watched: IntTensor<Self>,
         count: usize,
     ) -> FloatTensor<Self>;
 
     /// See [`next_tokens()`].
-    fn next_tokens(
+    fn next_tokens::next_tokens(
         best: FloatTensor<Self>,
         watched: IntTensor<Self>,
         sums: FloatTensor<Self>,
@@ -77,166 +111,35 @@ pub trait Kernels: Backend {
         IntTensor<Self>,
     );
 
-    /// See [`attention`].
-    fn softmax_attention(
+    /// See [`attention()`].
+    fn attention::attention(
         queries: FloatTensor<Self>,
         keys: FloatTensor<Self>,
         values: FloatTensor<Self>,
         shape: AttentionShape,
     ) -> FloatTensor<Self>;
 
-    /// See [`append_rows`].
-    fn append_rows(
+    /// See [`append_rows()`].
+    fn append_rows::append_rows(
         cache: FloatTensor<Self>,
         keys: FloatTensor<Self>,
         values: FloatTensor<Self>,
         place: AppendPlace,
     ) -> FloatTensor<Self>;
 
-    /// See [`layer_norm`].
-    fn normalise_rows(
+    /// See [`layer_norm()`].
+    fn layer_norm::layer_norm(
         input: FloatTensor<Self>,
         weight: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         epsilon: f64,
     ) -> FloatTensor<Self>;
 
-    /// See [`matmul`].
-    fn batched_matmul(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self>;
+    /// See [`matmul()`].
+    fn matmul::matmul(left: FloatTensor<Self>, right: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
-impl Kernels for Flex {
-    fn packed_linear(
-        input: FlexTensor,
-        words: FlexTensor,
-        bias: FlexTensor,
-        residual: FlexTensor,
-        shape: PackedShape,
-        epilogue: Epilogue,
-    ) -> FlexTensor {
-        linear::cpu::packed_linear(input, words, bias, residual, shape, epilogue)
-    }
-
-    fn packed_gather_rows(
-        words: FlexTensor,
-        indices: FlexTensor,
-        shape: PackedShape,
-    ) -> FlexTensor {
-        gather_rows::cpu::packed_gather_rows(words, indices, shape)
-    }
-
-    fn top_logits(logits: FlexTensor, watched: FlexTensor, count: usize) -> FlexTensor {
-        top_logits::cpu::top_logits(logits, watched, count)
-    }
-
-    fn next_tokens(
-        best: FlexTensor,
-        watched: FlexTensor,
-        sums: FlexTensor,
-        choice: Choice,
-    ) -> (FlexTensor, FlexTensor, FlexTensor, FlexTensor) {
-        next_tokens::cpu::next_tokens(best, watched, sums, choice)
-    }
-
-    fn softmax_attention(
-        queries: FlexTensor,
-        keys: FlexTensor,
-        values: FlexTensor,
-        shape: AttentionShape,
-    ) -> FlexTensor {
-        attention::cpu::attention(queries, keys, values, shape)
-    }
-
-    fn append_rows(
-        cache: FlexTensor,
-        keys: FlexTensor,
-        values: FlexTensor,
-        place: AppendPlace,
-    ) -> FlexTensor {
-        append_rows::cpu::append_rows(cache, keys, values, place)
-    }
-
-    fn normalise_rows(
-        input: FlexTensor,
-        weight: FlexTensor,
-        bias: FlexTensor,
-        epsilon: f64,
-    ) -> FlexTensor {
-        layer_norm::cpu::layer_norm(input, weight, bias, epsilon)
-    }
-
-    fn batched_matmul(left: FlexTensor, right: FlexTensor) -> FlexTensor {
-        matmul::cpu::matmul(left, right)
-    }
-}
-
-#[cfg(not(target_feature = "atomics"))]
-impl Kernels for CubeBackend {
-    fn packed_linear(
-        input: CubeTensor,
-        words: CubeTensor,
-        bias: CubeTensor,
-        residual: CubeTensor,
-        shape: PackedShape,
-        epilogue: Epilogue,
-    ) -> CubeTensor {
-        linear::gpu::packed_linear(input, words, bias, residual, shape, epilogue)
-    }
-
-    fn packed_gather_rows(
-        words: CubeTensor,
-        indices: CubeTensor,
-        shape: PackedShape,
-    ) -> CubeTensor {
-        gather_rows::gpu::packed_gather_rows(words, indices, shape)
-    }
-
-    fn top_logits(logits: CubeTensor, watched: CubeTensor, count: usize) -> CubeTensor {
-        top_logits::gpu::top_logits(logits, watched, count)
-    }
-
-    fn next_tokens(
-        best: CubeTensor,
-        watched: CubeTensor,
-        sums: CubeTensor,
-        choice: Choice,
-    ) -> (CubeTensor, CubeTensor, CubeTensor, CubeTensor) {
-        next_tokens::gpu::next_tokens(best, watched, sums, choice)
-    }
-
-    fn softmax_attention(
-        queries: CubeTensor,
-        keys: CubeTensor,
-        values: CubeTensor,
-        shape: AttentionShape,
-    ) -> CubeTensor {
-        attention::gpu::attention(queries, keys, values, shape)
-    }
-
-    fn append_rows(
-        cache: CubeTensor,
-        keys: CubeTensor,
-        values: CubeTensor,
-        place: AppendPlace,
-    ) -> CubeTensor {
-        append_rows::gpu::append_rows(cache, keys, values, place)
-    }
-
-    fn normalise_rows(
-        input: CubeTensor,
-        weight: CubeTensor,
-        bias: CubeTensor,
-        epsilon: f64,
-    ) -> CubeTensor {
-        layer_norm::gpu::layer_norm(input, weight, bias, epsilon)
-    }
-
-    fn batched_matmul(left: CubeTensor, right: CubeTensor) -> CubeTensor {
-        matmul::gpu::matmul(left, right)
-    }
-}
-
-/// Whether [`attention`], [`append_rows`] and [`layer_norm`] can take this tensor, or Burn's own
+/// Whether [`attention()`], [`append_rows()`] and [`layer_norm()`] can take this tensor, or Burn's own
 /// operations have to: those that have gradients, and those for devices that run no WGSL.
 pub fn suit<const D: usize>(tensor: &Tensor<D>) -> bool {
     // A model for the browser is not trained there, and need not bring the code for it.
@@ -259,6 +162,8 @@ pub struct Epilogue {
     pub activation: Activation,
     /// Whether a residual is added last.
     pub residual: bool,
+    /// How exactly the sums are computed.
+    pub precision: Precision,
 }
 
 type Dispatch = burn::backend::Dispatch;
@@ -287,6 +192,7 @@ pub fn linear(
         bias: bias.is_some(),
         activation,
         residual: residual.is_some(),
+        precision: weight.precision(),
     };
     let input = input.into_dispatch();
     // The dispatch macro knows no optional tensors; any float tensor fills the place.
@@ -307,7 +213,7 @@ pub fn layer_norm(input: Tensor<2>, weight: Tensor<1>, bias: Tensor<1>, epsilon:
         [[width]; 2],
         "one weight and bias a column"
     );
-    Tensor::from_dispatch(<Dispatch as Kernels>::normalise_rows(
+    Tensor::from_dispatch(<Dispatch as Kernels>::layer_norm(
         input.into_dispatch(),
         weight.into_dispatch(),
         bias.into_dispatch(),
@@ -344,7 +250,7 @@ pub fn top_logits(logits: Tensor<2>, watched: Tensor<2, Int>, count: usize) -> T
     ))
 }
 
-/// The tokens that continue texts, out of the rows of [`top_logits`] that are `best`.
+/// The tokens that continue texts, out of the rows of [`top_logits()`] that are `best`.
 ///
 /// `watched`, `[texts, n]`, is what those were made with: of each text the stop token and, if repetition
 /// is penalised, all its tokens. Of the best logits there are as many as are [kept](Choice::kept) and
@@ -415,7 +321,7 @@ pub fn attention(
         starts: [queries.start(), keys.start(), values.start()],
         causal: causal && tokens > 1, // a single new token sees all before it
     };
-    Tensor::from_dispatch(<Dispatch as Kernels>::softmax_attention(
+    Tensor::from_dispatch(<Dispatch as Kernels>::attention(
         queries.into_rows().into_dispatch(),
         keys.into_rows().into_dispatch(),
         values.into_rows().into_dispatch(),
@@ -459,7 +365,7 @@ pub fn matmul(left: Tensor<3>, right: Tensor<3>) -> Tensor<3> {
         [right_batch, right_depth],
         "batch and depth of a product"
     );
-    Tensor::from_dispatch(<Dispatch as Kernels>::batched_matmul(
+    Tensor::from_dispatch(<Dispatch as Kernels>::matmul(
         left.into_dispatch(),
         right.into_dispatch(),
     ))

@@ -1,8 +1,9 @@
-//! A weight matrix on a device, in one of the formats of [`layout`](super::layout).
+//! A weight matrix on a device, in one of the formats of [`PackedFormat`].
 
 pub use super::layout::{BLOCK, PackedFormat, PackedShape, decode};
 use crate::weights::Format;
 use crate::weights::blocks::quantize;
+use crate::{Error, Result};
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 
 impl PackedFormat {
@@ -17,11 +18,48 @@ impl PackedFormat {
     }
 }
 
+/// How exactly the CPU computes with weights in quantized blocks. Nothing else depends on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Precision {
+    /// Inputs of layers are rounded to 16 bits.
+    #[default]
+    Exact,
+    /// To 8 bits, each 32 of them by a scale of their own, where the machine multiplies bytes faster.
+    Fast,
+}
+
+impl Precision {
+    /// All of them.
+    pub const ALL: [Self; 2] = [Self::Exact, Self::Fast];
+
+    /// What users call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Exact => "exact",
+            Self::Fast => "fast",
+        }
+    }
+}
+
+impl std::str::FromStr for Precision {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::ALL.into_iter().find(|one| one.name() == name);
+        found.ok_or_else(|| {
+            Error::BadInput(format!(
+                "unknown precision '{name}': expected fast or exact"
+            ))
+        })
+    }
+}
+
 /// A `[rows, columns]` matrix of weights on a device.
 #[derive(Debug, Clone)]
 pub struct PackedMatrix {
     words: Tensor<1, Int>,
     shape: PackedShape,
+    precision: Precision,
 }
 
 impl PackedMatrix {
@@ -52,6 +90,7 @@ impl PackedMatrix {
         let Self {
             words,
             shape: first,
+            precision,
         } = parts.first()?;
         let fits = |part: &Self| {
             let PackedShape {
@@ -67,7 +106,8 @@ impl PackedMatrix {
             ..*first
         };
         if parts.iter().any(Self::is_hollow) {
-            return Some(Self::hollow(shape, &words.device()));
+            let hollow = Self::hollow(shape, &words.device());
+            return Some(hollow.with_precision(*precision));
         }
         // All values come first, then all scales.
         let slice = |part: &Self, is_scales: bool| {
@@ -86,13 +126,28 @@ impl PackedMatrix {
         Some(Self {
             words: Tensor::cat(pieces, 0),
             shape,
+            precision: *precision,
         })
     }
 
     /// A matrix that has a size and a format but no values.
     pub fn hollow(shape: PackedShape, device: &Device) -> Self {
         let words = Tensor::zeros([1], (device, DType::I32));
-        Self { words, shape }
+        Self {
+            words,
+            shape,
+            precision: Precision::default(),
+        }
+    }
+
+    /// The same, to be computed with in this way.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// How it is computed with.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     fn is_hollow(&self) -> bool {
@@ -105,7 +160,11 @@ impl PackedMatrix {
         let words: Vec<i32> = bytemuck::allocation::cast_vec(words);
         let count = words.len();
         let words = Tensor::from_data(TensorData::new(words, [count]), (device, DType::I32));
-        Self { words, shape }
+        Self {
+            words,
+            shape,
+            precision: Precision::default(),
+        }
     }
 
     /// Size and format.

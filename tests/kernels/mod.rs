@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use obscura::device::Placement;
 use obscura::kernels::adapter::{Adapter, pretend};
 use obscura::kernels::{
-    self, Activation, Choice, Columns, PackedFormat, PackedMatrix, PackedShape,
+    self, Activation, Choice, Columns, PackedFormat, PackedMatrix, PackedShape, Precision,
 };
 
 const FORMATS: [PackedFormat; 4] = [
@@ -14,7 +14,12 @@ const FORMATS: [PackedFormat; 4] = [
     PackedFormat::Q8,
     PackedFormat::Q4,
 ];
-const ACTIVATIONS: [Activation; 3] = [Activation::None, Activation::Gelu, Activation::QuickGelu];
+const ACTIVATIONS: [Activation; 4] = [
+    Activation::None,
+    Activation::Gelu,
+    Activation::GeluTanh,
+    Activation::QuickGelu,
+];
 
 /// (rows of the input, inputs, outputs): odd ones, edges of tiles and blocks, sizes of real models.
 const SHAPES: [(usize, usize, usize); 34] = [
@@ -101,29 +106,50 @@ async fn words(matrix: &PackedMatrix) -> Vec<u32> {
 
 /// Linear layers, with and without bias.
 pub async fn check_linear(placement: &Placement) {
+    check_linear_formats(placement, &FORMATS, Precision::Exact).await;
+}
+
+async fn check_linear_formats(
+    placement: &Placement,
+    formats: &[PackedFormat],
+    precision: Precision,
+) {
     for (rows, inputs, outputs) in SHAPES {
-        for format in FORMATS {
+        for format in formats.iter().copied() {
             if PackedShape::fits(format, inputs) {
-                check_linear_shape(
-                    placement,
-                    rows,
-                    PackedShape {
-                        rows: outputs,
-                        columns: inputs,
-                        format,
-                    },
-                )
-                .await;
+                let shape = PackedShape {
+                    rows: outputs,
+                    columns: inputs,
+                    format,
+                };
+                check_linear_shape(placement, rows, shape, precision).await;
             }
         }
     }
 }
 
+/// Linear layers with inputs of 8 bits, by each way in which this machine multiplies bytes.
+pub async fn check_linear_fast(placement: &Placement) {
+    for is_pretended in [false, true] {
+        kernels::linear::pretend_pairs(is_pretended);
+        let formats = [PackedFormat::Q8, PackedFormat::Q4];
+        check_linear_formats(placement, &formats, Precision::Fast).await;
+        #[cfg(not(target_arch = "wasm32"))]
+        check_edges(placement, &formats, Precision::Fast).await;
+    }
+    kernels::linear::pretend_pairs(false);
+}
+
 /// Linear layers of every combination of [`EDGES`].
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn check_linear_edges(placement: &Placement) {
+    check_edges(placement, &FORMATS, Precision::Exact).await;
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+async fn check_edges(placement: &Placement, formats: &[PackedFormat], precision: Precision) {
     let [all_rows, all_inputs, all_outputs] = EDGES;
-    for format in FORMATS {
+    for format in formats.iter().copied() {
         for columns in all_inputs.iter().copied() {
             for outputs in all_outputs.iter().copied() {
                 let shape = PackedShape {
@@ -133,7 +159,7 @@ pub async fn check_linear_edges(placement: &Placement) {
                 };
                 for rows in all_rows.iter().copied() {
                     if PackedShape::fits(format, columns) {
-                        check_linear_shape(placement, rows, shape).await;
+                        check_linear_shape(placement, rows, shape, precision).await;
                     }
                 }
             }
@@ -141,12 +167,18 @@ pub async fn check_linear_edges(placement: &Placement) {
     }
 }
 
-async fn check_linear_shape(placement: &Placement, rows: usize, shape: PackedShape) {
+async fn check_linear_shape(
+    placement: &Placement,
+    rows: usize,
+    shape: PackedShape,
+    precision: Precision,
+) {
     let seed = (rows * 31 + shape.columns * 7 + shape.rows) as u32;
     let input = noise(rows * shape.columns, seed);
     let weight = noise(shape.rows * shape.columns, seed + 1);
     let bias = noise(shape.rows, seed + 2);
     let matrix = PackedMatrix::from_f32(&weight, shape, &placement.device);
+    let matrix = matrix.with_precision(precision);
     let words = words(&matrix).await;
     // All epilogues with a few shapes, one with each other: compiling is most of the test's time.
     let all = rows == 5 || shape.columns == 256;
@@ -160,7 +192,14 @@ async fn check_linear_shape(placement: &Placement, rows: usize, shape: PackedSha
             kernels::linear::naive::packed_linear(input, &words, bias, shape, activation)
         };
         let mut expected = expect(&input);
-        if rounds_to_shorts(placement, shape) {
+        if let Some(levels) = rounds_to_bytes(placement, rows, shape, precision) {
+            let bytes = kernels::linear::naive::rounded_to_bytes(&input, levels);
+            let rounded = expect(&bytes);
+            // What lies between two levels is off by a twelfth of its square, the inputs' own is a third.
+            let bound = 2.0 / f64::from(levels);
+            compare("what rounding to bytes changes", &rounded, &expected, bound);
+            expected = rounded;
+        } else if rounds_to_shorts(placement, shape) {
             let rounded = expect(&kernels::linear::naive::rounded_to_shorts(&input));
             compare("what rounding changes", &rounded, &expected, 4e-5);
             expected = rounded;
@@ -192,6 +231,18 @@ fn rounds_to_shorts(placement: &Placement, shape: PackedShape) -> bool {
     placement.name == "cpu" && quantized
 }
 
+/// Whether it is rounded to bytes, and to how many levels.
+fn rounds_to_bytes(
+    placement: &Placement,
+    rows: usize,
+    shape: PackedShape,
+    precision: Precision,
+) -> Option<u8> {
+    let is_fast = precision == Precision::Fast && placement.name == "cpu";
+    let levels = kernels::linear::fast_levels(shape.format);
+    levels.filter(|_| is_fast && rows >= kernels::linear::FAST_ROWS)
+}
+
 /// What is not a number is not lost among integers.
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn check_linear_without_numbers(placement: &Placement) {
@@ -204,7 +255,8 @@ pub async fn check_linear_without_numbers(placement: &Placement) {
             };
             let weight = noise(5 * 64, 1);
             let matrix = PackedMatrix::from_f32(&weight, shape, &placement.device);
-            for rows in [1, 3, 6] {
+            let matrix = matrix.with_precision(Precision::Fast);
+            for rows in [1, 3, 6, 9] {
                 let mut input = noise(rows * 64, 2);
                 let last = rows - 1;
                 input[last * 64 + 40] = wrong;
@@ -493,13 +545,22 @@ pub async fn check_next_tokens(placement: &Placement) {
     let vocabulary = 120;
     let stop = 5;
     for (texts, beams) in [(1, 1), (1, 2), (1, 32), (2, 2), (3, 3), (32, 32)] {
-        for (repetition_penalty, tokens) in [(1.0, 0), (1.4, 1), (0.7, 6)] {
+        for (repetition_penalty, no_repeat_ngram_size, tokens) in [
+            (1.0, 0, 0),
+            (1.4, 0, 1),
+            (0.7, 0, 6),
+            (1.0, 1, 6),
+            (1.0, 2, 1),
+            (1.0, 2, 30),
+            (1.2, 3, 40),
+        ] {
             for may_stop in [true, false] {
                 let choice = Choice {
                     beams,
                     stop,
                     may_stop,
                     repetition_penalty,
+                    no_repeat_ngram_size,
                 };
                 let seed = (texts + tokens) as u32;
                 let mut logits = noise(texts * vocabulary, seed);
@@ -512,7 +573,8 @@ pub async fn check_next_tokens(placement: &Placement) {
                 let ids: Vec<i32> = (0..texts * watched)
                     .map(|place| match place % watched {
                         0 => stop as i32,
-                        other => ((place * 31 + other) % 9) as i32,
+                        // A third of them alike, so that runs come again.
+                        other => ((place * 31 + other) % 9).saturating_sub(3) as i32,
                     })
                     .collect();
                 let sums: Vec<f32> = (0..texts).map(|text| -(text as f32) / 4.0).collect();

@@ -9,8 +9,7 @@ use crate::kernels::AttentionShape;
 use crate::kernels::simd::{Output, for_each, thread_count};
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
-use head::Head;
-use rows::Rows;
+use head::{Head, Rows};
 
 /// Up to here, dot products beat filling the register tile with padding.
 const FEW_ROWS: usize = 3;
@@ -37,33 +36,31 @@ pub fn attention(
             width,
         }
     };
-    let mut output = vec![0.0; batch * count * heads * width];
-    for (entry, output) in output.chunks_exact_mut(count * heads * width).enumerate() {
-        let output = Output::new(output, heads * width);
-        let head = |head: usize| Head {
-            queries: rows(0, entry, head, count),
-            keys: rows(1, entry, head, shape.context),
-            values: rows(2, entry, head, shape.context),
-            causal: shape.causal,
-            column: head * width,
+    let mut values = vec![0.0; batch * count * heads * width];
+    let output = Output::new(&mut values, heads * width);
+    let head = |entry: usize, head: usize| Head {
+        queries: rows(0, entry, head, count),
+        keys: rows(1, entry, head, shape.context),
+        values: rows(2, entry, head, shape.context),
+        causal: shape.causal,
+        row: entry * count,
+        column: head * width,
+    };
+    // All entries at once: they may be many and small.
+    if count <= FEW_ROWS {
+        // As many heads in one task as leave one for each thread.
+        let together = heads.div_ceil(thread_count().div_ceil(batch));
+        let tasks = heads.div_ceil(together);
+        let attend = |task: usize| {
+            let those = (task % tasks * together..heads).take(together);
+            let all: Vec<Head> = those.map(|index| head(task / tasks, index)).collect();
+            rows::attend(&all, &output);
         };
-        if count <= FEW_ROWS {
-            // As many heads in one task as leave one for each thread.
-            let together = heads.div_ceil(thread_count());
-            for_each(
-                heads.div_ceil(together),
-                || (),
-                |(), task| {
-                    let all: Vec<Head> =
-                        (task * together..heads).take(together).map(head).collect();
-                    rows::attend(&all, &output);
-                },
-            );
-        } else {
-            for_each(heads, tiles::Scratch::default, |scratch, index| {
-                tiles::attend(&head(index), scratch, &output);
-            });
-        }
+        for_each(batch * tasks, || (), |(), task| attend(task));
+    } else {
+        for_each(batch * heads, tiles::Scratch::default, |scratch, index| {
+            tiles::attend(&head(index / heads, index % heads), scratch, &output);
+        });
     }
-    FlexTensor::from_data(TensorData::new(output, [batch, count, heads * width]))
+    FlexTensor::from_data(TensorData::new(values, [batch, count, heads * width]))
 }

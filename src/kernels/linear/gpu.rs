@@ -176,6 +176,7 @@ fn activation_name(activation: Activation) -> &'static str {
     match activation {
         Activation::None => "identity",
         Activation::Gelu => "gelu",
+        Activation::GeluTanh => "gelu_tanh",
         Activation::QuickGelu => "quick_gelu",
     }
 }

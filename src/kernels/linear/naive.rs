@@ -20,6 +20,22 @@ pub fn rounded_to_shorts(input: &[f32]) -> Vec<f32> {
     input.chunks(BLOCK).flat_map(round).collect()
 }
 
+/// The input as the CPU rounds it to bytes, of which the largest is `levels`: each block to the nearest of
+/// evenly spaced numbers from its least to its largest.
+pub fn rounded_to_bytes(input: &[f32], levels: u8) -> Vec<f32> {
+    let round = |values: &[f32]| {
+        let least = values.iter().copied().fold(f32::INFINITY, f32::min);
+        let range = values.iter().copied().fold(f32::NEG_INFINITY, f32::max) - least;
+        let [factor, scale] = [f32::from(levels) / range, range / f32::from(levels)]
+            .map(|one| if range > 0.0 { one } else { 0.0 });
+        let rounded = values
+            .iter()
+            .map(|value| ((value - least) * factor).round_ties_even() * scale + least);
+        rounded.collect::<Vec<f32>>()
+    };
+    input.chunks(BLOCK).flat_map(round).collect()
+}
+
 /// `activation(input · weightᵀ + bias)`: `input` is `[rows, shape.columns]`, the result
 /// `[rows, shape.rows]`.
 pub fn packed_linear(

@@ -1,8 +1,11 @@
-//! `next_tokens` in WGSL: one workgroup, an invocation for each text.
+//! `next_tokens` in WGSL: one workgroup, which scores all candidates before it chooses.
 
 use super::Choice;
 use crate::kernels::wgsl::{Template, empty_ids_like, empty_like};
 use burn_wgpu::{CubeTensor, into_contiguous};
+
+/// Invocations of the workgroup.
+const LANES: usize = 256;
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 struct NextTokensKernel;
@@ -24,7 +27,7 @@ pub fn next_tokens(
     let [texts, row] = [best.meta.shape()[0], best.meta.shape()[1]];
     let watched_count = watched.meta.shape()[1];
     let Choice { beams, .. } = choice;
-    let next_watched_count = match choice.penalises() {
+    let next_watched_count = match choice.minds_text() {
         true => watched_count + 1,
         false => 1,
     };
@@ -32,9 +35,11 @@ pub fn next_tokens(
     let parents = empty_ids_like(&best, [beams]);
     let ids = empty_ids_like(&best, [beams]);
     let next_watched = empty_ids_like(&best, [beams, next_watched_count]);
+    let top = (row - watched_count - 1) / 2;
+    let scores = empty_like(&best, [texts, top + watched_count]);
     let sizes = [
         texts,
-        (row - watched_count - 1) / 2,
+        top,
         watched_count,
         next_watched_count,
         beams,
@@ -42,10 +47,11 @@ pub fn next_tokens(
         choice.stop as usize,
         usize::from(choice.may_stop),
         choice.repetition_penalty.to_bits() as usize,
+        choice.no_repeat_ngram_size,
     ];
     NextTokensKernel.launch(
         [1, 1, 1],
-        [Choice::MOST_BEAMS, 1],
+        [LANES, 1],
         &[
             &best,
             &watched,
@@ -54,6 +60,7 @@ pub fn next_tokens(
             &parents,
             &ids,
             &next_watched,
+            &scores,
         ],
         &sizes,
     );

@@ -21,6 +21,8 @@ pub struct Choice {
     pub may_stop: bool,
     /// What scores of tokens that a text has are divided (if positive) or multiplied by.
     pub repetition_penalty: f32,
+    /// No run of so many tokens comes twice in a text; 0 allows all.
+    pub no_repeat_ngram_size: usize,
 }
 
 impl Choice {
@@ -37,8 +39,8 @@ impl Choice {
     }
 
     /// Whether it matters which tokens a text has.
-    pub fn penalises(self) -> bool {
-        self.repetition_penalty != 1.0
+    pub fn minds_text(self) -> bool {
+        self.repetition_penalty != 1.0 || self.no_repeat_ngram_size > 0
     }
 }
 

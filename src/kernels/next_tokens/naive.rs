@@ -15,7 +15,7 @@ pub struct Candidate {
 }
 
 /// The `count` best candidates, best first, out of a row of [`crate::kernels::top_logits()`] for
-/// these `watched` ids: the stop token, and all of the text if repetition is penalised.
+/// these `watched` ids: the stop token, and all of the text in its order if the choice minds it.
 pub fn best_candidates(
     row: &[f32],
     watched: &[i32],
@@ -40,6 +40,7 @@ pub fn best_candidates(
     let mut candidates: Vec<Candidate> = others
         .chain(repeated)
         .filter(|(id, ..)| choice.may_stop || *id as u32 != choice.stop)
+        .filter(|(id, ..)| !completes_repetition(text, *id, choice.no_repeat_ngram_size))
         .map(|(id, logit, penalty)| {
             let log_probability = logit - log_sum_exp;
             let score = match choice.beams {
@@ -60,6 +61,17 @@ pub fn best_candidates(
     candidates.dedup_by_key(|candidate| candidate.id);
     candidates.truncate(count);
     candidates
+}
+
+/// Whether `text` has the `size` tokens already that would be its last ones with `id` behind it. None
+/// are if `size` is 0.
+fn completes_repetition(text: &[i32], id: i32, size: usize) -> bool {
+    if size == 0 || text.len() < size {
+        return false;
+    }
+    let end = &text[text.len() + 1 - size..];
+    let mut runs = text.windows(size);
+    runs.any(|run| run[..size - 1] == *end && run[size - 1] == id)
 }
 
 /// The fields of [`super::NextTokens`].
@@ -103,12 +115,33 @@ pub fn next_tokens<'a>(
             .collect(),
         parents: running.iter().map(|(parent, ..)| *parent as i32).collect(),
         ids: running.iter().map(|(_, id, _)| *id).collect(),
-        watched: match choice.penalises() {
+        watched: match choice.minds_text() {
             true => (running.iter())
                 .flat_map(|(parent, id, _)| watched[*parent].iter().chain([id]))
                 .copied()
                 .collect(),
             false => vec![stop as i32; beams],
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::completes_repetition;
+
+    #[test]
+    fn only_the_token_that_ends_an_earlier_run_completes_a_repetition() {
+        let text = [7, 1, 2, 3, 7, 1];
+        let forbidden = |size| -> Vec<i32> {
+            let ids = 0..9;
+            ids.filter(|id| completes_repetition(&text, *id, size))
+                .collect()
+        };
+        assert!(forbidden(0).is_empty());
+        assert_eq!(forbidden(1), [1, 2, 3, 7]);
+        assert_eq!(forbidden(2), [2], "1 was followed by 2");
+        assert_eq!(forbidden(3), [2], "7 1 was followed by 2");
+        assert!(forbidden(4).is_empty(), "3 7 1 comes once");
+        assert!(forbidden(7).is_empty(), "longer than the text");
     }
 }

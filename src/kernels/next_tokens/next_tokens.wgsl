@@ -1,5 +1,6 @@
-// The best continuations of all texts, and which of them go on. One workgroup: an invocation looks for
-// the best candidate of its text that was not taken yet, the first one takes the best of all texts.
+// The best continuations of all texts, and which of them go on. One workgroup: all invocations score the
+// candidates; then one for each text looks for its best candidate that was not taken yet, and the first
+// one takes the best of all texts.
 
 @group(0) @binding(0) var<storage, read_write> best: array<f32>;
 @group(0) @binding(1) var<storage, read_write> watched: array<i32>;
@@ -8,6 +9,8 @@
 @group(0) @binding(4) var<storage, read_write> parents: array<i32>;
 @group(0) @binding(5) var<storage, read_write> ids: array<i32>;
 @group(0) @binding(6) var<storage, read_write> next_watched: array<i32>;
+// Of each candidate of each text, after the processors: LEAST for those that may not come.
+@group(0) @binding(7) var<storage, read_write> scores: array<f32>;
 
 struct Sizes {
     texts: u32,
@@ -19,17 +22,19 @@ struct Sizes {
     stop: i32,
     may_stop: u32,
     repetition_penalty: f32,
+    no_repeat_ngram_size: u32,
 }
-@group(0) @binding(7) var<uniform> sizes: Sizes;
+@group(0) @binding(8) var<uniform> sizes: Sizes;
 
 const MOST_TEXTS = 32u;
+const LANES = 256u;
 const NONE = -1;
 const LEAST = -3.4028234663852886e38;
 
 struct Candidate {
     id: i32,
     score: f32,
-    log_probability: f32,
+    place: u32,
 }
 
 // Of each text, the best one that was not taken yet: its token and the sum with it.
@@ -51,6 +56,63 @@ fn has(text: u32, id: i32, first: u32) -> bool {
     return false;
 }
 
+// Whether the text has the tokens already that would be its last ones with `id` behind it, as many as
+// may not come twice.
+fn completes_repetition(text: u32, id: i32) -> bool {
+    let size = sizes.no_repeat_ngram_size;
+    if (size == 0u || sizes.watched - 1u < size) {
+        return false;
+    }
+    let first = text * sizes.watched + 1u;
+    let end = (text + 1u) * sizes.watched + 1u - size;
+    for (var run = first; run + size <= (text + 1u) * sizes.watched; run++) {
+        var same = watched[run + size - 1u] == id;
+        for (var i = 0u; same && i + 1u < size; i++) {
+            same = watched[run + i] == watched[end + i];
+        }
+        if (same) {
+            return true;
+        }
+    }
+    return false;
+}
+
+// Where the text's numbers begin in `best`.
+fn row(text: u32) -> u32 {
+    return text * (2u * sizes.top + sizes.watched + 1u);
+}
+
+// The token of a text's candidate: the likeliest come first, then the watched ones.
+fn token(text: u32, place: u32) -> i32 {
+    if (place < sizes.top) {
+        return i32(best[row(text) + sizes.top + place]);
+    }
+    return watched[text * sizes.watched + place - sizes.top];
+}
+
+fn logit(text: u32, place: u32) -> f32 {
+    return best[row(text) + select(sizes.top + place, place, place < sizes.top)];
+}
+
+fn log_probability(text: u32, place: u32) -> f32 {
+    return logit(text, place) - best[row(text) + 2u * sizes.top + sizes.watched];
+}
+
+fn score(text: u32, place: u32) -> f32 {
+    let id = token(text, place);
+    let is_stop = place == sizes.top;
+    // Tokens that come again as watched ones count there.
+    if ((place < sizes.top && has(text, id, 0u)) || (is_stop && has(text, id, 1u))) {
+        return LEAST;
+    }
+    if ((id == sizes.stop && sizes.may_stop == 0u) || completes_repetition(text, id)) {
+        return LEAST;
+    }
+    let penalty = select(1.0, sizes.repetition_penalty, place > sizes.top);
+    let unpenalised = select(log_probability(text, place), logit(text, place), sizes.beams == 1u);
+    return select(unpenalised / penalty, unpenalised * penalty, unpenalised < 0.0);
+}
+
 // Whether candidate a comes before candidate b: larger score first, lower token first among equals.
 fn before(a: Candidate, b: Candidate) -> bool {
     return a.score > b.score || (a.score == b.score && a.id < b.id);
@@ -58,36 +120,14 @@ fn before(a: Candidate, b: Candidate) -> bool {
 
 // The text's best candidate behind `last`, or its best one if that is none.
 fn candidate_after(text: u32, last: Candidate) -> Candidate {
-    let row = text * (2u * sizes.top + sizes.watched + 1u);
-    let log_sum_exp = best[row + 2u * sizes.top + sizes.watched];
-    var found = Candidate(NONE, LEAST, 0.0);
-    for (var i = 0u; i < sizes.top + sizes.watched; i++) {
-        var id: i32;
-        var logit: f32;
-        var penalty = 1.0;
-        if (i < sizes.top) {
-            logit = best[row + i];
-            id = i32(best[row + sizes.top + i]);
-            if (has(text, id, 0u)) {
-                continue; // it comes again
-            }
-        } else {
-            let place = i - sizes.top;
-            logit = best[row + 2u * sizes.top + place];
-            id = watched[text * sizes.watched + place];
-            if (place > 0u) {
-                penalty = sizes.repetition_penalty;
-            } else if (has(text, id, 1u)) {
-                continue;
-            }
-        }
-        if (id == sizes.stop && sizes.may_stop == 0u) {
+    let count = sizes.top + sizes.watched;
+    var found = Candidate(NONE, LEAST, 0u);
+    for (var place = 0u; place < count; place++) {
+        let score = scores[text * count + place];
+        if (score == LEAST) {
             continue;
         }
-        let log_probability = logit - log_sum_exp;
-        let unpenalised = select(log_probability, logit, sizes.beams == 1u);
-        let score = select(unpenalised / penalty, unpenalised * penalty, unpenalised < 0.0);
-        let candidate = Candidate(id, score, log_probability);
+        let candidate = Candidate(token(text, place), score, place);
         let is_left = last.id == NONE || before(last, candidate);
         if (is_left && (found.id == NONE || before(candidate, found))) {
             found = candidate;
@@ -96,9 +136,22 @@ fn candidate_after(text: u32, last: Candidate) -> Candidate {
     return found;
 }
 
-@compute @workgroup_size(32, 1, 1)
+// What a candidate adds to its text's sum.
+fn added(text: u32, candidate: Candidate) -> f32 {
+    if (sizes.beams == 1u) {
+        return log_probability(text, candidate.place);
+    }
+    return candidate.score;
+}
+
+@compute @workgroup_size(LANES, 1, 1)
 fn main(@builtin(local_invocation_index) lane: u32) {
-    var head = Candidate(NONE, 0.0, 0.0);
+    let count = sizes.top + sizes.watched;
+    for (var i = lane; i < sizes.texts * count; i += LANES) {
+        scores[i] = score(i / count, i % count);
+    }
+    storageBarrier();
+    var head = Candidate(NONE, 0.0, 0u);
     if (lane == 0u) {
         taken = MOST_TEXTS; // every text looks for its first head
     }
@@ -109,7 +162,7 @@ fn main(@builtin(local_invocation_index) lane: u32) {
         if (lane < sizes.texts && moves && (rank == 0u || head.id != NONE)) {
             head = candidate_after(lane, head);
             head_ids[lane] = head.id;
-            head_sums[lane] = sums[lane] + select(head.score, head.log_probability, sizes.beams == 1u);
+            head_sums[lane] = sums[lane] + added(lane, head);
         }
         workgroupBarrier();
         if (lane == 0u) {

@@ -2,6 +2,12 @@
 //! compiled for the instruction set at hand: SIMD128 in wasm, AVX2 with FMA on x86-64 where it is
 //! found at run time, NEON on aarch64.
 
+// Where machines have products of bytes, and Rust a name for them.
+#[cfg(any(
+    target_arch = "x86_64",
+    all(target_arch = "wasm32", feature = "relaxed-simd")
+))]
+pub mod bytes;
 mod lanes;
 mod output;
 mod shorts;

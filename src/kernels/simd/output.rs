@@ -2,7 +2,7 @@
 
 use std::marker::PhantomData;
 
-/// A `[rows, columns]` matrix that tasks fill at once, each its own columns.
+/// A `[rows, columns]` matrix that tasks fill at once, each its own places.
 pub struct Output<'a> {
     start: *mut f32,
     length: usize,
@@ -10,7 +10,7 @@ pub struct Output<'a> {
     values: PhantomData<&'a mut [f32]>,
 }
 
-// SAFETY: all access is by `write`, whose callers keep to columns of their own.
+// SAFETY: all access is by `write`, whose callers keep to places of their own.
 unsafe impl Sync for Output<'_> {}
 // SAFETY: as above; the pointer is to floats, which any thread may write.
 unsafe impl Send for Output<'_> {}
@@ -28,7 +28,7 @@ impl<'a> Output<'a> {
     /// Writes `values` to a row, from a column on.
     ///
     /// # Safety
-    /// No two threads write to the same columns.
+    /// No two threads write to the same places.
     #[inline(always)]
     pub unsafe fn write(&self, row: usize, column: usize, values: &[f32]) {
         let place = row * self.columns + column;

@@ -12,6 +12,28 @@ use super::LANES;
 #[cfg(not(target_arch = "wasm32"))]
 use std::array::from_fn;
 
+/// What takes and gives registers, for instructions that are used elsewhere.
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
+macro_rules! registers {
+    ($register:ty: $($vector:ident),*) => {$(
+        impl<const FUSED: bool> From<$register> for $vector<FUSED> {
+            #[inline(always)]
+            fn from(register: $register) -> Self {
+                Self(register)
+            }
+        }
+
+        impl<const FUSED: bool> From<$vector<FUSED>> for $register {
+            #[inline(always)]
+            fn from(vector: $vector<FUSED>) -> Self {
+                vector.0
+            }
+        }
+    )*};
+}
+#[cfg(any(target_arch = "wasm32", target_arch = "x86_64"))]
+use registers;
+
 #[cfg(target_arch = "wasm32")]
 mod wasm {
     use crate::kernels::simd::{LANES, Lanes};
@@ -22,6 +44,8 @@ mod wasm {
 
     #[derive(Clone, Copy)]
     pub struct Ints<const FUSED: bool>(v128);
+
+    super::registers!(v128: Shorts, Ints);
 
     impl<const FUSED: bool> Shorts<FUSED> {
         pub const ZERO: Self = Self(i16x8(0, 0, 0, 0, 0, 0, 0, 0));
@@ -135,6 +159,8 @@ mod x86 {
 
     #[derive(Clone, Copy)]
     pub struct Ints<const FUSED: bool>(__m256i);
+
+    super::registers!(__m256i: Shorts, Ints);
 
     impl<const FUSED: bool> Shorts<FUSED> {
         // SAFETY: both are sixteen integers, and any bits are valid in both.

@@ -1,13 +1,28 @@
 //! One head, over slices.
 
-use super::rows::Rows;
+/// `[count, width]`, each row whole in memory.
+pub struct Rows<'a> {
+    /// Memory from the first row on.
+    pub values: &'a [f32],
+    /// From one row to the next.
+    pub stride: usize,
+    pub count: usize,
+    pub width: usize,
+}
 
-/// A head, and where in the output's rows its columns start.
+impl<'a> Rows<'a> {
+    pub fn row(&self, index: usize) -> &'a [f32] {
+        &self.values[index * self.stride..][..self.width]
+    }
+}
+
+/// A head, and at which row of the output and at which column of its rows it starts.
 pub struct Head<'a> {
     pub queries: Rows<'a>,
     pub keys: Rows<'a>,
     pub values: Rows<'a>,
     pub causal: bool,
+    pub row: usize,
     pub column: usize,
 }
 

@@ -1,4 +1,4 @@
-//! Rows of a head, and attention of few of them: a dot product with each key, then a weighted sum of
+//! Attention of few rows of a head: a dot product with each key, then a weighted sum of
 //! the values. All heads take a few tokens in turn, for what they look at mostly lies side by side: so
 //! memory is read from its beginning to its end, and what is loaded of a query or a sum serves a few times.
 
@@ -9,22 +9,6 @@ use std::array::from_fn;
 
 /// Tokens taken at once.
 const GROUP: usize = 4;
-
-/// `[count, width]`, each row whole in memory.
-pub struct Rows<'a> {
-    /// Memory from the first row on.
-    pub values: &'a [f32],
-    /// From one row to the next.
-    pub stride: usize,
-    pub count: usize,
-    pub width: usize,
-}
-
-impl<'a> Rows<'a> {
-    pub fn row(&self, index: usize) -> &'a [f32] {
-        &self.values[index * self.stride..][..self.width]
-    }
-}
 
 vectorised!(pub attend(heads: &[Head], output: &Output));
 
@@ -100,8 +84,8 @@ mod portable {
                 }
             }
             for (head, sums) in heads.iter().zip(sums.chunks_exact(width)) {
-                // SAFETY: each head has columns of its own.
-                unsafe { output.write(row, head.column, sums) };
+                // SAFETY: each head of an entry has columns of its own, each entry rows.
+                unsafe { output.write(head.row + row, head.column, sums) };
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Attention of many queries: a register tile over keys, then over values.
 
-use super::{head::Head, rows::Rows, rows::softmax_powers};
+use super::{head::Head, head::Rows, rows::softmax_powers};
 use crate::kernels::layout::for_each_vector;
 use crate::kernels::simd::{
     LANES, Output, Step, TILE_COLUMNS, TILE_ROWS, TileSums, add_tile, vectorised,
@@ -130,9 +130,9 @@ fn average(
             let mut sums = TileSums::default();
             add_tile(powers, &values[..steps], &mut sums);
             for (row, (sums, factor)) in sums.iter().zip(factors).enumerate() {
-                let row = first + tile * TILE_ROWS + row;
+                let row = head.row + first + tile * TILE_ROWS + row;
                 let sums = sums.map(|sum| sum * factor);
-                // SAFETY: each head has columns of its own.
+                // SAFETY: each head of an entry has columns of its own, each entry rows.
                 unsafe {
                     match columns {
                         TILE_COLUMNS => output.write(row, head.column + column, &sums),

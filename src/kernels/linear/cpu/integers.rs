@@ -3,12 +3,12 @@
 //! A vector holds twice as many 16-bit integers as floats, and one instruction multiplies them and adds
 //! up pairs. The lanes are columns, so that a block's scales are vectors, too, and nothing is summed across lanes.
 
+use super::columns::StoredColumns;
 use super::job::Job;
 use super::rounding::round_block;
 use crate::kernels::PackedFormat;
 use crate::kernels::layout::{BLOCK, SHORTS_IN_BLOCK, unpack_bytes, unpack_nibbles};
 use crate::kernels::simd::{Ints, LANES, Lanes, Output, Shorts, for_each, vectorised};
-use std::hint::black_box;
 
 /// Rows and vectors of columns of the tile: eight sums, and what they are made of, stay in registers.
 const TILE_ROWS: usize = 4;
@@ -137,17 +137,7 @@ mod portable {
         unpack_panel::<FUSED, { BLOCK / 2 }>(job, first, weights, unpack_nibbles);
     }
 
-    /// Reads bytes from the first to the last, as processors fetch memory ahead. Unpacking reads a little
-    /// of several rows in turn, which they do not.
-    #[inline(always)]
-    fn fetch(bytes: &[u8]) {
-        const LINE: usize = 64;
-        let lines = bytes.iter().step_by(LINE);
-        black_box(lines.fold(0, |all, byte| all ^ byte));
-    }
-
-    /// The weights of a panel; columns that are not there are the last one, again. `unpack` takes the
-    /// bytes of a block.
+    /// The weights of a panel. `unpack` takes the bytes of a block.
     #[inline(always)]
     fn unpack_panel<const FUSED: bool, const BYTES: usize>(
         job: &Job,
@@ -156,33 +146,22 @@ mod portable {
         unpack: impl Fn(&[u8; BYTES]) -> [Shorts<FUSED>; SHORTS_IN_BLOCK],
     ) {
         let blocks = job.shape.blocks_per_row();
-        let (values, scales) = (job.words).split_at(job.shape.rows * job.shape.words_per_row());
-        let (values, _) = bytemuck::cast_slice::<u32, u8>(values).as_chunks::<BYTES>();
-        let scales: &[f32] = bytemuck::cast_slice(scales);
-        let end = (first + PANEL).min(job.shape.rows);
-        fetch(values[first * blocks..end * blocks].as_flattened());
-        for (tile, weights) in weights.chunks_exact_mut(blocks).enumerate() {
-            for vector in 0..VECTORS {
-                let column = first + tile * TILE_COLUMNS + vector * LANES;
-                let mut columns = [(&values[..0], &scales[..0]); LANES];
-                for (lane, column_parts) in columns.iter_mut().enumerate() {
-                    let start = (column + lane).min(job.shape.rows - 1) * blocks;
-                    *column_parts = (&values[start..][..blocks], &scales[start..][..blocks]);
-                }
-                for (block, weights) in weights.iter_mut().enumerate() {
-                    let mut parts = [[Shorts::ZERO; LANES]; SHORTS_IN_BLOCK];
-                    for (lane, (values, scales)) in columns.iter().enumerate() {
-                        weights.scales[vector][lane] = scales[block];
-                        let shorts = unpack(&values[block]);
-                        for (part, shorts) in parts.iter_mut().zip(shorts) {
-                            part[lane] = shorts;
-                        }
+        let columns = StoredColumns::<BYTES>::new(job, first, PANEL);
+        for group in 0..PANEL / LANES {
+            let weights = &mut weights[group / VECTORS * blocks..][..blocks];
+            let (vector, columns) = (group % VECTORS, columns.group(group));
+            for (block, weights) in weights.iter_mut().enumerate() {
+                let mut parts = [[Shorts::ZERO; LANES]; SHORTS_IN_BLOCK];
+                for (lane, (values, scales)) in columns.iter().enumerate() {
+                    weights.scales[vector][lane] = scales[block];
+                    for (part, shorts) in parts.iter_mut().zip(unpack(&values[block])) {
+                        part[lane] = shorts;
                     }
-                    let pairs = weights.pairs.as_chunks_mut::<LANES>().0;
-                    for (part, pairs) in parts.into_iter().zip(pairs) {
-                        for (shorts, pairs) in Shorts::transpose(part).iter().zip(pairs) {
-                            pairs[vector] = shorts.to_array();
-                        }
+                }
+                let pairs = weights.pairs.as_chunks_mut::<LANES>().0;
+                for (part, pairs) in parts.into_iter().zip(pairs) {
+                    for (shorts, pairs) in Shorts::transpose(part).iter().zip(pairs) {
+                        pairs[vector] = shorts.to_array();
                     }
                 }
             }

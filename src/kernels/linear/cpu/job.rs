@@ -1,8 +1,7 @@
-//! One layer at work, over slices.
+//! One layer over slices, and how its sums become outputs: bias, activation, residual.
 
-use super::{blocks, floats, integers, panels};
 use crate::kernels::simd::Output;
-use crate::kernels::{Activation, PackedFormat, PackedShape};
+use crate::kernels::{Activation, PackedShape};
 
 /// A layer and the size of its input.
 pub struct Job<'a> {
@@ -12,40 +11,11 @@ pub struct Job<'a> {
     pub residual: Option<&'a [f32]>,
     pub shape: PackedShape,
     pub activation: Activation,
+    /// Whether inputs keep 16 bits where weights are in quantized blocks.
+    pub is_exact: bool,
 }
 
 impl Job<'_> {
-    /// `input` `[rows, shape.columns]` gives `[rows, shape.rows]`.
-    pub fn run(&self, input: &[f32]) -> Vec<f32> {
-        let mut values = vec![0.0; self.rows * self.shape.rows];
-        let output = Output::new(&mut values, self.shape.rows);
-        if !self.few_rows(input, &output) && !self.integers(input, &output) {
-            panels::many_rows(self, input, &output);
-        }
-        values
-    }
-
-    /// Computes the layer in integers, if its weights are some and its input can be turned into such.
-    fn integers(&self, input: &[f32], output: &Output) -> bool {
-        let quantized = matches!(self.shape.format, PackedFormat::Q8 | PackedFormat::Q4);
-        quantized && integers::many_rows(self, input, output)
-    }
-
-    /// Computes the layer by dot products, if they beat the register tile, which wants many rows:
-    /// each of them works on the weights as they are stored, which costs the more the less like
-    /// numbers for arithmetic they are.
-    fn few_rows(&self, input: &[f32], output: &Output) -> bool {
-        match self.shape.format {
-            PackedFormat::F32 if self.rows <= 3 => floats::few_rows(self, input, output),
-            PackedFormat::F16 if self.rows == 1 => floats::few_rows(self, input, output),
-            PackedFormat::Q8 | PackedFormat::Q4 if self.rows <= blocks::FEW_ROWS => {
-                return blocks::few_rows(self, input, output);
-            }
-            _ => return false,
-        }
-        true
-    }
-
     /// Adds the bias of outputs from `first` on and applies the activation: `[rows, width]`, in place.
     #[inline(always)]
     pub fn finish(&self, first: usize, width: usize, sums: &mut [f32]) {
@@ -63,6 +33,11 @@ impl Job<'_> {
             Activation::Gelu => {
                 for sum in sums {
                     *sum = Activation::Gelu.apply(*sum);
+                }
+            }
+            Activation::GeluTanh => {
+                for sum in sums {
+                    *sum = Activation::GeluTanh.apply(*sum);
                 }
             }
             Activation::QuickGelu => {
