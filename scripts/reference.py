@@ -35,7 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from reference import (  # noqa: E402
-    adapters, attention, blip, checkpoints, clip, configurations, generation, guidance, pictures, quantized, record, resnet, texts,
+    adapters, attention, blip, checkpoints, clip, configurations, generation, guidance, pictures, quantized, record, resnet, siglip,
+    texts,
     training, zero_shot,
 )
 
@@ -55,6 +56,9 @@ def pictures_for(name, full):
         "blip-caption-untied": SIX[:4],
         "blip-retrieval": SIX,
         "blip-vqa": SIX[:4],
+        "siglip": SIX[:4],
+        "siglip2": SIX[:4],
+        "chinese-clip": SIX[:3],
     }[name]
 
 
@@ -68,8 +72,11 @@ def make(checkpoint, out: Path):
     model = checkpoints.load(checkpoint, folder / "model", kind)
     names = pictures_for(checkpoint.name, checkpoint.full)
     side = checkpoint.config["vision_config"]["image_size"] + 2 * checkpoint.config["vision_config"]["patch_size"]
-    if kind == "CLIPModel":
+    if kind in ("CLIPModel", "ChineseCLIPModel", "SiglipModel"):
         expected = clip.record(model, folder / "model", names, side)
+        if checkpoint.sentencepiece:
+            pixels = record.Preparation(folder / "model").pixels(names[0])
+            siglip.save_timm(folder / "model", out / f"{checkpoint.name}-timm" / "model", model, pixels)
     elif kind == "BlipForConditionalGeneration":
         few = 2 if checkpoint.name == "blip-caption-untied" else 4
         expected = blip.record_caption(model, folder / "model", names, side, few)

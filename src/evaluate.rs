@@ -4,16 +4,16 @@
 mod retrieval;
 pub mod zero_shot;
 
+use crate::Result;
 use crate::generate::GenerationOptions;
-use crate::image::{RgbImage, decode};
+use crate::image::PictureFiles;
 use crate::metrics::data::{CaptionedImage, Folder, Question};
 use crate::metrics::{Candidate, bleu, cider, vqa};
 use crate::scenes::{Facts, Objects, counts_exact, objects_exact, relation_correct};
 use crate::tasks::{CANDIDATES, Model};
-use crate::{Error, Result};
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use zero_shot::Classification;
 
 /// How questions are answered.
@@ -42,6 +42,8 @@ impl Default for Answering {
 pub struct Data {
     /// Pictures with captions, questions with answers.
     pub folder: Folder,
+    /// How its pictures are read.
+    pub files: PictureFiles,
     /// What is true of a picture, for scenes.
     pub facts: HashMap<PathBuf, Facts>,
     /// The kind of each question, in their order: scenes' kinds, or VQA v2's; may be empty.
@@ -144,7 +146,7 @@ pub async fn evaluate(
     if can("caption") && !pictures.is_empty() {
         let mut generated = Vec::new();
         for picture in pictures {
-            let image = read(&picture.image)?;
+            let image = data.files.decode(&picture.image)?;
             let options = GenerationOptions::default();
             generated.push(
                 model
@@ -158,8 +160,7 @@ pub async fn evaluate(
         evaluation.scenes = score_scenes(pictures, &generated, &data.facts, objects);
     }
     if can("match") && pictures.len() > 1 {
-        let (retrieval, matching) =
-            retrieval::retrieve(model, pictures, data.rerank, &mut progress).await?;
+        let (retrieval, matching) = retrieval::retrieve(model, data, &mut progress).await?;
         evaluation.retrieval = Some(retrieval);
         evaluation.matching = matching;
     }
@@ -175,12 +176,6 @@ pub fn work(model: &Model, data: &Data) -> usize {
     let can = |task: &str| usize::from(model.info().tasks.contains(&task));
     let pictures = data.folder.captions.len();
     pictures * (can("caption") + 2 * can("match")) + data.folder.questions.len() * can("answer")
-}
-
-fn read(path: &Path) -> Result<RgbImage> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::BadInput(format!("{} cannot be read: {error}", path.display())))?;
-    decode(&bytes).map_err(|error| Error::BadImage(format!("{}: {error}", path.display())))
 }
 
 fn score_captions(pictures: &[CaptionedImage], generated: &[String]) -> CaptionScores {
@@ -242,7 +237,7 @@ async fn score_answers(
     let questions = &data.folder.questions;
     let mut scores = Vec::new();
     for question in questions {
-        scores.push(answer(model, question, &data.answering).await?);
+        scores.push(answer(model, question, data).await?);
         progress();
     }
     let mut by_kind: BTreeMap<String, Vec<f64>> = BTreeMap::new();
@@ -260,9 +255,9 @@ async fn score_answers(
     })
 }
 
-async fn answer(model: &Model, question: &Question, how: &Answering) -> Result<f64> {
-    let image = [read(&question.image)?];
-    let asked = &question.question;
+async fn answer(model: &Model, question: &Question, data: &Data) -> Result<f64> {
+    let image = [data.files.decode(&question.image)?];
+    let (how, asked) = (&data.answering, &question.question);
     let text = if how.answers.is_empty() {
         let options = GenerationOptions {
             max_new_tokens: 10,

@@ -11,7 +11,8 @@ use obscura::tasks::{Model, Network};
 use parity::golden::{decode_picture, to_vec};
 use parity::tolerance::relative_error;
 use parity::{
-    MODELS, QUANTIZED_MODELS, check, check_quantized, embedded, guidance, looks, zero_shot, zoo,
+    MODELS, QUANTIZED_MODELS, check, check_quantized, embedded, guidance, looks, sharing,
+    zero_shot, zoo,
 };
 use pollster::block_on;
 use std::path::Path;
@@ -29,6 +30,9 @@ models! {
     clip_with_quick_gelu_and_legacy_pooling_equals_the_reference: "clip-quick",
     clip_with_gelu_and_odd_heads_equals_the_reference: "clip-gelu",
     clip_with_a_resnet_equals_the_reference: "clip-resnet",
+    chinese_clip_equals_the_reference: "chinese-clip",
+    siglip_equals_the_reference: "siglip",
+    siglip_2_equals_the_reference: "siglip2",
     blip_captioning_equals_the_reference: "blip-caption",
     blip_captioning_with_its_own_head_and_shards_equals_the_reference: "blip-caption-untied",
     blip_retrieval_equals_the_reference: "blip-retrieval",
@@ -43,10 +47,27 @@ fn one_file_with_all_of_blips_heads_equals_each_of_its_parts() {
 }
 
 #[test]
+fn siglip_under_the_names_of_open_clip_and_timm_equals_the_reference() {
+    block_on(check("siglip", "siglip-timm", Placement::cpu())).expect("no error");
+}
+
+#[test]
 fn open_clips_models_with_all_their_options_equal_open_clip() {
     for name in zoo::MODELS {
         block_on(zoo::check(name, &Placement::cpu())).expect("no error");
     }
+}
+
+#[test]
+fn texts_in_one_call_have_the_vectors_that_each_has_alone() {
+    for name in ["clip-quick", "clip-gelu", "clip-resnet"] {
+        block_on(sharing::check(name, &Placement::cpu())).expect("no error");
+    }
+}
+
+#[test]
+fn inputs_of_8_bits_are_said_and_turn_vectors_little() {
+    block_on(sharing::check_precision(&Placement::cpu())).expect("no error");
 }
 
 #[test]
@@ -124,6 +145,7 @@ fn a_converted_file_gives_what_converting_on_load_gives() {
     for name in [
         "clip-quick",
         "clip-resnet",
+        "siglip2",
         "blip-caption-untied",
         "blip-all",
     ] {

@@ -1,9 +1,9 @@
 """Every model configuration of open_clip, scaled down, against obscura: see scripts/zoo.
 
 A configuration keeps all its options and loses size: two layers of two heads, few pixels, a small vocabulary. The
-weights are seeded noise. open_clip saves each model in its own format, loads that folder again (`local-dir:`) and
+weights are seeded noise. timm's image encoders of SigLIP have their sizes by name, so they are not scaled, their texts are. open_clip saves each model in its own format, loads that folder again (`local-dir:`) and
 computes the vectors of a picture and of some texts with its own transforms and tokenizer; obscura does the same with the
-folder. Configurations with an encoder of timm or of transformers are not built: their folder has the configuration alone,
+folder. Configurations with another encoder of timm or one of transformers are not built: their folder has the configuration alone,
 which is what obscura refuses.
 """
 
@@ -48,6 +48,7 @@ PIXELS = {
     "CLIPA": {"resize_mode": "squash", "interpolation": "bilinear"},
     "worldwide": {"resize_mode": "squash"},
     "378": {"resize_mode": "squash"},
+    "SigLIP": {"resize_mode": "squash", "mean": [0.5] * 3, "std": [0.5] * 3},
 }
 
 
@@ -106,10 +107,24 @@ def sentence_tokenizer(folder, normalised):
     return len(transformers.AutoTokenizer.from_pretrained(folder))
 
 
+def siglip_tokenizer(folder, name):
+    """Small ones of SigLIP's two kinds."""
+    sys.path.insert(0, str(ROOT / "scripts"))
+    from reference import siglip
+    count = 340
+    (siglip.save_gemma if "SigLIP2" in name else siglip.save_sentencepiece)(folder, count)
+    return count
+
+
 def small(model_cfg, width=64, head_width=None):
     """The configuration scaled down, its options kept: heads are as wide as they were, or `head_width`."""
     cfg = copy.deepcopy(model_cfg)
     vision, text = cfg["vision_cfg"], cfg["text_cfg"]
+    if vision.get("timm_model_name"):
+        # Without a projection texts are as wide as pictures.
+        is_projected = text.get("proj_type", "linear") != "none"
+        text |= {"layers": 2, "width": width if is_projected else cfg["embed_dim"], "heads": 2}
+        return cfg
     if isinstance(vision["layers"], list):
         vision |= {"layers": [1, 2, 1, 1], "width": 4, "head_width": 32, "image_size": 64}
     else:
@@ -127,7 +142,7 @@ def seeded(name, tensor, seed=5):
     """Values by name. No tensor is trivial, so that none can be overlooked."""
     random = np.random.Generator(np.random.PCG64([seed, zlib.crc32(name.encode())]))
     noise = random.standard_normal(tuple(tensor.shape), dtype=np.float32)
-    if name == "logit_scale":
+    if name in ("logit_scale", "logit_bias"):
         return np.float32(2.6592) + 0 * noise
     if name.endswith("running_var"):
         return np.exp(np.float32(0.3) * noise)
@@ -137,7 +152,7 @@ def seeded(name, tensor, seed=5):
         return np.float32(0.5) + np.float32(0.2) * noise
     if "bn3" in name:
         return np.float32(0.5) + np.float32(0.1) * noise
-    if any(part in name for part in ("bn", "ln_", "downsample.1")):
+    if any(part in name for part in ("bn", "ln_", "downsample.1", "norm")):
         return 1 + np.float32(0.1) * noise
     if "embedding" in name:
         return np.float32(0.5 if "position" in name else 1.0) * noise
@@ -153,6 +168,8 @@ def save(name, cfg, pixels, folder, dtype=torch.float32, normalised=True):
     kind = text.get("hf_tokenizer_name", "")
     if "bert" in kind:
         text["vocab_size"] = bert_tokenizer(folder)
+    elif "SigLIP" in kind:
+        text["vocab_size"] = siglip_tokenizer(folder, kind)
     elif "xlm" in kind:
         text["vocab_size"] = sentence_tokenizer(folder, normalised)
     else:
@@ -214,7 +231,7 @@ def kind_of(cfg):
     if "multimodal_cfg" in cfg:
         return "CoCa"
     if vision.get("timm_model_name"):
-        return "SigLIP (timm)" if "init_logit_bias" in cfg else f"timm: {vision['timm_model_name']}"
+        return "SigLIP (timm)" if "init_logit_bias" in cfg and not text.get("hf_model_name") else f"timm: {vision['timm_model_name']}"
     if text.get("hf_model_name"):
         return f"text encoder {text['hf_model_name']}"
     if isinstance(vision["layers"], list):
@@ -226,7 +243,7 @@ def kind_of(cfg):
     return "ViT"
 
 
-NATIVE = ("ViT", "ResNet", "CLIPA", "MetaCLIP 2")
+NATIVE = ("ViT", "ResNet", "CLIPA", "MetaCLIP 2", "SigLIP (timm)")
 
 
 def names_encoder(message, cfg):
@@ -249,7 +266,8 @@ def check(obscura, name, scratch):
         came = came.replace(f"{folder}: ", "") if isinstance(came, str) else "computed, which is wrong"
         return name, kind, right, "refused: " + re.sub(r"^error: ", "", came.splitlines()[0])
     pixels = next((pixels for part, pixels in PIXELS.items() if part in name), {})
-    simple = save(name, small(cfg), pixels, folder)
+    is_large = kind == "SigLIP (timm)"
+    simple = save(name, small(cfg), pixels, folder, torch.float16 if is_large else torch.float32)
     came = compare(obscura, folder, reference(folder, simple))
     shutil.rmtree(folder)
     if isinstance(came, str):
@@ -263,7 +281,8 @@ def write_table(rows):
         "# open_clip's zoo",
         "",
         "Generated by `scripts/zoo`: do not edit. Every model configuration of open_clip "
-        f"{open_clip.__version__}, scaled down to two layers and a small vocabulary with all its options kept, saved by "
+        f"{open_clip.__version__}, scaled down to two layers and a small vocabulary with all its options kept (SigLIP's image "
+        "encoders in full), saved by "
         "open_clip in its own format, and computed by open_clip and by `obscura embed --dtype f32`. The number is the largest "
         "1 - cosine of a picture's and three texts' vectors; at most 1e-5 is right.",
         "",

@@ -28,15 +28,21 @@ from transformers import (
     BlipForConditionalGeneration,
     BlipForImageTextRetrieval,
     BlipForQuestionAnswering,
+    ChineseCLIPConfig,
+    ChineseCLIPModel,
     CLIPConfig,
     CLIPModel,
+    SiglipConfig,
+    SiglipModel,
 )
 
-from . import vocabularies
+from . import siglip, vocabularies
 from .record import write_json
 
 CLASSES = {
     "CLIPModel": (CLIPModel, CLIPConfig),
+    "ChineseCLIPModel": (ChineseCLIPModel, ChineseCLIPConfig),
+    "SiglipModel": (SiglipModel, SiglipConfig),
     "BlipForConditionalGeneration": (BlipForConditionalGeneration, BlipConfig),
     "BlipForImageTextRetrieval": (BlipForImageTextRetrieval, BlipConfig),
     "BlipForQuestionAnswering": (BlipForQuestionAnswering, BlipConfig),
@@ -59,6 +65,8 @@ class Checkpoint:
     position_ids: bool = False
     decoder_tokens: bool = False
     logit_scale: float = 2.6592
+    logit_bias: float = -2.0  # SigLIP's
+    sentencepiece: bool = False  # SigLIP's tokenizer: version 1 has spiece.model, version 2 tokenizer.json
     end_bias: float = 0.0  # added to the LM head's bias of [SEP], so that captions end
     branch: float = 1.0  # how loud the text layers are beside their residual; deep models repeat one token at 1
     full: bool = False
@@ -78,6 +86,8 @@ def seeded(seed, name, tensor, checkpoint):
     leaf = name.rsplit(".", 1)[-1]
     if name == "logit_scale":
         return np.float32(checkpoint.logit_scale) + 0 * noise
+    if name == "logit_bias":
+        return np.float32(checkpoint.logit_bias) + 0 * noise
     if "norm" in name.lower():  # LayerNorm, layer_norm1, pre_layrnorm ...
         return (1 + 0.1 * noise) if leaf == "weight" else 0.1 * noise
     if leaf == "bias":
@@ -160,6 +170,9 @@ def save_tokenizer(checkpoint, folder: Path):
         merges = vocabularies.clip_merges()
         full = (vocabularies.clip_vocabulary(merges), merges)
         vocabularies.save_clip_tokenizer(folder, *(full if checkpoint.full else vocabularies.small_clip()))
+    elif checkpoint.config["model_type"] == "siglip":
+        save = siglip.save_sentencepiece if checkpoint.sentencepiece else siglip.save_gemma
+        save(folder, checkpoint.config["text_config"]["vocab_size"])
     else:
         entries = vocabularies.bert_vocabulary() if checkpoint.full else vocabularies.small_bert()
         vocabularies.save_bert_tokenizer(folder, entries, checkpoint.decoder_tokens)

@@ -1,4 +1,4 @@
-"""What CLIPModel computes, stage by stage. Keys are described in tests/golden/README.md."""
+"""What CLIPModel, ChineseCLIPModel and SiglipModel compute, stage by stage. Keys are described in tests/golden/README.md."""
 
 import torch
 
@@ -11,6 +11,7 @@ TEXTS = [
     "Grey letters: 123 of THEM",
     "a",
 ]
+ODD_TEXTS = ["  Two\tspaces, _under_score a\u00b4b \u00c9t\u00e9 \u4f60\u597d\u2581x ", "!!!"]  # for SigLIP's cleaning
 LONG_TEXT = "a very long text that " + "goes on and on, " * 40  # cut at 77 tokens
 
 
@@ -20,7 +21,10 @@ def record(model, folder, names, interpolated_size):
     preparation, expected = Preparation(folder), Expected()
     texts = [*TEXTS, LONG_TEXT]
     limit = model.config.text_config.max_position_embeddings
-    ids = [preparation.ids(text, limit) for text in texts]
+    is_siglip = model.config.model_type == "siglip"
+    texts += ODD_TEXTS if is_siglip else []
+    padding = {"padding": "max_length"} if is_siglip else {}
+    ids = [preparation.ids(text, limit, **padding) for text in texts]
     for index, row in enumerate(ids):
         output = model.get_text_features(input_ids=row)
         expected.tensor(f"text_hidden/{index}", output.last_hidden_state[0])
@@ -36,7 +40,8 @@ def record(model, folder, names, interpolated_size):
         # one text at a time, so that nothing is padded; the reference's padding changes nothing but rounding
         logits = torch.cat([model(input_ids=row, pixel_values=pixels).logits_per_image[0] for row in ids])
         expected.tensor(f"logits_per_image/{name}", logits)
-        probabilities[name] = [rounded(value) for value in logits.softmax(dim=-1)]
+        shares = logits.sigmoid() if is_siglip else logits.softmax(dim=-1)
+        probabilities[name] = [rounded(value) for value in shares]
     interpolated = names[:1]
     for name in interpolated:
         pixels = preparation.pixels(name, interpolated_size)
@@ -45,7 +50,7 @@ def record(model, folder, names, interpolated_size):
         expected.tensor(f"interpolated/vision/{name}", output.last_hidden_state[0])
         expected.tensor(f"interpolated/image_embeds/{name}", unit(output.pooler_output)[0])
     expected.json = {
-        "class": "CLIPModel",
+        "class": type(model).__name__,
         "pictures": names,
         "texts": texts,
         "text_ids": [row[0].tolist() for row in ids],

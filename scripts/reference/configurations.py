@@ -1,4 +1,4 @@
-"""The checkpoints that are made: seven small ones that are committed, and the real sizes on demand."""
+"""The checkpoints that are made: ten small ones that are committed, and the real sizes on demand."""
 
 import torch
 
@@ -90,6 +90,60 @@ def small_blip():
     return blip_config(vision, text, 24, BLIP_ENTRIES, 7)
 
 
+def siglip_preprocessor(size, resample):
+    return {
+        "do_convert_rgb": True, "do_normalize": True, "do_rescale": True, "do_resize": True, "image_mean": INCEPTION,
+        "image_processor_type": "SiglipImageProcessor", "image_std": INCEPTION, "processor_class": "SiglipProcessor",
+        "resample": resample, "rescale_factor": 0.00392156862745098, "size": {"height": size, "width": size},
+    }
+
+
+def siglip_config(vision, text):
+    """As google's: what is the default of the reference is left out."""
+    def without_defaults(of):
+        return {name: value for name, value in of.items() if name not in ("hidden_act", "layer_norm_eps")}
+
+    return {
+        "initializer_factor": 1.0, "model_type": "siglip",
+        "text_config": {"model_type": "siglip_text_model", **without_defaults(text)},
+        "vision_config": {"model_type": "siglip_vision_model", **without_defaults(vision)},
+    }
+
+
+def small_siglip():
+    """One with what version 1 has: a picture that whole patches do not fill, as so400m at 384; one with what version 2
+    has: towers of different width, as gopt, and a tokenizer that pads on the left."""
+    one = transformer(48, 80, 2, 4, "", 0)
+    tall, text = transformer(64, 96, 2, 2, "", 0), transformer(32, 64, 2, 4, "", 0)
+    first = siglip_config({**one, "image_size": 46, "patch_size": 14},
+                          {**one, "max_position_embeddings": 16, "vocab_size": 160})
+    second = siglip_config({**tall, "image_size": 32, "patch_size": 8},
+                           {**text, "max_position_embeddings": 24, "vocab_size": 320, "projection_size": 64})
+    return [
+        Checkpoint("siglip", ["SiglipModel"], first, siglip_preprocessor(46, 3), dtype=torch.float16, seed=31,
+                   logit_scale=1.5, sentencepiece=True),
+        Checkpoint("siglip2", ["SiglipModel"], second, siglip_preprocessor(32, 2), dtype=torch.float16, seed=32,
+                   logit_scale=1.5),
+    ]
+
+
+def small_chinese_clip():
+    """The image processor as OFA-Sys has it."""
+    vision = {**transformer(48, 96, 2, 4, "quick_gelu", 1e-5), "image_size": 48, "patch_size": 16}
+    text = {
+        **transformer(32, 64, 2, 2, "gelu", 1e-12), "vocab_size": BLIP_ENTRIES, "max_position_embeddings": 40,
+        "type_vocab_size": 2, "pad_token_id": 0,
+    }
+    config = {
+        "model_type": "chinese_clip", "projection_dim": 24, "logit_scale_init_value": 2.6592, "initializer_factor": 1.0,
+        "text_config": {"model_type": "chinese_clip_text_model", **text},
+        "vision_config": {"model_type": "chinese_clip_vision_model", "num_channels": 3, **vision},
+    }
+    preprocessor = {**new_clip_preprocessor(48, CLIP_MEAN, CLIP_STD), "image_processor_type": "ChineseCLIPImageProcessor"}
+    del preprocessor["feature_extractor_type"]
+    return Checkpoint("chinese-clip", ["ChineseCLIPModel"], config, preprocessor, dtype=torch.float16, seed=33)
+
+
 def small():
     """Widths of `clip-quick` and `blip-caption-untied` are whole blocks of 32, so that quantizing them quantizes
     every matrix; the others' are not, so that matrices which must stay float are met, too."""
@@ -125,6 +179,8 @@ def small():
         Checkpoint("blip-retrieval", [retrieval], **shared, dtype=half),
         Checkpoint("blip-vqa", [answering], **shared, dtype=half),
         Checkpoint("blip-all", [generation, retrieval, answering], **shared, dtype=half),
+        *small_siglip(),
+        small_chinese_clip(),
     ]
 
 

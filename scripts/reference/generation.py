@@ -19,6 +19,10 @@ OPTIONS = {
     "beam3_max_new_tokens_5": {"num_beams": 3, "max_new_tokens": 5},
     "greedy_repetition_1.3": {"repetition_penalty": 1.3},
     "beam3_repetition_1.3": {"num_beams": 3, "repetition_penalty": 1.3},
+    "greedy_no_repeat_1": {"no_repeat_ngram_size": 1},
+    "greedy_no_repeat_2": {"no_repeat_ngram_size": 2},
+    "beam3_no_repeat_2": {"num_beams": 3, "no_repeat_ngram_size": 2},
+    "beam3_no_repeat_3": {"num_beams": 3, "no_repeat_ngram_size": 3, "repetition_penalty": 1.1},
 }
 
 

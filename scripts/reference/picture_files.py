@@ -23,11 +23,11 @@ import PIL  # noqa: E402
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from reference.kinds import bmp, gif, icons, jxl_and_jp2, more, orientation, png  # noqa: E402
+from reference.kinds import bmp, gif, icons, jxl_and_jp2, more, orientation, png, webp  # noqa: E402
 from reference.kinds.upright import upright  # noqa: E402
 
 OUT = ROOT / "tests" / "golden" / "pictures"
-KINDS = {"orientation": orientation, "bmp": bmp, "png": png, "gif": gif, "more": more, "icons": icons, "jxl-and-jp2": jxl_and_jp2}
+KINDS = {"orientation": orientation, "bmp": bmp, "png": png, "gif": gif, "webp": webp, "more": more, "icons": icons, "jxl-and-jp2": jxl_and_jp2}
 
 
 def recorded(data, lossy):

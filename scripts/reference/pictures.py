@@ -26,6 +26,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageOps
 from transformers.image_transforms import convert_to_rgb
 
+from .readable_json import write_json
+
 ORIENTATION = 0x0112  # the EXIF tag
 
 
@@ -180,8 +182,6 @@ def load(path: Path) -> Image.Image:
 
 def record_decoded(folder: Path, out: Path):
     """`decoded.json`'s content: size and SHA-256 of the upright RGB8 bytes of each picture."""
-    from .record import write_json
-
     facts = {}
     for path in sorted(folder.iterdir()):
         if path.suffix == ".md":

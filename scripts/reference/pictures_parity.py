@@ -2,6 +2,8 @@
 
 import hashlib
 import json
+import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -40,8 +42,16 @@ def lossy_jpeg_2000(data):
     return 0 <= start < style and data[style + 13 : style + 14] == b"\0"
 
 
+def damaged_jpeg(data):
+    """Whether libjpeg warns of the data, of which Pillow shows what there is: `djpeg` says, where it is installed."""
+    if data[:2] != b"\xff\xd8" or not shutil.which("djpeg"):
+        return False
+    warned = subprocess.run(["djpeg", "-outfile", os.devnull], input=data, capture_output=True).stderr
+    return b"Corrupt JPEG data" in warned or b"Premature end" in warned
+
+
 # What is known to differ, by the outcome that it explains.
-KNOWN = {"DIFFERENT": [black_and_white_bmp, grey_frame], "REFUSED": []}
+KNOWN = {"DIFFERENT": [black_and_white_bmp, grey_frame], "REFUSED": [damaged_jpeg]}
 # Single files of public collections, by their SHA-256: damaged on purpose, and shown by Pillow in part.
 KNOWN_FILES = {
     "ddd0e3dacafb111af730d6ca9488a05f7751a2c86561af0bcce29cdff3657305": "crash-74d2a78403a5a59db1fb0a2b8735ac068a75f6e3.tif: damaged, found by fuzzing",

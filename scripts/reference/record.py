@@ -1,6 +1,5 @@
 """What every recorder needs: writing tensors and JSON, loading a checkpoint's own preprocessing."""
 
-import json
 import math
 from pathlib import Path
 
@@ -10,25 +9,10 @@ from safetensors.numpy import save_file
 from transformers import AutoImageProcessor, AutoTokenizer
 
 from . import pictures
+from .readable_json import write_json
 
 # Where a path is stated once for all modules; `configure` sets it.
 PICTURES = Path("tests/pictures")
-
-
-def write_json(path: Path, value):
-    """One key a line, lists of numbers on one line, so that a diff can be read."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(_pretty(value, 0) + "\n", encoding="utf-8")
-
-
-def _pretty(value, depth):
-    pad = "  " * (depth + 1)
-    if isinstance(value, dict) and value:
-        items = [f"{pad}{json.dumps(str(k), ensure_ascii=True)}: {_pretty(v, depth + 1)}" for k, v in value.items()]
-        return "{\n" + ",\n".join(items) + "\n" + "  " * depth + "}"
-    if isinstance(value, list) and any(isinstance(item, (dict, list, str)) for item in value):
-        return "[\n" + ",\n".join(pad + _pretty(item, depth + 1) for item in value) + "\n" + "  " * depth + "]"
-    return json.dumps(value, ensure_ascii=True)
 
 
 class Expected:
@@ -69,9 +53,10 @@ class Preparation:
         image = pictures.load(PICTURES / name)
         return self.processor(images=image, return_tensors="pt", **options)["pixel_values"]
 
-    def ids(self, text, max_length):
-        """[1, T]: the text with its special tokens, cut to `max_length`, never padded."""
-        return self.tokenizer(text, truncation=True, max_length=max_length, return_tensors="pt")["input_ids"]
+    def ids(self, text, max_length, **padding):
+        """[1, T]: the text with its special tokens, cut to `max_length`, padded only if asked."""
+        options = {"truncation": True, "max_length": max_length, "return_tensors": "pt"}
+        return self.tokenizer(text, **options, **padding)["input_ids"]
 
     def text(self, ids):
         return self.tokenizer.decode(ids, skip_special_tokens=True)

@@ -2,7 +2,7 @@
 //! picture against every caption by the cosine of their vectors (ITC), then the best of each by the
 //! matching head (ITM), both ways.
 
-use super::{Recalls, Retrieval, read, share};
+use super::{Data, Recalls, Retrieval, share};
 use crate::Result;
 use crate::metrics::data::CaptionedImage;
 use crate::metrics::recall::{Candidates, Ranks, recall_at};
@@ -10,16 +10,16 @@ use crate::tasks::Model;
 use std::collections::HashMap;
 
 /// Also the share of right verdicts of ITM on each picture with its first caption and with the next
-/// picture's. `rerank` is how many of the best are looked at again; 0 for none.
+/// picture's.
 pub(super) async fn retrieve(
     model: &Model,
-    pictures: &[CaptionedImage],
-    rerank: usize,
+    data: &Data,
     progress: &mut impl FnMut(),
 ) -> Result<(Retrieval, Option<f64>)> {
+    let (pictures, rerank) = (&data.folder.captions, data.rerank);
     let captions = Captions::of(pictures);
     let (texts, owners) = (&captions.texts, &captions.owners);
-    let similarities = compare(model, pictures, texts, progress).await?;
+    let similarities = compare(model, data, texts, progress).await?;
     let ranks = Ranks::of(&similarities, pictures.len(), owners);
     let mut retrieval = Retrieval {
         count: pictures.len(),
@@ -41,7 +41,9 @@ pub(super) async fn retrieve(
         wanted.sort_unstable();
         wanted.dedup();
         let names: Vec<String> = wanted.iter().map(|text| texts[*text].clone()).collect();
-        let ranked = model.rank_texts(&read(&picture.image)?, &names).await?;
+        let ranked = model
+            .rank_texts(&data.files.decode(&picture.image)?, &names)
+            .await?;
         for (text, ranked) in wanted.iter().zip(ranked) {
             scores.insert((place, *text), ranked.score);
             let Some(probability) = ranked.probability else {
@@ -92,14 +94,17 @@ impl Captions {
 /// Cosines, `[pictures, texts]`.
 async fn compare(
     model: &Model,
-    pictures: &[CaptionedImage],
+    data: &Data,
     texts: &[String],
     progress: &mut impl FnMut(),
 ) -> Result<Vec<f32>> {
     let text_vectors = model.text_vectors(texts).await?;
+    let pictures = &data.folder.captions;
     let mut similarities = Vec::with_capacity(pictures.len() * texts.len());
     for picture in pictures {
-        let vector = model.embed_image(&read(&picture.image)?, true).await?;
+        let vector = model
+            .embed_image(&data.files.decode(&picture.image)?, true)
+            .await?;
         let products = text_vectors.iter();
         similarities
             .extend(products.map(|text| text.iter().zip(&vector).map(|(a, b)| a * b).sum::<f32>()));

@@ -3,6 +3,7 @@
 
 use crate::Result;
 use crate::error::Error;
+use crate::image::PictureFiles;
 use crate::metrics::data::Classes;
 use crate::metrics::recall::recall_at;
 use crate::tasks::{LabelSet, LabelVectors, Model};
@@ -54,11 +55,12 @@ pub async fn classify_all(
     classes: &Classes,
     labels: &LabelVectors,
     places: &[usize],
+    files: PictureFiles,
     mut progress: impl FnMut(Option<Error>),
 ) -> Result<Classification> {
     let mut ranks = Vec::new();
     for (path, class) in &classes.pictures {
-        match super::read(path) {
+        match files.decode(path) {
             Ok(image) => {
                 let vector = model.embed_image(&image, true).await?;
                 let set = labels.set();

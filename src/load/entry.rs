@@ -2,7 +2,7 @@
 //! its tensors are there. Whatever breaks off, the journal is true of what it lists, for every
 //! tensor is checked against its CRC-32 when it is read.
 
-use super::driver::Options;
+use super::options::Options;
 use super::plan::Plan;
 use super::reader::Hashed;
 use crate::weights::TensorInfo;

@@ -2,9 +2,9 @@
 //! a folder that sentence-transformers names; in the folders of a diffusers pipeline, each of which is
 //! one part. The root's config.json is asked for first, so that an ordinary model costs no request more.
 
-use super::source::{Promises, named};
-use super::texts::read;
-use super::{Files, refusals};
+use super::text_file::read;
+use super::weight_file::{Promises, named};
+use super::{Files, refusals, tokens};
 use crate::models::ModelConfig;
 use crate::weights::safetensors;
 use crate::{Error, Result};
@@ -146,6 +146,16 @@ impl Layout {
             !files.is_at_hand(name) && !files.is_at_hand(&format!("{name}.index.json"))
         });
         names
+    }
+
+    /// Whether a tokenizer.json means what a class of the reference makes of it, which
+    /// tokenizer_config.json names: of a SigLIP, and of open_clip's models.
+    pub fn asks_for_class(&self) -> bool {
+        match &self.configuration {
+            Configuration::HuggingFace(text) => tokens::is_unfilled_siglip(text),
+            Configuration::OpenClip(_) => true,
+            Configuration::None => false,
+        }
     }
 
     /// Whether the model takes texts and pictures, as far as that is known of the configuration.

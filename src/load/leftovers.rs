@@ -33,8 +33,9 @@ const BLIP_TRAINING: [&str; 8] = [
 
 /// What an encoder of CLIP that is alone may have beside it: the scale compares it with the other, and
 /// without a projection it gives its states.
-const BESIDE_PARTS: [&str; 3] = [
+const BESIDE_PARTS: [&str; 4] = [
     "logit_scale",
+    "logit_bias",
     "text_projection.weight",
     "visual_projection.weight",
 ];

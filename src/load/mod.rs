@@ -9,12 +9,14 @@ pub mod convert;
 mod driver;
 mod entry;
 mod files;
+mod kept;
 pub(crate) mod layout;
 mod leftovers;
 mod names;
 #[cfg(not(target_arch = "wasm32"))]
 mod open;
 mod open_clip;
+mod options;
 mod original;
 mod plan;
 mod prefixes;
@@ -22,29 +24,37 @@ mod reader;
 mod refusals;
 mod shapes;
 mod source;
+mod table;
+pub(crate) mod text_file;
 pub(crate) mod texts;
+mod timm;
+mod tokens;
+mod weight_file;
 
 pub use adapter::{
     AdapterPlace, BaseName, CONFIG_FILE as ADAPTER_CONFIG_FILE, Merged,
     WEIGHT_FILES as ADAPTER_WEIGHT_FILES, base_of,
 };
-pub use driver::{Event, NoStore, Options, load};
+pub use driver::load;
 pub use entry::{Store, Stores, VERSION as ENTRY_VERSION, is_complete};
 pub use files::Files;
 #[cfg(not(target_arch = "wasm32"))]
 pub use files::{Folder, at_once};
+pub use kept::NoStore;
 #[cfg(not(target_arch = "wasm32"))]
 pub use open::{open, open_adapted, open_with};
+pub use options::{Event, Options};
+pub use source::Source;
+pub use weight_file::Promises;
 #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
-pub(crate) use source::named;
-pub use source::{Promises, Source};
+pub(crate) use weight_file::named;
 
 use crate::device::Placement;
 use crate::image::Preprocessor;
 use crate::models::blip::TIES;
-use crate::models::{Blip, Clip, Family, ModelConfig, joined_with};
+use crate::models::{Family, ModelConfig, Network, joined_with};
 use crate::nn::{Parameters, Target};
-use crate::tasks::{self, Model, Network};
+use crate::tasks::{self, Model};
 use crate::tokenizer::Tokenizer;
 use crate::weights::TensorInfo;
 use crate::weights::gguf::{Header, Value};
@@ -149,7 +159,8 @@ impl Assembly {
         placement: Placement,
         target: Target,
     ) -> Result<Self> {
-        let mut parameters = Parameters::new(placement.device.clone(), target);
+        let mut parameters =
+            Parameters::new(placement.device.clone(), target).with_precision(placement.precision);
         parameters.join(joined_with);
         let takes = layout::Takes::of(&description.config);
         let tokenizer = takes
@@ -172,7 +183,7 @@ impl Assembly {
         let tasks = self.config.tasks();
         tasks::rehearse(&tasks, self.preprocessor.as_ref(), &self.placement, || {
             let mut announced = self.parameters.announced(tensors);
-            network(&mut announced, &self.config)
+            Network::load(&mut announced, &self.config)
         })
     }
 
@@ -183,7 +194,7 @@ impl Assembly {
 
     /// The model, once all its tensors have arrived.
     pub fn finish(mut self) -> Result<Model> {
-        let network = network(&mut self.parameters, &self.config)?;
+        let network = Network::load(&mut self.parameters, &self.config)?;
         Model::new(
             network,
             self.tokenizer,
@@ -193,14 +204,6 @@ impl Assembly {
             self.placement,
         )
     }
-}
-
-/// Takes the network of a configuration out of its tensors.
-fn network(parameters: &mut Parameters, config: &ModelConfig) -> Result<Network> {
-    Ok(match config.clone() {
-        ModelConfig::Clip(config) => Network::Clip(Box::new(Clip::load(parameters, config)?)),
-        ModelConfig::Blip(config) => Network::Blip(Box::new(Blip::load(parameters, config)?)),
-    })
 }
 
 /// A length in bytes as the size of something in memory.

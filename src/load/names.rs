@@ -1,8 +1,9 @@
 //! Checkpoints under the names of their first authors, brought to those of Hugging Face: CLIP's as
-//! OpenAI and open_clip name its parts, with a transformer or a ResNet, BLIP's as Salesforce does.
+//! OpenAI and open_clip name its parts, with a transformer or a ResNet, SigLIP's as open_clip and timm
+//! do, BLIP's as Salesforce does. SigLIP gets CLIP's names wherever it has the same part.
 
 use super::prefixes::unwrapped;
-use super::source::Located;
+use super::table::Located;
 use crate::weights::TensorInfo;
 use crate::{Error, Result};
 
@@ -88,7 +89,63 @@ const CLIP: &Table = &[
     ("text_projection.weight", "text_projection.weight"),
     ("text_projection.bias", "text_projection.bias"),
     ("text_projection", "text_projection.weight"),
+    // timm's vision transformer, in a SigLIP.
+    (
+        "visual.trunk.patch_embed.proj",
+        "vision_model.embeddings.patch_embedding",
+    ),
+    (
+        "visual.trunk.pos_embed",
+        "vision_model.embeddings.position_embedding.weight",
+    ),
+    ("visual.trunk.norm", "vision_model.post_layernorm"),
+    (
+        "visual.trunk.blocks.#.norm1",
+        "vision_model.encoder.layers.#.layer_norm1",
+    ),
+    (
+        "visual.trunk.blocks.#.norm2",
+        "vision_model.encoder.layers.#.layer_norm2",
+    ),
+    (
+        "visual.trunk.blocks.#.attn.qkv.weight",
+        "vision_model.encoder.layers.#.self_attn.in_proj_weight",
+    ),
+    (
+        "visual.trunk.blocks.#.attn.qkv.bias",
+        "vision_model.encoder.layers.#.self_attn.in_proj_bias",
+    ),
+    (
+        "visual.trunk.blocks.#.attn.proj",
+        "vision_model.encoder.layers.#.self_attn.out_proj",
+    ),
+    (
+        "visual.trunk.blocks.#.mlp",
+        "vision_model.encoder.layers.#.mlp",
+    ),
+    ("visual.trunk.attn_pool.latent", "vision_model.head.probe"),
+    (
+        "visual.trunk.attn_pool.q",
+        "vision_model.head.attention.q_proj",
+    ),
+    (
+        "visual.trunk.attn_pool.kv.weight",
+        "vision_model.head.attention.kv_weight",
+    ),
+    (
+        "visual.trunk.attn_pool.kv.bias",
+        "vision_model.head.attention.kv_bias",
+    ),
+    (
+        "visual.trunk.attn_pool.proj",
+        "vision_model.head.attention.out_proj",
+    ),
+    ("visual.trunk.attn_pool.norm", "vision_model.head.layernorm"),
+    ("visual.trunk.attn_pool.mlp", "vision_model.head.mlp"),
 ];
+
+/// Hugging Face's SigLIP has its own name for what projects texts.
+const SIGLIP: &Table = &[("text_model.head", "text_projection")];
 
 /// A ResNet's parts, which Hugging Face has no names for, keep open_clip's within `vision_model`. As
 /// of all positions, those of its pooling are no `positional_embedding` here.
@@ -139,11 +196,18 @@ const BLIP: &Table = &[
 /// What is applied from the right (`x @ proj`) where Hugging Face applies its transpose.
 const TRANSPOSED: [&str; 2] = ["visual.proj", "text_projection"];
 
-/// What holds queries, keys and values one above the other where Hugging Face has them apart.
-const STACKED: [(&str, &str); 2] = [("in_proj_weight", "weight"), ("in_proj_bias", "bias")];
+/// What holds queries, keys and values, or two of them, one above the other where Hugging Face, or the
+/// models here, have them apart.
+const STACKED: [(&str, &[&str], &str); 4] = [
+    ("in_proj_weight", &["q", "k", "v"], "weight"),
+    ("in_proj_bias", &["q", "k", "v"], "bias"),
+    ("kv_weight", &["k", "v"], "weight"),
+    ("kv_bias", &["k", "v"], "bias"),
+];
 
 /// Where patches are embedded.
-const PATCHES: [&str; 2] = [
+const PATCHES: [&str; 3] = [
+    "visual.trunk.patch_embed.proj.weight",
     "vision_model.embeddings.patch_embedding.weight",
     "visual.conv1.weight",
 ];
@@ -153,6 +217,11 @@ const PATCHES: [&str; 2] = [
 const BLIP_MARK: &str = "visual_encoder.cls_token";
 const CLIP_MARK: &str = "visual.class_embedding";
 const RESNET_MARK: &str = "visual.attnpool.positional_embedding";
+
+/// The same of SigLIP, in open_clip with timm's image encoder, and in Hugging Face's, of which an encoder
+/// may be alone.
+const TIMM_MARK: &str = "visual.trunk.attn_pool.latent";
+const SIGLIP_MARKS: [&str; 2] = ["vision_model.head.probe", "text_model.head.weight"];
 
 /// A name of open_clip's text encoder, which may be alone.
 const TEXT_MARK: &str = "transformer.resblocks.0.ln_1.weight";
@@ -180,7 +249,14 @@ pub(super) fn translate(tensors: Vec<Located>) -> Result<(Vec<Located>, Author)>
         return Ok((tensors, Author::Salesforce));
     }
     let is_resnet = has(RESNET_MARK);
-    if !is_resnet && !has(CLIP_MARK) && !has(TEXT_MARK) {
+    if SIGLIP_MARKS.iter().any(|name| has(name)) {
+        return Ok((siglip_tensors(tensors)?, Author::HuggingFace));
+    }
+    if !is_resnet
+        && ![CLIP_MARK, TEXT_MARK, TIMM_MARK]
+            .iter()
+            .any(|name| has(name))
+    {
         return Ok((tensors, Author::HuggingFace));
     }
     let mut translated = Vec::with_capacity(tensors.len());
@@ -221,7 +297,18 @@ pub(super) fn of_hugging_face(name: &str) -> String {
     }
 }
 
-/// The one or three tensors that a tensor of an original CLIP is.
+/// A SigLIP of Hugging Face under CLIP's names, as far as CLIP has the same.
+fn siglip_tensors(tensors: Vec<Located>) -> Result<Vec<Located>> {
+    let mut translated = Vec::with_capacity(tensors.len());
+    for Located { file, mut info } in tensors {
+        info.name = renamed(SIGLIP, &info.name);
+        let parts = unstacked(info)?.into_iter();
+        translated.extend(parts.map(|info| Located { file, info }));
+    }
+    Ok(translated)
+}
+
+/// The one or more tensors that a tensor of an original CLIP is.
 fn clip_tensors(mut info: TensorInfo) -> Result<Vec<TensorInfo>> {
     // Newer models of open_clip put the text encoder's parts under a common name.
     let name = info.name.strip_prefix("text.").unwrap_or(&info.name);
@@ -230,32 +317,37 @@ fn clip_tensors(mut info: TensorInfo) -> Result<Vec<TensorInfo>> {
     if is_transposed {
         info = info.permuted(&[1, 0])?;
     }
-    for (stacked, part) in STACKED {
+    unstacked(info)
+}
+
+/// The parts of a tensor that holds some one above the other, or itself.
+fn unstacked(info: TensorInfo) -> Result<Vec<TensorInfo>> {
+    for (stacked, parts, kind) in STACKED {
         if let Some(attention) = info.name.strip_suffix(stacked) {
-            let names = ["q", "k", "v"].map(|which| format!("{attention}{which}_proj.{part}"));
-            return split(&info, names);
+            let names = parts.iter();
+            let names = names.map(|part| format!("{attention}{part}_proj.{kind}"));
+            return split(&info, names.collect());
         }
     }
     Ok(vec![info])
 }
 
-/// Three equal parts of a tensor, one below the other.
-fn split(info: &TensorInfo, names: [String; 3]) -> Result<Vec<TensorInfo>> {
-    let thirds = info
-        .shape
-        .first()
-        .is_some_and(|rows| rows.is_multiple_of(3));
-    if !thirds || info.strides.is_some() || info.format.block_length() > 1 {
+/// Equal parts of a tensor, one below the other.
+fn split(info: &TensorInfo, names: Vec<String>) -> Result<Vec<TensorInfo>> {
+    let count = names.len();
+    let rows = info.shape.first();
+    let is_whole = rows.is_some_and(|rows| rows.is_multiple_of(count));
+    if !is_whole || info.strides.is_some() || info.format.block_length() > 1 {
         return Err(Error::BadWeights(format!(
-            "tensor '{}' of shape {:?} should be three matrices one above the other",
+            "tensor '{}' of shape {:?} should be {count} matrices one above the other",
             info.name, info.shape
         )));
     }
-    let bytes = info.bytes / 3;
+    let bytes = info.bytes / count as u64;
     let parts = names.into_iter().zip(0..).map(|(name, index)| {
         let mut part = info.clone();
         part.name = name;
-        part.shape[0] /= 3;
+        part.shape[0] /= count;
         part.offset += index * bytes;
         part.bytes = bytes;
         part

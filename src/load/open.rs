@@ -1,11 +1,14 @@
 //! Opening a model on a native platform: a file or a folder on this machine.
 
 use super::adapter::AdapterPlace;
-use super::driver::{Event, NoStore, Options, load};
+use super::driver::load;
 use super::entry::Stores;
 use super::files::{Folder, at_once};
+use super::kept::NoStore;
 use super::layout::is_part;
-use super::source::{Promises, Source, named};
+use super::options::{Event, Options};
+use super::source::Source;
+use super::weight_file::{Promises, named};
 use crate::device::Placement;
 use crate::nn::Dtype;
 use crate::tasks::Model;

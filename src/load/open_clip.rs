@@ -6,6 +6,8 @@
 //! `image::config` (pictures).
 
 use super::original::Texts;
+use super::timm;
+use super::tokens::TokenizerConfig;
 use crate::models::section::Section;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -119,7 +121,22 @@ impl OpenClip {
             false => "gelu",
         };
         let image_size = vision.side("image_size", 224)?;
+        let hugging_face = HuggingFace::parse(&text)?;
         let text_config = text_config(&text, gelu)?;
+        if let Some(tower) = timm::siglip(&vision, image_size)? {
+            let projection = model.size("embed_dim", 512)?;
+            model.finish(&[&IDLE_MODEL])?;
+            return Ok(Self {
+                config: json!({
+                    "model_type": "siglip",
+                    "vision_config": tower,
+                    "text_config": timm::siglip_text(&text, text_config, projection)?,
+                }),
+                preprocessor: preprocessor(&root.section("preprocess_cfg")?, image_size)?,
+                hugging_face,
+                sees_filling: true,
+            });
+        }
         let sees_filling =
             text_config["no_causal_mask"] == true || text_config["pool_type"] == "last";
         let config = json!({
@@ -132,7 +149,7 @@ impl OpenClip {
         Ok(Self {
             config,
             preprocessor: preprocessor(&root.section("preprocess_cfg")?, image_size)?,
-            hugging_face: HuggingFace::parse(&text)?,
+            hugging_face,
             sees_filling,
         })
     }
@@ -147,8 +164,13 @@ impl OpenClip {
     pub fn texts(mut self, tokenizer: &mut String, names: Option<&str>) -> Result<Texts> {
         let mut filling = 0;
         if let Some(hugging_face) = &self.hugging_face {
+            let classed = TokenizerConfig::parse(names)?;
+            if self.config["model_type"] == "siglip" {
+                *tokenizer = classed.applied(tokenizer)?;
+                self.config["text_config"]["fill_side"] = json!(classed.side());
+            }
             let words = Tokenizer::from_json(tokenizer)?;
-            let special = |key: &str, usual: [&str; 2]| special_token(&words, names, key, usual);
+            let special = |key: &str, usual: [&str; 2]| classed.special(&words, key, usual);
             filling = special("pad_token", ["[PAD]", "<pad>"]).unwrap_or(0);
             if hugging_face.strips_separator {
                 let separator = special("sep_token", ["[SEP]", "</s>"]);
@@ -168,6 +190,7 @@ impl OpenClip {
 
 /// Refuses models that are made of other parts, naming these.
 fn refuse_other_models(model: &Section, vision: &Section, text: &Section) -> Result<()> {
+    let is_siglip = timm::is_siglip(vision);
     for (section, field, what) in [
         (
             model,
@@ -177,7 +200,7 @@ fn refuse_other_models(model: &Section, vision: &Section, text: &Section) -> Res
         (
             vision,
             "timm_model_name",
-            "this image encoder is one of timm's, of which none is supported; open_clip's own vision transformers and ResNets are",
+            "this image encoder is one of timm's, of which only SigLIP's are supported; open_clip's own vision transformers and ResNets are",
         ),
         (
             text,
@@ -187,10 +210,13 @@ fn refuse_other_models(model: &Section, vision: &Section, text: &Section) -> Res
         (
             model,
             "init_logit_bias",
-            "this is a SigLIP, which is not supported",
+            "this CLIP was trained with SigLIP's loss, which is supported with SigLIP's image encoders alone",
         ),
     ] {
-        if let Some(found) = section.get(field) {
+        let belongs = is_siglip && ["timm_model_name", "init_logit_bias"].contains(&field);
+        if let Some(found) = section.get(field)
+            && !belongs
+        {
             return Err(section.refused(field, what, found));
         }
     }
@@ -270,12 +296,14 @@ fn tower(section: &Section, width: usize, gelu: &str) -> Result<Value> {
     for option in UNUSED_BLOCKS {
         section.only(option, json!(false))?;
     }
-    if let Some(found) = section.get("act_kwargs")
-        && *found != json!({})
-        && (*found != json!({ "approximate": "none" }) || gelu != "gelu")
-    {
-        return Err(section.refused("act_kwargs", "only the exact GELU is supported", found));
-    }
+    let none = json!({});
+    let options = section.get("act_kwargs").unwrap_or(&none);
+    let activation = match (options["approximate"].as_str(), gelu) {
+        _ if *options == none => gelu,
+        (Some("none"), "gelu") => gelu,
+        (Some("tanh"), "gelu") => "gelu_pytorch_tanh",
+        _ => return Err(section.wrong("act_kwargs", "GELU's \"approximate\"", options)),
+    };
     let norm = section.section("norm_kwargs")?;
     let epsilon = norm.epsilon("eps", 1e-5)?;
     norm.finish(&[])?;
@@ -284,7 +312,7 @@ fn tower(section: &Section, width: usize, gelu: &str) -> Result<Value> {
         "hidden_size": width,
         "intermediate_size": (width as f64 * ratio) as u64,
         "num_hidden_layers": section.size("layers", 12)?,
-        "hidden_act": gelu,
+        "hidden_act": activation,
         "layer_norm_eps": epsilon,
         "layer_scale": section.number("ls_init_value")?.is_some(),
     }))
@@ -375,23 +403,5 @@ impl HuggingFace {
         steps.extend((!own.is_null()).then_some(own));
         words["normalizer"] = json!({ "type": "Sequence", "normalizers": steps });
         Ok(words.to_string())
-    }
-}
-
-/// The id of a special token: by the name in tokenizer_config.json, or by one of the usual names.
-fn special_token(
-    words: &Tokenizer,
-    names: Option<&str>,
-    key: &str,
-    usual: [&str; 2],
-) -> Option<u32> {
-    let names: Value = names
-        .and_then(|text| serde_json::from_str(text).ok())
-        .unwrap_or_default();
-    let name = &names[key];
-    let name = name.as_str().or_else(|| name["content"].as_str());
-    match name {
-        Some(name) => words.token_to_id(name),
-        None => usual.into_iter().find_map(|name| words.token_to_id(name)),
     }
 }

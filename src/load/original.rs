@@ -1,7 +1,7 @@
 //! What takes the place of config.json and preprocessor_config.json where a checkpoint comes from
 //! its first authors: the shapes of BLIP's tensors. Of open_clip's see `open_clip`.
 
-use super::source::Located;
+use super::table::Located;
 use serde_json::json;
 
 /// The texts of config.json and preprocessor_config.json.

@@ -1,12 +1,13 @@
 //! What will be loaded: which tensors of a source, in which format. Laid out as the GGUF file that
 //! they make, which is what `convert` writes and what a browser keeps.
 
-use super::source::{Located, Source};
-use super::{Description, FILE_TYPE_KEY, Files, leftovers, network};
+use super::source::Source;
+use super::table::Located;
+use super::{Description, FILE_TYPE_KEY, Files, leftovers};
 use crate::kernels::PackedFormat;
-use crate::models::ModelConfig;
 use crate::models::blip::{Heads, TIES};
 use crate::models::clip::Encoders;
+use crate::models::{ModelConfig, Network};
 use crate::nn::{Dtype, Parameters, Target, is_embedding};
 use crate::weights::gguf::{Layout, Planned, Value};
 use crate::weights::{Format, TensorInfo};
@@ -158,7 +159,7 @@ fn asked(tensors: &[Located], config: &ModelConfig) -> Result<HashSet<String>> {
     tensors
         .iter()
         .for_each(|tensor| rehearsal.announce(&tensor.info));
-    network(&mut rehearsal, config)?;
+    Network::load(&mut rehearsal, config)?;
     Ok(rehearsal.asked().clone())
 }
 
@@ -351,8 +352,17 @@ fn written_format(tensor: &TensorInfo) -> Format {
     }
 }
 
-/// The format that a tensor is stored in. Embeddings stay F16 (F32 with `f32`); norms, biases and
-/// whatever does not fill whole blocks stay float, too.
+/// Tables of more tokens than this take more room than all the rest of most models: SigLIP 2's has
+/// 256,000.
+const LARGEST_TABLE: usize = 1 << 16;
+
+/// Whether it is a table of so many tokens that its rows are quantized, too.
+fn is_large_table(tensor: &TensorInfo) -> bool {
+    tensor.name.ends_with("token_embedding.weight") && tensor.shape[0] > LARGEST_TABLE
+}
+
+/// The format that a tensor is stored in. Embeddings stay F16 (F32 with `f32`), but of the largest
+/// tables the rows become Q8_0; norms, biases and whatever does not fill whole blocks stay float, too.
 fn stored_format(tensor: &TensorInfo, dtype: Dtype) -> Format {
     let is_matrix = tensor.shape.len() >= 2;
     let columns: usize = tensor.shape.iter().skip(1).product();
@@ -363,6 +373,7 @@ fn stored_format(tensor: &TensorInfo, dtype: Dtype) -> Format {
         Dtype::F32 => Format::F32,
         _ if !is_matrix => Format::F32,
         Dtype::F16 => Format::F16,
+        _ if is_large_table(tensor) && whole_blocks => Format::Q8_0,
         _ if is_embedding(&tensor.name) || !whole_blocks => Format::F16,
         Dtype::Q4 => Format::Q4_0,
         Dtype::Q8 | Dtype::Auto => Format::Q8_0,

@@ -1,30 +1,34 @@
 //! What wraps a model puts a prefix before all its names: `module.` of training on several devices,
 //! `_orig_mod.` of torch.compile, `model.` of Lightning, `base_model.model.` of peft, or whatever a
-//! training class calls it. One of the names that every CLIP or BLIP has tells the prefix; encoders that
+//! training class calls it. One of the names that every model has tells the prefix; encoders that
 //! were saved alone lack one instead.
 
-use super::source::Located;
+use super::table::Located;
 use crate::{Error, Result};
 
 /// Names of which each kind of checkpoint has one, the most telling first: what of them is the end of a
 /// tensor's name shows the prefix.
-const ANCHORS: [&str; 11] = [
+const ANCHORS: [&str; 14] = [
     "visual_encoder.cls_token",
     "visual.class_embedding",
     "visual.attnpool.positional_embedding",
+    "visual.trunk.pos_embed",
     "vision_model.embeddings.class_embedding",
     "vision_model.attnpool.position_embedding",
+    "vision_model.head.probe",
     "text_model.embeddings.token_embedding.weight",
     "text_decoder.bert.embeddings.word_embeddings.weight",
     "text_encoder.embeddings.word_embeddings.weight",
     "embeddings.class_embedding",
+    "head.probe",
     "embeddings.token_embedding.weight",
     "token_embedding.weight",
 ];
 
 /// What the encoders' names begin with in a whole model, and their own name that tells them where they
 /// were saved alone: since transformers 5.6 without it.
-const ALONE: [(&str, &str); 2] = [
+const ALONE: [(&str, &str); 3] = [
+    ("head.probe", "vision_model."),
     ("embeddings.class_embedding", "vision_model."),
     ("embeddings.token_embedding.weight", "text_model."),
 ];

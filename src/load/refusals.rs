@@ -2,7 +2,8 @@
 
 use super::Files;
 use super::adapter::{self, AdapterPlace};
-use super::source::{Located, Promises};
+use super::table::Located;
+use super::weight_file::Promises;
 use crate::models::families;
 use crate::{Error, Result};
 use serde_json::Value;
@@ -84,20 +85,21 @@ pub(super) fn check_names(tensors: &[Located]) -> Result<()> {
 pub(super) fn foreign_gguf(architecture: Option<&str>, tensors: &[Located]) -> Option<Error> {
     let names = tensors.iter().map(|tensor| &tensor.info.name);
     let has = |start: &str| names.clone().any(|name| name.starts_with(start));
+    let architectures = r#""clip", "chinese_clip", "siglip" or "blip""#;
     let what = match architecture {
-        Some("clip" | "blip") if has("mm.") || (has("v.") && !has("t.")) => {
+        Some("clip" | "chinese_clip" | "siglip" | "blip") if has("mm.") || (has("v.") && !has("t.")) => {
             "is an mmproj file: the image encoder and the projector of a multimodal language model, for llama.cpp".to_string()
         }
-        Some("clip" | "blip") if has("v.") || has("t.") => {
+        Some("clip" | "chinese_clip" | "siglip" | "blip") if has("v.") || has("t.") => {
             "was made by clip.cpp, which names tensors in its own way and leaves the configuration out".to_string()
         }
-        Some("clip" | "blip") | None => return None,
+        Some("clip" | "chinese_clip" | "siglip" | "blip") | None => return None,
         Some(other) if has("token_embd.") || has("blk.") => {
-            format!("is a language model or another network of llama.cpp: general.architecture is {other:?}, expected \"clip\" or \"blip\"")
+            format!("is a language model or another network of llama.cpp: general.architecture is {other:?}, expected {architectures}")
         }
-        Some(other) => format!("general.architecture is {other:?}, expected \"clip\" or \"blip\""),
+        Some(other) => format!("general.architecture is {other:?}, expected {architectures}"),
     };
     Some(Error::BadWeights(format!(
-        "{what}; make a GGUF file from the original CLIP or BLIP with `obscura convert`"
+        "{what}; make a GGUF file from the original model with `obscura convert`"
     )))
 }

@@ -2,7 +2,7 @@
 //! open_clip's training, text encoders in a single file as ComfyUI takes them. Shapes tell everything
 //! but the activation and, of a few models, the width of a head.
 
-use super::source::Located;
+use super::table::Located;
 use serde_json::{Value, json};
 
 /// Where the tensors come from, which tells what their shapes don't.

@@ -1,22 +1,17 @@
 //! What a model's files are: one GGUF file, or a folder in Hugging Face layout, whose weights may
 //! be in one file or several. Opening reads texts and tables; the weights stay where they are.
 
-use super::adapter::{self, Adapter, AdapterPlace, Base, Delta, Merge, Merged};
+use super::adapter::{self, Adapter, AdapterPlace, Base, Merge, Merged};
 use super::layout::{self, Configuration, Layout};
-use super::reader::{Hashed, Reader};
+use super::reader::Hashed;
+use super::table::Located;
+use super::weight_file::{Change, LARGEST_READ, Promises, WeightFile};
 use super::{ADAPTERS_KEY, Description, Files, names, refusals, texts};
 use crate::models::ModelConfig;
-use crate::weights::gguf::{Header, Value};
-use crate::weights::pytorch::{self, LocalHeader};
-use crate::weights::{Format, Parsed, TensorInfo, blocks, safetensors, unlike};
+use crate::weights::gguf::Value;
+use crate::weights::{Format, TensorInfo};
 use crate::{Error, Result};
-use std::collections::{BTreeMap, VecDeque};
-
-/// Bytes of a tensor that are read at a time, at most.
-const LARGEST_READ: u64 = 1 << 24;
-
-/// The SHA-256 of files, in hexadecimal, by name.
-pub type Promises = BTreeMap<String, String>;
+use std::collections::BTreeMap;
 
 /// A model's files, opened.
 pub struct Source<F> {
@@ -31,32 +26,6 @@ pub struct Source<F> {
     note: Option<&'static str>,
     /// What adapters do to the tensors.
     merge: Merge,
-}
-
-/// A tensor and the number of the file that it is in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Located {
-    /// The file, counted from 0.
-    pub file: usize,
-    /// The tensor.
-    pub info: TensorInfo,
-}
-
-impl Located {
-    /// Whether both are the same bytes of a file.
-    pub(super) fn shares_place_with(&self, other: &Self) -> bool {
-        let place = |tensor: &Self| (tensor.file, tensor.info.offset, tensor.info.bytes);
-        place(self) == place(other)
-    }
-}
-
-/// A file with weights.
-pub(super) struct WeightFile<F> {
-    reader: Reader<F>,
-    /// What it is called in messages: nothing, if it is the model's only file.
-    label: String,
-    /// Headers that have to be checked on the way to the tensors behind them.
-    headers: VecDeque<LocalHeader>,
 }
 
 impl<F: Files + Clone> Source<F> {
@@ -282,7 +251,7 @@ impl<F: Files + Clone> Source<F> {
 
     /// Puts the name of a tensor's file in front of a complaint about the tensor.
     pub(crate) fn named(&self, tensor: &Located, error: Error) -> Error {
-        named(&self.weights[tensor.file].label, error)
+        self.weights[tensor.file].named(error)
     }
 
     /// A tensor's bytes in `format`, adapters merged, to be asked for in the order of
@@ -290,8 +259,16 @@ impl<F: Files + Clone> Source<F> {
     /// numbers don't lie row by row.
     pub async fn fetch(&mut self, tensor: &Located, format: Format) -> Result<Vec<u8>> {
         let deltas = self.merge.deltas(&tensor.info.name);
+        let merge = |place: usize, values: &mut [f32]| {
+            deltas.iter().for_each(|delta| delta.add_to(place, values));
+        };
+        let change: Option<Change> = if deltas.is_empty() {
+            None
+        } else {
+            Some(&merge)
+        };
         self.weights[tensor.file]
-            .fetch(&tensor.info, format, deltas)
+            .fetch(&tensor.info, format, change)
             .await
     }
 
@@ -301,229 +278,5 @@ impl<F: Files + Clone> Source<F> {
             file.reader.finish().await?;
         }
         Ok(())
-    }
-}
-
-impl<F: Files + Clone> WeightFile<F> {
-    /// Opens a file and reads its table; `label` is what it is called in messages.
-    pub async fn open(
-        files: &F,
-        name: &str,
-        size: u64,
-        promises: &Promises,
-        label: String,
-    ) -> Result<(Self, Table)> {
-        let promise = promise(promises, name)?;
-        let mut reader = Reader::new(files.clone(), name, size, promise);
-        let table = read_table(&mut reader).await;
-        let mut table = table.map_err(|error| named(&label, error))?;
-        let headers = std::mem::take(&mut table.headers).into();
-        let file = Self {
-            reader,
-            label,
-            headers,
-        };
-        Ok((file, table))
-    }
-}
-
-impl<F: Files> WeightFile<F> {
-    /// A tensor's bytes in `format`, with what is added to its numbers.
-    pub async fn fetch(
-        &mut self,
-        tensor: &TensorInfo,
-        format: Format,
-        deltas: &[Delta],
-    ) -> Result<Vec<u8>> {
-        let fetched = match self.skip_header(tensor).await {
-            Ok(()) => fetch(&mut self.reader, tensor, format, deltas).await,
-            Err(error) => Err(error),
-        };
-        fetched.map_err(|error| self.of_tensor(tensor, error))
-    }
-
-    /// Puts the file's name in front of a complaint.
-    pub fn named(&self, error: Error) -> Error {
-        named(&self.label, error)
-    }
-
-    /// The same with a tensor's name, unless the complaint has it already.
-    pub fn of_tensor(&self, tensor: &TensorInfo, error: Error) -> Error {
-        self.named(of_tensor(tensor, error))
-    }
-
-    /// Checks the header in front of a tensor that was located without it.
-    async fn skip_header(&mut self, tensor: &TensorInfo) -> Result<()> {
-        let mut passed = None;
-        while let Some(header) = self
-            .headers
-            .pop_front_if(|header| header.data <= tensor.offset)
-        {
-            passed = Some(header);
-        }
-        let Some(header) = passed else {
-            return Ok(());
-        };
-        let bytes = self.reader.read(header.at, header.data - header.at).await?;
-        if header.agrees(&bytes) {
-            return Ok(());
-        }
-        Err(Error::BadWeights(header.disagreement().to_string()))
-    }
-}
-
-/// A tensor's bytes in `format`, read and converted piece by piece.
-async fn fetch<F: Files>(
-    reader: &mut Reader<F>,
-    tensor: &TensorInfo,
-    format: Format,
-    deltas: &[Delta],
-) -> Result<Vec<u8>> {
-    /// Whole blocks of every format.
-    const BLOCK: usize = 256;
-    let piece = match tensor.format.bytes(BLOCK) {
-        Some(block) if tensor.strides.is_none() => LARGEST_READ - LARGEST_READ % block as u64,
-        _ => tensor.bytes,
-    };
-    let mut converted = Vec::new();
-    let mut position = 0;
-    while position < tensor.bytes {
-        let length = piece.min(tensor.bytes - position);
-        let bytes = reader.read(tensor.offset + position, length).await?;
-        let bytes = tensor.in_order(bytes);
-        let numbers_of =
-            |bytes: usize| bytes / tensor.format.block_bytes() * tensor.format.block_length();
-        let first = numbers_of(super::fits(position)?);
-        let bytes = if tensor.format == format && deltas.is_empty() {
-            bytes
-        } else {
-            let merge = |place: usize, values: &mut [f32]| {
-                deltas
-                    .iter()
-                    .for_each(|delta| delta.add_to(first + place, values));
-            };
-            let elements = numbers_of(bytes.len());
-            blocks::convert_changed(tensor.format, format, &bytes, elements, merge)?
-        };
-        position += length;
-        if converted.is_empty() {
-            converted = bytes;
-            let whole = format.bytes(tensor.elements()).unwrap_or(0);
-            converted.reserve_exact(whole.saturating_sub(converted.len()));
-        } else {
-            converted.extend_from_slice(&bytes);
-        }
-    }
-    Ok(converted)
-}
-
-/// The SHA-256 promised for a file with weights. Where any are promised, those must be.
-fn promise<'p>(promises: &'p Promises, file: &str) -> Result<Option<&'p str>> {
-    match promises.get(file) {
-        None if !promises.is_empty() => Err(Error::BadInput(format!(
-            "sha256 is given, but not of {file}, which holds weights"
-        ))),
-        found => Ok(found.map(String::as_str)),
-    }
-}
-
-/// What a file says of itself.
-pub(super) struct Table {
-    pub tensors: Vec<TensorInfo>,
-    headers: Vec<LocalHeader>,
-    metadata: Option<BTreeMap<String, Value>>,
-    /// Whether it is a module of TorchScript.
-    is_script: bool,
-}
-
-/// Reads a file's table of tensors, in whichever container its first bytes say that it is.
-async fn read_table<F: Files>(reader: &mut Reader<F>) -> Result<Table> {
-    let kind = reader
-        .header(|beginning, length| kind(beginning, length).map(Parsed::Complete))
-        .await?;
-    let plain = |tensors| Table {
-        tensors,
-        headers: Vec::new(),
-        metadata: None,
-        is_script: false,
-    };
-    match kind {
-        Kind::Gguf => {
-            let header = reader.header(Header::parse).await?;
-            Ok(Table {
-                metadata: Some(header.metadata),
-                ..plain(header.tensors)
-            })
-        }
-        Kind::Safetensors => Ok(plain(reader.header(safetensors::parse).await?)),
-        Kind::Pytorch => {
-            let table = reader.scattered(pytorch::foretold_table).await?;
-            let is_script = table.is_script;
-            if let Some(first) = table.headers.first()
-                && !first.agrees(&reader.look(first.at, first.length()).await?)
-            {
-                // Not as PyTorch writes it: every header has to be looked at.
-                let tensors = reader.scattered(pytorch::table).await?;
-                return Ok(Table {
-                    is_script,
-                    ..plain(tensors)
-                });
-            }
-            Ok(Table {
-                headers: table.headers,
-                is_script,
-                ..plain(table.tensors)
-            })
-        }
-    }
-}
-
-enum Kind {
-    Gguf,
-    Safetensors,
-    Pytorch,
-}
-
-/// The container. PyTorch's is left to explain what is wrong with a pickle.
-fn kind(beginning: &[u8], length: u64) -> Result<Kind> {
-    match beginning {
-        _ if is_safetensors(beginning) => return Ok(Kind::Safetensors),
-        [b'G', b'G', b'U', b'F', ..] => return Ok(Kind::Gguf),
-        [b'P', b'K', ..] | [0x80, ..] => return Ok(Kind::Pytorch),
-        _ => {}
-    }
-    Err(Error::BadWeights(
-        match unlike::recognized(beginning, length) {
-            Some(what) => what,
-            None => format!(
-                "no model file that is known: it begins with \"{}\", expected GGUF, safetensors or PyTorch's format",
-                beginning[..beginning.len().min(8)].escape_ascii()
-            ),
-        },
-    ))
-}
-
-/// Whether JSON begins behind the length of a safetensors header.
-fn is_safetensors(beginning: &[u8]) -> bool {
-    beginning.get(8) == Some(&b'{')
-}
-
-/// Puts a file's or a model's name in front of a complaint about its contents.
-pub(crate) fn named(name: &str, error: Error) -> Error {
-    match error {
-        Error::BadWeights(message) if !name.is_empty() => {
-            Error::BadWeights(format!("{name}: {message}"))
-        }
-        other => other,
-    }
-}
-
-/// Says which tensor a complaint is about, unless it does already.
-fn of_tensor(tensor: &TensorInfo, error: Error) -> Error {
-    match error {
-        Error::BadWeights(message) if !message.contains(&tensor.name) => {
-            Error::BadWeights(format!("tensor '{}': {message}", tensor.name))
-        }
-        other => other,
     }
 }

@@ -4,52 +4,21 @@
 use super::layout::{Configuration, Layout, Takes};
 use super::names::Author;
 use super::open_clip::OpenClip;
-use super::reader::check_sha256;
 use super::shapes::{self, Origin};
-use super::source::{Located, Promises, named};
-use super::{CONFIG_KEY, Description, Files, PREPROCESSOR_KEY, TOKENIZER_KEY, original, refusals};
+use super::table::Located;
+use super::text_file::{read, read_bytes};
+use super::weight_file::{Promises, named};
+use super::{
+    CONFIG_KEY, Description, Files, PREPROCESSOR_KEY, TOKENIZER_KEY, original, refusals, tokens,
+};
 use crate::models::parts;
-use crate::tokenizer::Tokenizer;
+use crate::tokenizer::{Tokenizer, sentencepiece};
 use crate::weights::gguf::Value;
-use crate::weights::unlike;
 use crate::{Error, Result};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 
-/// A text longer than this is not believed. Tokenizers, the longest, take a few MB.
-const LONGEST: u64 = 100_000_000;
-
-/// The whole of a text file; `None` if there is none.
-pub(crate) async fn read(
-    files: &impl Files,
-    file: &str,
-    promises: &Promises,
-) -> Result<Option<String>> {
-    let Some(size) = files.size(file).await? else {
-        return Ok(None);
-    };
-    let bad = |what: String| Err(Error::BadWeights(format!("{file} {what}")));
-    if size > LONGEST {
-        return bad(format!("has {size} bytes, expected at most {LONGEST}"));
-    }
-    let bytes = match size {
-        0 => Vec::new(),
-        _ => files.read(file, 0, size).await?,
-    };
-    if bytes.len() as u64 != size {
-        return bad(format!("has {size} bytes, but {} came", bytes.len()));
-    }
-    if let Some(expected) = promises.get(file) {
-        check_sha256(file, Sha256::new_with_prefix(&bytes), expected)?;
-    }
-    if let Some(what) = unlike::stand_in(&bytes) {
-        return bad(what);
-    }
-    match String::from_utf8(bytes) {
-        Ok(text) => Ok(Some(text)),
-        Err(_) => bad("is not UTF-8 text".to_string()),
-    }
-}
+/// Says which class of transformers takes a tokenizer, and what that class does.
+const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// The description of a model whose folder `layout` is, known unless one file was asked for, and which
 /// may have GGUF metadata; and what should be said of it, if something had to be guessed.
@@ -87,8 +56,16 @@ pub(super) async fn describe(
         Found::Config(config) => {
             let config = parts::with_class(config, |name| tensors.has(name));
             let takes = Takes::of(&config);
+            let mut tokenizer = beside.tokenizer(takes.texts).await?;
+            let config = match takes.texts && tokens::is_unfilled_siglip(&config) {
+                true => {
+                    let names = beside.text(TOKENIZER_CONFIG).await?;
+                    tokens::of_siglip(config, &mut tokenizer, names.as_deref())?
+                }
+                false => config,
+            };
             Description {
-                tokenizer: beside.tokenizer(takes.texts).await?,
+                tokenizer,
                 preprocessor: beside.preprocessor(takes.pictures, None).await?,
                 config,
             }
@@ -97,7 +74,7 @@ pub(super) async fn describe(
             let open_clip = OpenClip::parse(&text)?; // what it is comes before what it lacks
             let mut tokenizer = beside.tokenizer(true).await?;
             let names = match open_clip.names_tokens() {
-                true => beside.text("tokenizer_config.json").await?,
+                true => beside.text(TOKENIZER_CONFIG).await?,
                 false => None,
             };
             let texts = open_clip.texts(&mut tokenizer, names.as_deref())?;
@@ -241,7 +218,7 @@ pub(crate) fn no_tokenizer(layout: &Layout) -> String {
         None => String::new(),
     };
     format!(
-        "no tokenizer found, expected tokenizer.json, or vocab.txt, or vocab.json with merges.txt{also} beside the weights; OpenAI's and open_clip's models take those of openai/clip-vit-base-patch32"
+        "no tokenizer found, expected tokenizer.json, or vocab.txt, or vocab.json with merges.txt, or spiece.model{also} beside the weights; OpenAI's and open_clip's models take those of openai/clip-vit-base-patch32"
     )
 }
 
@@ -275,6 +252,9 @@ fn lacking(metadata: Option<&BTreeMap<String, Value>>, key: &str, what: &str) ->
     })
 }
 
+/// SentencePiece's vocabulary, as SigLIP's class saves it.
+const SENTENCEPIECE: &str = "spiece.model";
+
 /// The files of a tokenizer, of which each is there: tokenizer.json, or the older vocabulary files. They
 /// are in the folder of a pipeline's tokenizer, or in the model's own.
 pub(crate) async fn tokenizer_files(
@@ -286,14 +266,22 @@ pub(crate) async fn tokenizer_files(
         let named = |name: &str| format!("{folder}{name}");
         let has = async |name: &str| Ok(files.size(&named(name)).await?.is_some());
         let found: &[&str] = if has("tokenizer.json").await? {
-            &["tokenizer.json"]
+            match layout.asks_for_class() && has(TOKENIZER_CONFIG).await? {
+                true => &["tokenizer.json", TOKENIZER_CONFIG],
+                false => &["tokenizer.json"],
+            }
         } else if has("vocab.txt").await? {
-            match has("tokenizer_config.json").await? {
-                true => &["vocab.txt", "tokenizer_config.json"], // says whether upper case matters
+            match has(TOKENIZER_CONFIG).await? {
+                true => &["vocab.txt", TOKENIZER_CONFIG], // says whether upper case matters
                 false => &["vocab.txt"],
             }
         } else if has("vocab.json").await? && has("merges.txt").await? {
             &["vocab.json", "merges.txt"]
+        } else if has(SENTENCEPIECE).await? {
+            match has(TOKENIZER_CONFIG).await? {
+                true => &[SENTENCEPIECE, TOKENIZER_CONFIG],
+                false => &[SENTENCEPIECE],
+            }
         } else {
             continue;
         };
@@ -311,12 +299,18 @@ async fn tokenizer(
     let Some(names) = tokenizer_files(files, layout).await? else {
         return Ok(None);
     };
+    if names[0].ends_with(SENTENCEPIECE) {
+        let model = read_bytes(files, &names[0], promises).await?;
+        return sentencepiece::to_json(&model.unwrap_or_default()).map(Some);
+    }
+    if names[0].ends_with("tokenizer.json") {
+        return read(files, &names[0], promises).await;
+    }
     let mut texts = Vec::new();
     for name in &names {
         texts.push(read(files, name, promises).await?.unwrap_or_default());
     }
     let made = match &texts[..] {
-        [json] if names[0].ends_with(".json") => return Ok(Some(json.clone())),
         [first, merges] if names[0].ends_with(".json") => Tokenizer::from_bpe_files(first, merges)?,
         [words, config] => Tokenizer::from_wordpiece_vocabulary(words, lowercase(config)?)?,
         _ => Tokenizer::from_wordpiece_vocabulary(&texts[0], true)?,
@@ -326,10 +320,9 @@ async fn tokenizer(
 
 /// `do_lower_case` of a tokenizer_config.json; the reference's default is true.
 fn lowercase(text: &str) -> Result<bool> {
-    const FILE: &str = "tokenizer_config.json";
     let config: serde_json::Value = serde_json::from_str(text).map_err(|error| {
         named(
-            FILE,
+            TOKENIZER_CONFIG,
             Error::BadWeights(format!("is not valid JSON: {error}")),
         )
     })?;

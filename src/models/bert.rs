@@ -1,6 +1,6 @@
-//! BLIP's text transformer: BERT (Devlin et al., arXiv 1810.04805) whose layers may also attend to
-//! an image or to a question. One stack serves as text encoder, image-grounded encoder and
-//! image-grounded decoder; only masks and context differ.
+//! BERT (Devlin et al., arXiv 1810.04805): Chinese-CLIP's text encoder, and BLIP's text transformer, whose
+//! layers may also attend to an image or to a question. One stack serves BLIP as text encoder,
+//! image-grounded encoder and image-grounded decoder; only masks and context differ.
 
 mod localisation;
 
@@ -21,8 +21,10 @@ pub struct BertConfig {
     pub positions: usize,
     /// Width of the token vectors.
     pub width: usize,
-    /// Width of what cross-attention attends to.
-    pub context_width: usize,
+    /// Width of what cross-attention attends to; none without cross-attention.
+    pub context_width: Option<usize>,
+    /// Kinds of texts that have a vector each, of which all texts here are the first; none without.
+    pub kinds: Option<usize>,
     /// Width inside the perceptron.
     pub hidden: usize,
     /// Number of layers.
@@ -115,13 +117,18 @@ struct CrossAttention {
 }
 
 impl CrossAttention {
-    fn load(parameters: &mut Parameters, prefix: &str, config: &BertConfig) -> Result<Self> {
+    fn load(
+        parameters: &mut Parameters,
+        prefix: &str,
+        config: &BertConfig,
+        context_width: usize,
+    ) -> Result<Self> {
         let width = config.width;
         let names = ["key", "value"].map(|name| format!("{prefix}.self.{name}"));
         let names = names.each_ref().map(String::as_str);
         Ok(Self {
             query: Linear::load(parameters, &format!("{prefix}.self.query"), [width, width])?,
-            projections: Projections::load(parameters, names, [width, config.context_width])?,
+            projections: Projections::load(parameters, names, [width, context_width])?,
             finish: Finish::load(parameters, prefix, config)?,
             heads: config.heads,
         })
@@ -144,7 +151,7 @@ impl CrossAttention {
 #[derive(Debug, Clone)]
 struct Layer {
     self_attention: SelfAttention,
-    cross_attention: CrossAttention,
+    cross_attention: Option<CrossAttention>,
     mlp: Mlp,
     norm: LayerNorm,
 }
@@ -155,7 +162,10 @@ impl Layer {
         let width = config.width;
         Ok(Self {
             self_attention: SelfAttention::load(parameters, &at("attention"), config)?,
-            cross_attention: CrossAttention::load(parameters, &at("crossattention"), config)?,
+            cross_attention: config
+                .context_width
+                .map(|width| CrossAttention::load(parameters, &at("crossattention"), config, width))
+                .transpose()?,
             mlp: Mlp::load(
                 parameters,
                 [&at("intermediate.dense"), &at("output.dense")],
@@ -164,6 +174,12 @@ impl Layer {
             )?,
             norm: LayerNorm::load(parameters, &at("output.LayerNorm"), width, config.epsilon)?,
         })
+    }
+
+    /// The attention to a context, of a BERT that has it: only such are asked where they look.
+    fn cross(&self) -> &CrossAttention {
+        let attention = self.cross_attention.as_ref();
+        attention.expect("the layers attend to a context")
     }
 
     /// `[batch, tokens, width]` to the same shape.
@@ -175,8 +191,8 @@ impl Layer {
         cache: Option<&mut SelfCache>,
     ) -> Tensor<3> {
         let mut hidden = self.self_attention.forward(input, padding, cache);
-        if let Some(context) = context {
-            hidden = self.cross_attention.forward(hidden, context);
+        if let (Some(context), Some(attention)) = (context, &self.cross_attention) {
+            hidden = attention.forward(hidden, context);
         }
         self.norm
             .forward(self.mlp.forward_added(hidden.clone(), hidden))
@@ -211,6 +227,7 @@ pub struct Bert {
     config: BertConfig,
     word_embeddings: Embedding,
     position_embeddings: Tensor<2>,
+    kind_embeddings: Option<Embedding>,
     embedding_norm: LayerNorm,
     layers: Vec<Layer>,
     device: Device,
@@ -231,6 +248,13 @@ impl Bert {
                 &at("embeddings.position_embeddings.weight"),
                 [config.positions, width],
             )?,
+            kind_embeddings: config
+                .kinds
+                .map(|kinds| {
+                    let name = at("embeddings.token_type_embeddings.weight");
+                    Embedding::load(parameters, &name, [kinds, width])
+                })
+                .transpose()?,
             embedding_norm: LayerNorm::load(
                 parameters,
                 &at("embeddings.LayerNorm"),
@@ -261,8 +285,9 @@ impl Bert {
     pub fn padded_context(&self, states: Tensor<3>, padding: Option<&Padding>) -> Context {
         let layers = self.layers.iter();
         let keys_values =
-            |layer: &Layer| layer.cross_attention.keys_values(states.clone(), padding);
-        Context(layers.map(keys_values).collect())
+            |attention: &CrossAttention| attention.keys_values(states.clone(), padding);
+        let attentions = layers.filter_map(|layer| layer.cross_attention.as_ref());
+        Context(attentions.map(keys_values).collect())
     }
 
     /// A cache for [`Self::decode`] that holds no tokens yet.
@@ -314,8 +339,11 @@ impl Bert {
             .position_embeddings
             .clone()
             .narrow(0, first_position, tokens);
-        self.embedding_norm
-            .forward(words + positions.unsqueeze::<3>())
+        let mut sum = words + positions.unsqueeze::<3>();
+        if let Some(kinds) = &self.kind_embeddings {
+            sum = sum + kinds.forward(self.token_ids(&[vec![0]])); // [1, 1, width]
+        }
+        self.embedding_norm.forward(sum)
     }
 }
 

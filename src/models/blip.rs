@@ -3,8 +3,8 @@
 //! image-text retrieval, question answering, or several of them in one file.
 
 use super::bert::{Bert, BertConfig, Cache, Context, LanguageModelHead};
-use super::config::check_patches;
 use super::harmless;
+use super::patches::check_patches;
 use super::section::Section;
 use crate::kernels::Activation;
 use crate::nn::transformer::{BlockConfig, ProjectionNames};
@@ -61,6 +61,8 @@ impl BlipConfig {
                 image_size: vision.side("image_size", 384)?,
                 patch_size: vision.side("patch_size", 16)?,
                 depth: vision.depth(12)?,
+                class_token: true,
+                patch_bias: true,
                 pre_norm: false,
                 block: BlockConfig {
                     width: vision_width,
@@ -76,7 +78,8 @@ impl BlipConfig {
                 positions: text.size("max_position_embeddings", 512)?,
                 width,
                 // The reference overrides text_config.encoder_hidden_size with the vision width.
-                context_width: vision_width,
+                context_width: Some(vision_width),
+                kinds: None,
                 hidden: text.size("intermediate_size", 3_072)?,
                 depth: text.depth(12)?,
                 heads: text.heads(8, width)?,
@@ -317,7 +320,6 @@ impl Blip {
     /// Takes the model out of a checkpoint's tensors.
     pub fn load(parameters: &mut Parameters, config: BlipConfig) -> Result<Self> {
         let names = VitNames {
-            patch_bias: true,
             positions: "embeddings.position_embedding",
             projections: ProjectionNames::Fused,
         };

@@ -1,18 +1,21 @@
 //! CLIP (Radford et al., arXiv 2103.00020), with a vision transformer (`CLIPModel` of the
-//! `transformers` package) or a ResNet (`CLIP` of open_clip, with its `ModifiedResNet`).
+//! `transformers` package) or a ResNet (`CLIP` of open_clip, with its `ModifiedResNet`), and SigLIP,
+//! which differs in its settings.
 
 mod config;
 
 pub use config::{
     ClipConfig, ClipTextConfig, ClipVisionConfig, Encoders, ImagePooling, TextPooling,
-    TextProjection,
+    TextProjection, check_filling,
 };
 
 use crate::Result;
+use crate::models::Family;
+use crate::models::bert::Bert;
 use crate::nn::resnet::ResNet;
 use crate::nn::transformer::{Block, ProjectionNames, load_blocks};
 use crate::nn::vit::{VisionTransformer, VitNames};
-use crate::nn::{Embedding, LayerNorm, Linear, Parameters, token_ids};
+use crate::nn::{Embedding, LayerNorm, Linear, Parameters, PoolingHead, TokenTree, token_ids};
 use burn::tensor::{Device, Tensor};
 use std::ops::Range;
 
@@ -21,9 +24,18 @@ use std::ops::Range;
 pub enum ImageEncoder {
     /// A vision transformer, how its tokens become one vector, and that one's projection, if it has
     /// one.
-    Transformer(Box<VisionTransformer>, ImagePooling, Option<Box<Linear>>),
+    Transformer(Box<VisionTransformer>, Pooling, Option<Box<Linear>>),
     /// A ResNet, whose pooling projects.
     ResNet(Box<ResNet>),
+}
+
+/// How the tokens of a vision transformer become one vector: see [`ImagePooling`].
+#[derive(Debug, Clone)]
+pub enum Pooling {
+    /// By a rule.
+    Rule(ImagePooling),
+    /// By weights.
+    Attention(Box<PoolingHead>),
 }
 
 impl ImageEncoder {
@@ -36,14 +48,20 @@ impl ImageEncoder {
             }
         };
         let names = VitNames {
-            patch_bias: false,
             positions: "embeddings.position_embedding.weight",
             projections: ProjectionNames::Separate,
         };
         let transformer = VisionTransformer::load(parameters, vision.clone(), names)?;
         let shape = [config.projection, vision.block.width];
-        let projection = config
-            .is_projected
+        let pooling = match pooling {
+            ImagePooling::Attention => {
+                let head = PoolingHead::load(parameters, "vision_model.head", &vision.block)?;
+                Pooling::Attention(Box::new(head))
+            }
+            rule => Pooling::Rule(rule),
+        };
+        let projects = config.is_projected && matches!(pooling, Pooling::Rule(_));
+        let projection = projects
             .then(|| Linear::load_without_bias(parameters, "visual_projection.weight", shape))
             .transpose()?;
         Ok(ImageEncoder::Transformer(
@@ -54,8 +72,8 @@ impl ImageEncoder {
     }
 
     /// Every place of a picture at the end of all layers, `[batch, 3, height, width]` to `[batch,
-    /// tokens, width]`. Of a transformer that is the reference's `last_hidden_state`, the class
-    /// token first; a ResNet has no class token.
+    /// tokens, width]`, the class token first, if there is one. Of a CLIP's transformer that is the
+    /// reference's `last_hidden_state`; of a SigLIP's, that is after the last norm.
     fn encode(&self, pixels: Tensor<4>) -> Tensor<3> {
         match self {
             ImageEncoder::Transformer(vision, ..) => vision.encode(vision.embed(pixels)),
@@ -67,7 +85,7 @@ impl ImageEncoder {
     fn vectors(&self, pixels: Tensor<4>) -> Tensor<2> {
         match self {
             ImageEncoder::Transformer(vision, pooling, projection) => {
-                let pooled = pool(self.encode(pixels), &vision.post_norm, *pooling);
+                let pooled = pool(self.encode(pixels), &vision.post_norm, pooling);
                 match projection {
                     Some(projection) => projection.forward(pooled),
                     None => pooled,
@@ -78,37 +96,94 @@ impl ImageEncoder {
     }
 }
 
-/// A vision transformer's tokens, the class token first, to one normalised vector: `[batch, tokens,
-/// width]` to `[batch, width]`.
-fn pool(tokens: Tensor<3>, norm: &LayerNorm, how: ImagePooling) -> Tensor<2> {
+/// A vision transformer's tokens, the class token first, if there is one, to one vector: `[batch,
+/// tokens, width]` to `[batch, width]`.
+fn pool(tokens: Tensor<3>, norm: &LayerNorm, how: &Pooling) -> Tensor<2> {
     let [batch, count, width] = tokens.dims();
-    match how.average {
-        false => norm.forward(tokens.narrow(1, 0, 1).reshape([batch, width])),
-        true => {
-            let places = tokens.narrow(1, 1, count - 1);
-            let mean = |tokens: Tensor<3>| tokens.mean_dim(1).reshape([batch, width]);
-            match how.norm_after {
-                true => norm.forward(mean(places)),
-                false => mean(norm.forward(places)),
+    let mean = |tokens: Tensor<3>| tokens.mean_dim(1).reshape([batch, width]);
+    match how {
+        Pooling::Attention(head) => head.forward(norm.forward(tokens)),
+        Pooling::Rule(ImagePooling::Average { norm_after: true }) => {
+            norm.forward(mean(tokens.narrow(1, 1, count - 1)))
+        }
+        Pooling::Rule(ImagePooling::Average { norm_after: false }) => {
+            mean(norm.forward(tokens.narrow(1, 1, count - 1)))
+        }
+        Pooling::Rule(_) => norm.forward(tokens.narrow(1, 0, 1).reshape([batch, width])),
+    }
+}
+
+/// Texts to states of their tokens, and what projects those into the shared space.
+#[derive(Debug, Clone)]
+struct TextEncoder {
+    body: TextBody,
+    projection: Option<Linear>,
+}
+
+/// What encodes texts.
+#[derive(Debug, Clone)]
+enum TextBody {
+    /// CLIP's own transformer.
+    Own(Box<TextTransformer>),
+    /// BERT.
+    Bert(Box<Bert>),
+}
+
+impl TextEncoder {
+    fn load(parameters: &mut Parameters, config: &ClipConfig) -> Result<Self> {
+        Ok(Self {
+            body: match &config.text.bert {
+                None => TextBody::Own(Box::new(TextTransformer::load(parameters, &config.text)?)),
+                Some(bert) => TextBody::Bert(Box::new(Bert::load(parameters, "text_model", bert)?)),
+            },
+            projection: Self::load_projection(parameters, &config.text)?,
+        })
+    }
+
+    fn load_projection(
+        parameters: &mut Parameters,
+        text: &ClipTextConfig,
+    ) -> Result<Option<Linear>> {
+        let shape = [text.vectors, text.block.width];
+        match text.projection {
+            TextProjection::None => Ok(None),
+            TextProjection::Biased => Linear::load(parameters, "text_projection", shape).map(Some),
+            TextProjection::Matrix => {
+                Linear::load_without_bias(parameters, "text_projection.weight", shape).map(Some)
             }
+        }
+    }
+
+    /// CLIP's own transformer. To ask for it where there is another is a mistake of ours; the tasks refuse
+    /// it before.
+    fn own(&self) -> &TextTransformer {
+        match &self.body {
+            TextBody::Own(own) => own,
+            TextBody::Bert(_) => panic!("the text encoder is CLIP's own"),
+        }
+    }
+
+    /// The pooled states of texts, `[batch, width]`, to the shared space.
+    fn project(&self, pooled: Tensor<2>) -> Tensor<2> {
+        match &self.projection {
+            Some(projection) => projection.forward(pooled),
+            None => pooled,
         }
     }
 }
 
-/// Texts to vectors.
+/// CLIP's own text transformer.
 #[derive(Debug, Clone)]
-struct TextEncoder {
+struct TextTransformer {
     token_embedding: Embedding,
     position_embedding: Tensor<2>,
     blocks: Vec<Block>,
     causal: bool,
     final_norm: LayerNorm,
-    projection: Option<Linear>,
 }
 
-impl TextEncoder {
-    fn load(parameters: &mut Parameters, config: &ClipConfig) -> Result<Self> {
-        let text = &config.text;
+impl TextTransformer {
+    fn load(parameters: &mut Parameters, text: &ClipTextConfig) -> Result<Self> {
         let width = text.block.width;
         Ok(Self {
             token_embedding: Embedding::load(
@@ -134,19 +209,7 @@ impl TextEncoder {
                 text.block.epsilon,
             )?,
             causal: text.causal,
-            projection: Self::load_projection(parameters, config)?,
         })
-    }
-
-    fn load_projection(parameters: &mut Parameters, config: &ClipConfig) -> Result<Option<Linear>> {
-        let shape = [config.projection, config.text.block.width];
-        match config.text.projection {
-            TextProjection::None => Ok(None),
-            TextProjection::Biased => Linear::load(parameters, "text_projection", shape).map(Some),
-            TextProjection::Matrix => {
-                Linear::load_without_bias(parameters, "text_projection.weight", shape).map(Some)
-            }
-        }
     }
 
     /// Token and position vectors: `[batch, tokens, width]`.
@@ -157,6 +220,25 @@ impl TextEncoder {
             .clone()
             .narrow(0, 0, tokens.dims()[1]);
         tokens + positions.unsqueeze::<3>()
+    }
+
+    /// The last tokens of texts in a tree, normalised: `[texts, width]`.
+    fn encode_tree(&self, tree: &TokenTree, device: &Device) -> Tensor<2> {
+        let tokens = self
+            .token_embedding
+            .forward(token_ids(&[tree.ids().to_vec()], device));
+        let positions = self.position_embedding.clone().select(0, tree.positions());
+        let tokens = tokens + positions.unsqueeze::<3>(); // [1, rows, width]
+        let last = match self.blocks.split_last() {
+            None => tree.last().of(tokens),
+            Some((last, before)) => {
+                let blocks = before.iter();
+                let states =
+                    blocks.fold(tokens, |rows, block| block.forward_tree(rows, tree.every()));
+                last.forward_tree(states, tree.last())
+            }
+        };
+        tree.in_order(self.final_norm.forward(last))
     }
 
     /// What some of the blocks make of what the one before them gave: `[batch, tokens, width]`.
@@ -176,15 +258,25 @@ pub struct Clip {
     text: Option<TextEncoder>,
     /// Missing of an encoder that was saved alone.
     logit_scale: Option<Tensor<1>>,
+    /// Of a SigLIP.
+    logit_bias: Option<Tensor<1>>,
     device: Device,
 }
 
 impl Clip {
     /// Takes the model out of a checkpoint's tensors.
     pub fn load(parameters: &mut Parameters, config: ClipConfig) -> Result<Self> {
-        const SCALE: &str = "logit_scale";
         let Encoders { image, text } = config.encoders;
-        let is_scaled = image && text || parameters.contains(SCALE);
+        let mut scalar = |name: &str, is_needed: bool| {
+            let is_taken = is_needed || parameters.contains(name);
+            is_taken.then(|| parameters.tensor(name, [1])).transpose()
+        };
+        let is_siglip = config.family == Family::Siglip;
+        let logit_scale = scalar("logit_scale", image && text)?;
+        let logit_bias = match is_siglip {
+            true => scalar("logit_bias", image && text)?,
+            false => None,
+        };
         Ok(Self {
             image: image
                 .then(|| ImageEncoder::load(parameters, &config))
@@ -192,9 +284,8 @@ impl Clip {
             text: text
                 .then(|| TextEncoder::load(parameters, &config))
                 .transpose()?,
-            logit_scale: is_scaled
-                .then(|| parameters.tensor(SCALE, [1]))
-                .transpose()?,
+            logit_scale,
+            logit_bias,
             device: parameters.device().clone(),
             config,
         })
@@ -215,7 +306,8 @@ impl Clip {
     }
 
     /// Every place of a picture after the last layer, `[batch, 3, height, width]` to `[batch,
-    /// tokens, width]`; of a transformer the reference's `vision_model(...).last_hidden_state`.
+    /// tokens, width]`, before the last norm; of a CLIP's transformer the reference's
+    /// `vision_model(...).last_hidden_state`.
     pub fn encode_image_tokens(&self, pixels: Tensor<4>) -> Tensor<3> {
         self.image().encode(pixels)
     }
@@ -228,24 +320,34 @@ impl Clip {
     /// Every token of texts of equal length after the final norm: `[batch, tokens, width]`. Each
     /// has at least one token and at most as many as there are positions.
     pub fn encode_text_tokens(&self, ids: &[Vec<u32>]) -> Tensor<3> {
-        let text = self.text();
-        self.normalize_text(text.continue_from(text.embed(ids, &self.device), 0..text.blocks.len()))
+        match &self.text().body {
+            TextBody::Bert(bert) => bert.encode(ids, None),
+            TextBody::Own(own) => {
+                let input = own.embed(ids, &self.device);
+                self.normalize_text(own.continue_from(input, 0..own.blocks.len()))
+            }
+        }
+    }
+
+    /// Whether the text encoder is CLIP's own, whose layers can be looked into.
+    pub fn has_text_layers(&self) -> bool {
+        self.config.text.bert.is_none()
     }
 
     /// Every token of texts of equal length after the first `depth` blocks, not normalised, and
     /// after all of them and the final norm: `[batch, tokens, width]` each. The first is the
     /// reference's `hidden_states[depth]`.
     pub fn encode_text_layer(&self, ids: &[Vec<u32>], depth: usize) -> [Tensor<3>; 2] {
-        let text = self.text();
-        let input = text.embed(ids, &self.device);
-        let states = text.continue_from(input, 0..depth);
-        let last = text.continue_from(states.clone(), depth..text.blocks.len());
+        let own = self.text().own();
+        let input = own.embed(ids, &self.device);
+        let states = own.continue_from(input, 0..depth);
+        let last = own.continue_from(states.clone(), depth..own.blocks.len());
         [states, self.normalize_text(last)]
     }
 
     /// The text encoder's final norm: `[batch, tokens, width]` to the same shape.
     pub fn normalize_text(&self, states: Tensor<3>) -> Tensor<3> {
-        self.text().final_norm.forward(states)
+        self.text().own().final_norm.forward(states)
     }
 
     /// Vectors in the shared space of texts of equal length: `[batch, projection]`.
@@ -264,10 +366,27 @@ impl Clip {
                 .narrow(1, self.pooled_position(ids), 1)
         });
         let pooled = Tensor::cat(pooled.collect(), 0).reshape([ids.len(), width]); // [batch, width]
-        match &self.text().projection {
-            Some(projection) => projection.forward(pooled),
-            None => pooled,
-        }
+        self.text().project(pooled)
+    }
+
+    /// Whether texts that begin alike have states in common, as tokens see only those before them.
+    pub fn texts_share(&self) -> bool {
+        let text = self.text.as_ref();
+        text.is_some_and(|text| matches!(&text.body, TextBody::Own(own) if own.causal))
+    }
+
+    /// What of a text its vector depends on, where [`Self::texts_share`].
+    pub fn needed<'a>(&self, ids: &'a [u32]) -> &'a [u32] {
+        &ids[..=self.pooled_position(ids)]
+    }
+
+    /// [`Self::encode_text`] of texts of any lengths, of which one that [`Self::texts_share`] computes
+    /// nothing twice that they begin alike with, and nothing that no vector depends on.
+    pub fn encode_sharing(&self, ids: &[Vec<u32>]) -> Tensor<2> {
+        let texts: Vec<&[u32]> = ids.iter().map(|ids| self.needed(ids)).collect();
+        let tree = TokenTree::new(&texts, &self.device);
+        let text = self.text();
+        text.project(text.own().encode_tree(&tree, &self.device))
     }
 
     /// The place of the token whose state becomes a text's vector.
@@ -279,5 +398,11 @@ impl Clip {
     pub fn logit_scale(&self) -> Tensor<1> {
         let scale = self.logit_scale.as_ref();
         scale.expect("both encoders were loaded").clone().exp()
+    }
+
+    /// What is added to scaled similarities, of which a sigmoid then makes a pair's own probability:
+    /// `[1]`. Of a SigLIP alone.
+    pub fn logit_bias(&self) -> Option<Tensor<1>> {
+        self.logit_bias.clone()
     }
 }

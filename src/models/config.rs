@@ -1,35 +1,17 @@
 //! `config.json`: which family, which heads, which sizes. Missing fields take the reference's
 //! defaults; every number is checked before anything is allocated by it.
 
+use super::family::Family;
 use super::parts::Part;
 use super::section::Section;
-use super::{BlipConfig, ClipConfig, families};
+use super::{BlipConfig, ClipConfig, chinese_clip, families, siglip};
 use crate::{Error, Result};
 use serde_json::Value;
-
-/// The two model families.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Family {
-    /// Radford et al., arXiv 2103.00020.
-    Clip,
-    /// Li et al., arXiv 2201.12086.
-    Blip,
-}
-
-impl Family {
-    /// `general.architecture` in GGUF, `model_type` in config.json.
-    pub fn name(self) -> &'static str {
-        match self {
-            Family::Clip => "clip",
-            Family::Blip => "blip",
-        }
-    }
-}
 
 /// A parsed config.json.
 #[derive(Debug, Clone)]
 pub enum ModelConfig {
-    /// `CLIPModel`.
+    /// `CLIPModel`, `ChineseCLIPModel` or `SiglipModel`.
     Clip(ClipConfig),
     /// One or several of BLIP's classes.
     Blip(BlipConfig),
@@ -51,6 +33,15 @@ impl ModelConfig {
                 let mut config = ClipConfig::parse(&root)?;
                 if let Some(part) = part {
                     part.restrict(&mut config);
+                }
+                Ok(ModelConfig::Clip(config))
+            }
+            Some("chinese_clip") => Ok(ModelConfig::Clip(chinese_clip::parse(&root)?)),
+            Some("siglip") => {
+                let mut config = siglip::parse(&root)?;
+                match part {
+                    Some(part) => part.restrict(&mut config),
+                    None => siglip::check_space(&config)?,
                 }
                 Ok(ModelConfig::Clip(config))
             }
@@ -120,21 +111,17 @@ impl ModelConfig {
         }
     }
 
+    /// Whether it was trained to say of each pair of picture and text by itself whether they belong
+    /// together: a sigmoid's probability, instead of a share among several.
+    pub fn is_pairwise(&self) -> bool {
+        self.family() == Family::Siglip
+    }
+
     /// The family.
     pub fn family(&self) -> Family {
         match self {
-            ModelConfig::Clip(_) => Family::Clip,
+            ModelConfig::Clip(config) => config.family,
             ModelConfig::Blip(_) => Family::Blip,
         }
     }
-}
-
-/// Checks that whole patches fill the picture.
-pub fn check_patches(image_size: usize, patch_size: usize) -> Result<()> {
-    if image_size.is_multiple_of(patch_size) && image_size <= 4096 {
-        return Ok(());
-    }
-    Err(Error::BadWeights(format!(
-        "config.json: vision_config.image_size is {image_size} and patch_size {patch_size}, expected whole patches and at most 4096 pixels"
-    )))
 }

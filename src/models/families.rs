@@ -1,16 +1,29 @@
-//! Models that are neither CLIP nor BLIP, by the names that config.json gives them: what they are, so
+//! Models that are of no family here, by the names that config.json gives them: what they are, so
 //! that a refusal can say so.
 
 use crate::{Error, Result};
 use serde_json::Value;
 
 /// `model_type`s of models that people take for a CLIP or a BLIP, and what they are.
-const OTHERS: [(&str, &str); 24] = [
-    ("siglip", "SigLIP"),
-    ("siglip2", "SigLIP 2"),
+const OTHERS: [(&str, &str); 25] = [
+    (
+        "siglip2",
+        "a SigLIP 2 for pictures of any shape (NaFlex); those of one shape have the model_type \"siglip\"",
+    ),
+    (
+        "siglip2_vision_model",
+        "the image encoder of a SigLIP 2 for pictures of any shape (NaFlex)",
+    ),
     ("align", "ALIGN"),
     ("altclip", "AltCLIP"),
-    ("chinese_clip", "Chinese-CLIP"),
+    (
+        "chinese_clip_text_model",
+        "the text encoder of a Chinese-CLIP alone",
+    ),
+    (
+        "chinese_clip_vision_model",
+        "the image encoder of a Chinese-CLIP alone",
+    ),
     ("clipseg", "CLIPSeg, which cuts pictures into parts"),
     ("clap", "CLAP, which is for sounds"),
     ("metaclip_2", "MetaCLIP 2 in the form of transformers"),
@@ -41,18 +54,22 @@ pub fn refused(model_type: Option<&str>) -> Error {
         (Some(name), Some((_, what))) => format!("{name:?}, this is {what}"),
     };
     Error::BadWeights(format!(
-        "config.json: model_type is {found}; expected \"clip\" or \"blip\", or one of CLIP's encoders (\"clip_text_model\", \"clip_vision_model\")"
+        "config.json: model_type is {found}; expected \"clip\", \"chinese_clip\", \"siglip\" or \"blip\", or an encoder alone (\"clip_text_model\", \"clip_vision_model\", \"siglip_text_model\", \"siglip_vision_model\")"
     ))
 }
 
-/// Refuses a class of CLIP that neither vectors nor states come of.
+/// Refuses classes that neither vectors nor states come of.
 pub fn check_class(config: &Value) -> Result<()> {
-    const CLASSIFIER: &str = "CLIPForImageClassification";
-    let mut classes = config["architectures"].as_array().into_iter().flatten();
-    match classes.any(|class| class == CLASSIFIER) {
-        false => Ok(()),
-        true => Err(Error::BadWeights(format!(
-            "config.json: architectures names {CLASSIFIER}, an image encoder with labels of its own, which is not supported: take a CLIPModel, which classifies by any labels"
+    const CLASSIFIERS: [(&str, &str); 2] = [
+        ("CLIPForImageClassification", "CLIPModel"),
+        ("SiglipForImageClassification", "SiglipModel"),
+    ];
+    let classes = config["architectures"].as_array();
+    let has = |name: &str| classes.is_some_and(|classes| classes.iter().any(|one| one == name));
+    match CLASSIFIERS.iter().find(|(name, _)| has(name)) {
+        None => Ok(()),
+        Some((found, whole)) => Err(Error::BadWeights(format!(
+            "config.json: architectures names {found}, an image encoder with labels of its own, which is not supported: take a {whole}, which classifies by any labels"
         ))),
     }
 }

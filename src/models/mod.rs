@@ -1,22 +1,29 @@
-//! The two model families. Each knows its configuration, its tensors' names and its forward
+//! The model families. Each knows its configuration, its tensors' names and its forward
 //! passes, and nothing of files, number formats or platforms.
 
 pub mod bert;
 pub mod blip;
+mod chinese_clip;
 pub mod clip;
 mod config;
 pub(crate) mod families;
+mod family;
 mod harmless;
+mod network;
 pub(crate) mod parts;
+mod patches;
 pub(crate) mod section;
+mod siglip;
 
 pub use blip::{Blip, BlipConfig};
 pub use clip::{Clip, ClipConfig, ImageEncoder};
-pub use config::{Family, ModelConfig};
+pub use config::ModelConfig;
+pub use family::Family;
+pub use network::{BLIP_TEXT_TOKENS, DEFAULT_TEMPERATURE, Network, Similarity};
 
 use burn::tensor::Tensor;
 
-/// Scales vectors (the last dimension of `[batch, width]`) to length one, as both families do
+/// Scales vectors (the last dimension of `[batch, width]`) to length one, as all families do
 /// before comparing pictures with texts.
 pub fn normalize(vectors: Tensor<2>) -> Tensor<2> {
     let length = vectors.clone().powf_scalar(2.0).sum_dim(1).sqrt();
@@ -26,7 +33,7 @@ pub fn normalize(vectors: Tensor<2>) -> Tensor<2> {
 /// The matrices that are multiplied with the same input as `name` and become one matrix with it, in
 /// order.
 pub fn joined_with(name: &str) -> Option<Vec<String>> {
-    const GROUPS: [&[&str]; 3] = [
+    const GROUPS: [&[&str]; 4] = [
         &[
             ".self_attn.q_proj",
             ".self_attn.k_proj",
@@ -37,6 +44,7 @@ pub fn joined_with(name: &str) -> Option<Vec<String>> {
             ".attention.self.key",
             ".attention.self.value",
         ],
+        &[".head.attention.k_proj", ".head.attention.v_proj"],
         &[".crossattention.self.key", ".crossattention.self.value"],
     ];
     let name = name.strip_suffix(".weight")?;

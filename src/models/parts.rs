@@ -1,13 +1,15 @@
-//! One of CLIP's encoders, saved alone: `CLIPTextModel`, `CLIPVisionModel`, and the same with the
-//! projection into the shared space. Their config.json is a section of a whole model's.
+//! An encoder that was saved alone: `CLIPTextModel`, `CLIPVisionModel`, and the same with the
+//! projection into the shared space; `SiglipTextModel`, `SiglipVisionModel`, which always have it. Their
+//! config.json is a section of a whole model's.
 
-use super::ClipConfig;
 use super::clip::{ClipVisionConfig, Encoders, TextProjection};
+use super::{ClipConfig, Family};
 use serde_json::{Value, json};
 
 /// An encoder that was saved alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Part {
+    family: Family,
     /// Whether it is the text encoder, else the image encoder.
     is_text: bool,
     /// Whether it has the projection into the space that texts share with pictures.
@@ -17,9 +19,11 @@ pub struct Part {
 impl Part {
     /// The encoder that a config.json is of, if it is of one alone.
     pub fn of(config: &Value) -> Option<Self> {
-        let is_text = match config["model_type"].as_str()? {
-            "clip_text_model" => true,
-            "clip_vision_model" => false,
+        let (family, is_text) = match config["model_type"].as_str()? {
+            "clip_text_model" => (Family::Clip, true),
+            "clip_vision_model" => (Family::Clip, false),
+            "siglip_text_model" => (Family::Siglip, true),
+            "siglip_vision_model" => (Family::Siglip, false),
             _ => return None,
         };
         let mut classes = config["architectures"].as_array().into_iter().flatten();
@@ -28,8 +32,9 @@ impl Part {
             name.ends_with("WithProjection")
         });
         Some(Self {
+            family,
             is_text,
-            is_projected,
+            is_projected: is_projected || family == Family::Siglip,
         })
     }
 
@@ -39,8 +44,10 @@ impl Part {
             true => "text_config",
             false => "vision_config",
         };
-        let width = config.get("projection_dim").cloned().unwrap_or(json!(512));
-        let mut whole = json!({ "model_type": "clip", "projection_dim": width });
+        let mut whole = json!({ "model_type": self.family.name() });
+        if self.family == Family::Clip {
+            whole["projection_dim"] = config.get("projection_dim").cloned().unwrap_or(json!(512));
+        }
         whole[section] = config;
         whole
     }
@@ -53,11 +60,15 @@ impl Part {
         };
         config.is_projected = self.is_projected;
         if self.is_projected {
+            if self.is_text {
+                config.projection = config.text.vectors;
+            }
             return;
         }
         config.text.projection = TextProjection::None;
+        config.text.vectors = config.text.block.width;
         config.projection = match (self.is_text, &config.vision) {
-            (true, _) => config.text.block.width,
+            (true, _) => config.text.vectors,
             (false, ClipVisionConfig::Transformer(vision, _)) => vision.block.width,
             (false, ClipVisionConfig::ResNet(_)) => config.projection,
         };
@@ -71,7 +82,8 @@ pub fn with_class(text: String, has: impl Fn(&str) -> bool) -> String {
         return text;
     };
     let is_named = config["architectures"].is_array();
-    let Some(part) = Part::of(&config).filter(|_| !is_named) else {
+    let Some(part) = Part::of(&config).filter(|part| !is_named && part.family == Family::Clip)
+    else {
         return text;
     };
     let (class, projection) = match part.is_text {

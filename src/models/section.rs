@@ -217,9 +217,10 @@ impl Section {
         match self.text(name)? {
             None => Ok(default),
             Some("gelu") => Ok(Activation::Gelu),
+            Some("gelu_pytorch_tanh") => Ok(Activation::GeluTanh),
             Some("quick_gelu") => Ok(Activation::QuickGelu),
             Some(found) => Err(Error::BadWeights(format!(
-                "{}{name} is {found:?}, expected \"gelu\" or \"quick_gelu\"",
+                "{}{name} is {found:?}, expected \"gelu\", \"gelu_pytorch_tanh\" or \"quick_gelu\"",
                 self.path
             ))),
         }

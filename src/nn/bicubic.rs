@@ -33,11 +33,12 @@ fn resize_matrix(from: usize, to: usize) -> Vec<f32> {
     matrix
 }
 
-/// Position embeddings `[1 + from * from, width]` (the class token's first) for a grid of
-/// `to` = [rows, columns]: `[1 + rows * columns, width]`.
+/// Position embeddings `[1 + from * from, width]` (the class token's first, if there is one) for a
+/// grid of `to` = [rows, columns]: `[1 + rows * columns, width]`.
 pub fn resize_positions(positions: Tensor<2>, from: usize, to: [usize; 2]) -> Tensor<2> {
     let [entries, width] = positions.dims();
-    assert_eq!(entries, 1 + from * from, "a class token and a square grid");
+    let others = entries - from * from;
+    assert!(others <= 1, "a square grid, and perhaps a class token");
     if to == [from, from] {
         return positions;
     }
@@ -46,12 +47,15 @@ pub fn resize_positions(positions: Tensor<2>, from: usize, to: [usize; 2]) -> Te
         let data = TensorData::new(resize_matrix(from, size), [size, from]);
         Tensor::from_data(data, &device)
     };
-    let class = positions.clone().slice([0..1, 0..width]);
     let grid = positions
-        .slice([1..entries, 0..width])
+        .clone()
+        .narrow(0, others, entries - others)
         .reshape([from, from * width]);
     let tall = matmul(matrix(to[0]), grid).reshape([to[0], from, width]);
     let wide = matrix(to[1]).unsqueeze::<3>().expand([to[0], to[1], from]);
     let grid = matmul(wide, tall).reshape([to[0] * to[1], width]);
-    Tensor::cat(vec![class, grid], 0)
+    match others {
+        0 => grid,
+        _ => Tensor::cat(vec![positions.narrow(0, 0, others), grid], 0),
+    }
 }

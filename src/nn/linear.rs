@@ -6,6 +6,10 @@ use crate::kernels::{self, Activation, PackedMatrix};
 use burn::tensor::{Device, Int, Tensor, TensorData, activation};
 use std::f32::consts::{FRAC_1_SQRT_2, FRAC_2_SQRT_PI};
 
+/// The numbers of GELU by the hyperbolic tangent: see [`Activation::GeluTanh`].
+const GELU_CUBE: f32 = 0.044_715;
+const GELU_SLOPE: f32 = 1.595_769_2; // 2 sqrt(2 / π)
+
 /// A weight matrix, `[rows, columns]`.
 #[derive(Debug, Clone)]
 pub enum Weight {
@@ -142,6 +146,7 @@ impl Linear {
         match self.activation {
             Activation::None => sum.ones_like(),
             Activation::Gelu => gelu_derivative(sum),
+            Activation::GeluTanh => gelu_tanh_derivative(sum),
             Activation::QuickGelu => {
                 let gate = activation::sigmoid(sum.clone() * 1.702);
                 gate.clone() + sum * 1.702 * gate.clone() * (gate.ones_like() - gate)
@@ -204,6 +209,7 @@ impl Linear {
         match self.activation {
             Activation::None => sum,
             Activation::Gelu => gelu(sum),
+            Activation::GeluTanh => sum.clone() * gelu_tanh_gate(sum),
             Activation::QuickGelu => sum.clone() * activation::sigmoid(sum * 1.702),
         }
     }
@@ -246,6 +252,19 @@ fn gelu_derivative<const D: usize>(x: Tensor<D>) -> Tensor<D> {
     let cumulative = ((x.clone() * FRAC_1_SQRT_2).erf() + 1.0) * 0.5;
     let density = (x.clone() * x.clone() * -0.5).exp() * (0.5 * FRAC_2_SQRT_PI * FRAC_1_SQRT_2);
     cumulative + x * density
+}
+
+/// What GELU by the hyperbolic tangent multiplies `x` with.
+fn gelu_tanh_gate<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let cube = x.clone() * x.clone() * x.clone() * GELU_CUBE;
+    activation::sigmoid((x + cube) * GELU_SLOPE)
+}
+
+/// The derivative of `x gate(x)`.
+fn gelu_tanh_derivative<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    let gate = gelu_tanh_gate(x.clone());
+    let slope = (x.clone() * x.clone() * (3.0 * GELU_CUBE) + 1.0) * GELU_SLOPE;
+    gate.clone() + x * gate.clone() * (gate.ones_like() - gate) * slope
 }
 
 /// A table of vectors, looked up by token id.

@@ -10,9 +10,11 @@ mod linear;
 mod matmul;
 mod mlp;
 mod parameters;
+mod pooling_head;
 mod projections;
 pub mod resnet;
 pub mod transformer;
+mod tree;
 pub mod vit;
 
 pub use attention::{
@@ -26,4 +28,6 @@ pub use linear::{Embedding, Linear, Weight, token_ids};
 pub use matmul::matmul;
 pub use mlp::Mlp;
 pub use parameters::{Dtype, Parameters, Target, Trainable, is_embedding};
+pub use pooling_head::PoolingHead;
 pub use projections::Projections;
+pub use tree::{Asking, TokenTree, common};

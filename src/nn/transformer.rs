@@ -1,6 +1,6 @@
 //! The pre-norm transformer block of both vision encoders and of CLIP's text encoder.
 
-use super::{KeysValues, LayerNorm, Linear, Mlp, Parameters, Projections, attend};
+use super::{Asking, KeysValues, LayerNorm, Linear, Mlp, Parameters, Projections, attend};
 use crate::Result;
 use crate::kernels::Activation;
 use burn::tensor::Tensor;
@@ -98,6 +98,19 @@ impl Block {
         let [queries, keys, values] = self.projections.forward(normal);
         let context = KeysValues::new(keys, values, None);
         let attended = attend(queries, context, self.heads, causal);
+        self.continue_with(attended, input)
+    }
+
+    /// The same of texts in a tree, whose tokens see only those before them: `[1, rows, width]` to `[1,
+    /// asking rows, width]`.
+    pub fn forward_tree(&self, input: Tensor<3>, asking: &Asking) -> Tensor<3> {
+        let normal = self.attention_norm.forward(input.clone());
+        let attended = asking.attend(self.projections.forward(normal), self.heads);
+        self.continue_with(attended, asking.of(input))
+    }
+
+    /// What follows the attention; both are `[batch, tokens, width]`.
+    fn continue_with(&self, attended: Tensor<3>, input: Tensor<3>) -> Tensor<3> {
         let Some([attention_scale, mlp_scale]) = &self.scales else {
             let input = self.output.forward_added(attended, input); // [batch, tokens, width]
             let normal = self.mlp_norm.forward(input.clone());

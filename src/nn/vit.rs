@@ -14,6 +14,10 @@ pub struct VitConfig {
     pub patch_size: usize,
     /// Number of blocks.
     pub depth: usize,
+    /// Whether a class token comes before the patches.
+    pub class_token: bool,
+    /// Whether the patch embedding has a bias.
+    pub patch_bias: bool,
     /// Whether a layer norm comes before the blocks, at `pre_layrnorm` (CLIP's spelling).
     pub pre_norm: bool,
     /// Sizes of a block.
@@ -21,7 +25,8 @@ pub struct VitConfig {
 }
 
 impl VitConfig {
-    /// Patches along a side at the trained size.
+    /// Patches along a side at the trained size. What is left of the picture beside whole ones is not
+    /// seen.
     pub fn grid(&self) -> usize {
         self.image_size / self.patch_size
     }
@@ -30,8 +35,6 @@ impl VitConfig {
 /// What differs between the two families' checkpoints.
 #[derive(Debug, Clone, Copy)]
 pub struct VitNames {
-    /// Whether the patch embedding has a bias (BLIP's has).
-    pub patch_bias: bool,
     /// Where the positions are.
     pub positions: &'static str,
     /// How attention projections are stored.
@@ -44,7 +47,7 @@ pub struct VitNames {
 pub struct VisionTransformer {
     config: VitConfig,
     patch_embedding: Linear,
-    class_embedding: Tensor<2>,
+    class_embedding: Option<Tensor<2>>,
     position_embedding: Tensor<2>,
     pre_norm: Option<LayerNorm>,
     blocks: Vec<Block>,
@@ -63,16 +66,19 @@ impl VisionTransformer {
             &at("embeddings.patch_embedding.weight"),
             [width, 3, side, side],
         )?;
-        if names.patch_bias {
+        if config.patch_bias {
             let bias = parameters.tensor(&at("embeddings.patch_embedding.bias"), [width])?;
             patch_embedding = patch_embedding.with_bias(bias);
         }
-        let positions = 1 + config.grid() * config.grid();
+        let positions = usize::from(config.class_token) + config.grid() * config.grid();
         let norm = |parameters: &mut Parameters, name: &str| {
             LayerNorm::load(parameters, &at(name), width, block.epsilon)
         };
         Ok(Self {
-            class_embedding: parameters.tensor(&at("embeddings.class_embedding"), [1, width])?,
+            class_embedding: config
+                .class_token
+                .then(|| parameters.tensor(&at("embeddings.class_embedding"), [1, width]))
+                .transpose()?,
             position_embedding: parameters.tensor(&at(names.positions), [positions, width])?,
             pre_norm: config
                 .pre_norm
@@ -96,26 +102,30 @@ impl VisionTransformer {
         &self.config
     }
 
-    /// Patch vectors behind the class token, with positions added: `[batch, 3, height, width]` to
-    /// `[batch, 1 + patches, width]`. Pictures of another size than the trained one get resized
-    /// positions.
+    /// Patch vectors behind the class token, if there is one, with positions added: `[batch, 3, height,
+    /// width]` to `[batch, 1 + patches, width]`. Pictures of another size than the trained one get
+    /// resized positions; of what is not a whole patch nothing is seen.
     pub fn embed(&self, pixels: Tensor<4>) -> Tensor<3> {
         let [batch, channels, height, width] = pixels.dims();
         let patch = self.config.patch_size;
         let grid = [height / patch, width / patch];
         let count = grid[0] * grid[1];
-        let patches = pixels
+        let whole = pixels
+            .narrow(2, 0, grid[0] * patch)
+            .narrow(3, 0, grid[1] * patch);
+        let patches = whole
             .reshape([batch, channels, grid[0], patch, grid[1], patch])
             .permute([0, 2, 4, 1, 3, 5])
             .reshape([batch, count, channels * patch * patch]);
         let embedded = self.patch_embedding.forward(patches); // [batch, patches, width]
         let width = embedded.dims()[2];
-        let class = self
-            .class_embedding
-            .clone()
-            .unsqueeze::<3>()
-            .expand([batch, 1, width]);
-        let tokens = Tensor::cat(vec![class, embedded], 1); // [batch, 1 + patches, width]
+        let tokens = match &self.class_embedding {
+            None => embedded,
+            Some(class) => {
+                let class = class.clone().unsqueeze::<3>().expand([batch, 1, width]);
+                Tensor::cat(vec![class, embedded], 1) // [batch, 1 + patches, width]
+            }
+        };
         let positions = resize_positions(self.position_embedding.clone(), self.config.grid(), grid);
         tokens + positions.unsqueeze::<3>()
     }

@@ -18,7 +18,7 @@ const SAME: f32 = 0.9995;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Identity {
-    /// `clip` or `blip`.
+    /// Its name, such as `clip`.
     pub family: String,
     /// The format of most of its weights.
     pub dtype: String,

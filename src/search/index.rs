@@ -91,6 +91,11 @@ impl Index {
         self.keys[row as usize].as_ref()
     }
 
+    /// The row of a key's vector.
+    pub fn row(&self, key: &str) -> Option<u32> {
+        self.rows.get(key).copied()
+    }
+
     /// Whether there is a vector of that key.
     pub fn contains(&self, key: &str) -> bool {
         self.rows.contains_key(key)

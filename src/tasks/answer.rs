@@ -85,7 +85,7 @@ impl Model {
 
     /// The question's states in view of the pictures, `[1, tokens, width]`.
     fn question_states(&self, images: &[RgbImage], question: &str) -> Result<(&Blip, Tensor<3>)> {
-        let blip = self.blip("answer")?;
+        let blip = self.grounded("answer")?;
         if images.is_empty() {
             return Err(Error::BadInput(
                 "no picture to ask about: give at least one".to_string(),

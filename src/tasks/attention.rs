@@ -1,7 +1,7 @@
 //! Where a BLIP looked: for each word of a caption, and for how well a text matches, as maps over
 //! the picture's patches. `models::bert` says what they are maps of.
 
-use super::{Caption, Match, Model, Network, read};
+use super::{Caption, Match, Model, read};
 use crate::generate::GenerationOptions;
 use crate::image::RgbImage;
 use crate::tokenizer::StreamDecoder;
@@ -84,17 +84,13 @@ impl Model {
         image: &RgbImage,
         texts: &[String],
     ) -> Result<Vec<(Match, MatchAttention)>> {
-        let has_matching = match &self.network {
-            Network::Clip(_) => false,
-            Network::Blip(blip) => blip.has_matching(),
-        };
-        if !has_matching {
+        if self.network.matcher().is_none() {
             return Err(Error::UnsupportedTask(
-                "a CLIP (or a BlipModel) compares vectors and attends to no text in a picture: attention takes a BLIP with a retrieval head".to_string(),
+                "a CLIP or SigLIP (or a BlipModel) compares vectors and attends to no text in a picture: attention takes a BLIP with a retrieval head".to_string(),
             ));
         }
         let (matches, context) = self.match_and_ground(image, texts).await?;
-        let (blip, context) = (self.blip("match")?, context.expect("a BLIP's"));
+        let (blip, context) = (self.grounded("match")?, context.expect("a BLIP's"));
         let layer = blip.text_encoder()?.localising_layer();
         let mut found = Vec::with_capacity(texts.len());
         for one in matches {

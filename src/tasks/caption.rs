@@ -44,7 +44,7 @@ impl Model {
         options: &GenerationOptions,
     ) -> Result<(Vec<u32>, Decoding<'_>)> {
         options.check()?;
-        let blip = self.blip("caption")?;
+        let blip = self.grounded("caption")?;
         let prompt = self.prompt_ids(prompt)?;
         self.check_room(prompt.len(), options)?;
         let states = blip.encode_image(self.pixels(image));
@@ -53,7 +53,7 @@ impl Model {
 
     /// `[DEC]` and the prompt's ids: the tokenizer's `[CLS]` is replaced, its `[SEP]` dropped.
     fn prompt_ids(&self, prompt: &str) -> Result<Vec<u32>> {
-        let config = self.blip("caption")?.config();
+        let config = self.grounded("caption")?.config();
         if prompt.trim().is_empty() {
             return Ok(vec![config.start_token]);
         }
@@ -65,7 +65,7 @@ impl Model {
 
     /// Refuses texts longer than the decoder has positions for.
     pub(super) fn check_room(&self, prompt: usize, options: &GenerationOptions) -> Result<()> {
-        let super::Network::Blip(blip) = &self.network else {
+        let Some(blip) = self.network.grounded() else {
             return Ok(());
         };
         let positions = blip.config().text.positions;
@@ -87,7 +87,7 @@ impl Model {
         options: &GenerationOptions,
         mut on_token: impl AsyncFnMut(&str, Option<u32>) -> Result<()>,
     ) -> Result<Caption> {
-        let super::Network::Blip(blip) = &self.network else {
+        let Some(blip) = self.network.grounded() else {
             return Err(self.unsupported("caption"));
         };
         let stop = blip.config().stop_token;

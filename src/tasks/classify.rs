@@ -3,9 +3,10 @@
 use super::Model;
 use super::label_set::LabelSet;
 use super::label_vectors::LabelVectors;
+use super::scores::Scores;
 use crate::image::RgbImage;
 use crate::{Error, Result};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 /// A label and what speaks for it.
 #[derive(Debug, Clone, Serialize, PartialEq)]
@@ -16,23 +17,12 @@ pub struct LabelScore {
     pub score: f32,
 }
 
-/// What the score of a label is.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Scores {
-    /// Its probability among all the labels: the softmax of the cosines times the logit scale.
-    #[default]
-    Probability,
-    /// The cosine of its vector and the picture's, which no other label has an influence on.
-    Cosine,
-}
-
 /// How labels are reported.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Ranking {
-    /// What their scores are.
-    pub scores: Scores,
-    /// Only so many of the best; all if None. Probabilities are those among all.
+    /// What their scores are; what the model was trained for if None.
+    pub scores: Option<Scores>,
+    /// Only so many of the best; all if None. Shares are those of all.
     pub top_k: Option<usize>,
 }
 
@@ -62,9 +52,20 @@ impl Model {
             return Err(Error::BadInput("topK is 0, expected at least 1".into()));
         }
         let cosines = labels.cosines(&self.embed_image(image, true).await?);
-        let scores = match ranking.scores {
+        let scores = match ranking.scores.unwrap_or(labels.default_scores()) {
             Scores::Cosine => cosines,
-            Scores::Probability => softmax(&cosines, labels.scale()),
+            Scores::Softmax => softmax(&cosines, labels.scale()),
+            Scores::Sigmoid => {
+                let Some(bias) = labels.bias() else {
+                    return Err(Error::BadInput(
+                        "scores are \"sigmoid\", which this model was not trained for: ask for \"softmax\" or \"cosine\", or take a SigLIP".into(),
+                    ));
+                };
+                cosines
+                    .iter()
+                    .map(|cosine| sigmoid(labels.scale() * cosine + bias))
+                    .collect()
+            }
         };
         let mut scored: Vec<LabelScore> = labels
             .set()
@@ -80,6 +81,11 @@ impl Model {
         scored.truncate(ranking.top_k.unwrap_or(usize::MAX));
         Ok(scored)
     }
+}
+
+/// The probability of a logit.
+pub(super) fn sigmoid(logit: f32) -> f32 {
+    1.0 / (1.0 + (-logit).exp())
 }
 
 fn softmax(cosines: &[f32], scale: f32) -> Vec<f32> {

@@ -1,7 +1,7 @@
 //! Pictures and texts as vectors of the space they share.
 
 use super::text::unit as to_unit;
-use super::{Model, Network, read};
+use super::{Model, read};
 use crate::image::RgbImage;
 use crate::models::normalize;
 use crate::{Error, Result};
@@ -10,16 +10,8 @@ use burn::tensor::Tensor;
 impl Model {
     /// A picture's vector in the shared space, scaled to length one if `unit`.
     pub async fn embed_image(&self, image: &RgbImage, unit: bool) -> Result<Vec<f32>> {
-        let vector = match &self.network {
-            Network::Clip(clip) if !clip.config().encoders.image => {
-                return Err(self.unsupported("embed-image"));
-            }
-            Network::Clip(clip) => clip.encode_image(self.pixels(image)),
-            Network::Blip(_) => {
-                let blip = self.blip("embed")?;
-                blip.project_image(blip.encode_image(self.pixels(image)))?
-            }
-        };
+        self.check_encoder("embed-image", self.network.takes_pictures())?;
+        let vector = self.network.image_vectors(self.pixels(image))?;
         read(if unit { normalize(vector) } else { vector }).await
     }
 
@@ -64,14 +56,25 @@ impl Model {
         }
     }
 
-    /// Vectors of texts of equal length, not normalised: `[texts, projection]`.
+    /// Vectors of texts that may be encoded together ([`Model::text_batches`]), not normalised: `[texts,
+    /// projection]`.
     pub(super) fn encode_texts(&self, ids: &[Vec<u32>]) -> Result<Tensor<2>> {
-        match &self.network {
-            Network::Clip(clip) if !clip.config().encoders.text => {
-                Err(self.unsupported("embed-text"))
+        self.check_encoder("embed-text", self.network.takes_texts())?;
+        match self.texts_share() {
+            true => self.network.sharing_text_vectors(ids),
+            false => self.network.text_vectors(ids),
+        }
+    }
+
+    /// Refuses a task of an encoder that is not there, or whose vectors are of no shared space.
+    fn check_encoder(&self, half: &str, is_there: bool) -> Result<()> {
+        let tasks = &self.info.tasks;
+        match is_there && (tasks.contains(&"embed") || tasks.contains(&half)) {
+            true => Ok(()),
+            false if tasks.iter().any(|task| task.starts_with("embed-")) => {
+                Err(self.unsupported(half))
             }
-            Network::Clip(clip) => Ok(clip.encode_text(ids)),
-            Network::Blip(_) => self.blip("embed")?.encode_text(ids),
+            false => Err(self.unsupported("embed")),
         }
     }
 }

@@ -77,8 +77,8 @@ impl Model {
                 "threshold is {threshold}, expected a probability, 0 to 1"
             )));
         }
-        let blip = self.blip("caption")?;
-        self.blip("match")?;
+        let blip = self.grounded("caption")?;
+        self.grounded("match")?;
         let start = [blip.config().start_token];
         self.check_room(start.len(), options)?;
         let states = blip.encode_image(self.pixels(image)); // once, for both

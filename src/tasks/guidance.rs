@@ -3,7 +3,7 @@
 //! length; SDXL by those of the layer before the last without the final norm, and by the pooled
 //! vector. `CLIPTextModelWithProjection` of the `transformers` package.
 
-use super::{Model, Network, read};
+use super::{Model, read};
 use crate::{Error, Result};
 use serde::Serialize;
 
@@ -68,15 +68,15 @@ impl Model {
     /// [`Error::BadInput`] for a layer or a token that the encoder lacks. The empty text is none: guided
     /// generation goes away from its states.
     pub async fn embed_tokens(&self, text: &str, options: &GuidanceOptions) -> Result<TokenStates> {
-        let clip = match &self.network {
-            Network::Clip(clip) if clip.config().encoders.text => clip,
-            Network::Clip(_) => return Err(self.unsupported("embed-text")),
-            Network::Blip(_) => {
-                return Err(Error::UnsupportedTask(
-                    "the states of a text's tokens are CLIP's: this is a BLIP".to_string(),
-                ));
-            }
+        let Some(clip) = self.network.text_layers() else {
+            return Err(Error::UnsupportedTask(format!(
+                "the states of a text's tokens are CLIP's: this is a {}",
+                self.info.family.to_uppercase()
+            )));
         };
+        if !self.network.takes_texts() {
+            return Err(self.unsupported("embed-text"));
+        }
         let depth = block_count(options.layer, clip.config().text.depth)?;
         let mut ids = self.ids_of(text)?;
         let end = clip.pooled_position(&ids);

@@ -8,8 +8,10 @@
 //! set and the scale.
 
 use super::label_set::LabelSet;
+use super::scores::Scores;
 use super::text::{dot, unit};
-use super::{Model, Network, read};
+use super::{Model, read};
+use crate::models::{DEFAULT_TEMPERATURE, Similarity};
 use crate::weights::{Format, Parsed, TensorInfo, blocks, safetensors};
 use crate::{Error, Result};
 use image::RgbImage;
@@ -17,12 +19,11 @@ use serde::Deserialize;
 use serde_json::json;
 use std::collections::HashMap;
 
-/// The reference's BLIP checkpoints do not carry the ITC temperature; this is what it is initialised
-/// with and, in the original code, what zero-shot classification divides similarities by.
-const BLIP_TEMPERATURE: f32 = 0.07;
-
-/// Sentences that are taken apart by length together: full batches need many.
-const SENTENCES: usize = 512;
+/// Sentences, at least and at most, that are encoded before their labels are remembered: the more there
+/// are of a template, the more share its beginning.
+const SENTENCES: [usize; 2] = [512, 4096];
+/// Steps in which all labels are encoded, if that many sentences allow it.
+const STEPS: usize = 8;
 
 /// How near a file's probe has to be. The same model in another number format is nearer than 0.95,
 /// another model's space has nothing to do with this one.
@@ -37,6 +38,7 @@ pub struct LabelVectors {
     width: usize,
     vectors: Vec<f32>, // [labels, width]
     scale: f32,
+    bias: Option<f32>,
 }
 
 impl LabelVectors {
@@ -50,9 +52,19 @@ impl LabelVectors {
         &self.vectors
     }
 
-    /// What cosines are multiplied with before the softmax.
+    /// What cosines are multiplied with before the softmax or the sigmoid.
     pub fn scale(&self) -> f32 {
         self.scale
+    }
+
+    /// What is added to scaled cosines before the sigmoid; None of models that were not trained by one.
+    pub fn bias(&self) -> Option<f32> {
+        self.bias
+    }
+
+    /// What the model of these labels was trained for.
+    pub fn default_scores(&self) -> Scores {
+        Scores::default_of(self.bias.is_some())
     }
 
     /// The cosine of each label with a picture's unit vector: the one product.
@@ -65,8 +77,12 @@ impl LabelVectors {
         let (numbers, probes) = (4 * self.vectors.len(), 4 * probe.len());
         let set = serde_json::to_string(&self.set)
             .map_err(|error| Error::BadInput(format!("the labels have no JSON form: {error}")))?;
+        let mut metadata = json!({ "kind": KIND, "labels": set, "scale": self.scale.to_string() });
+        if let Some(bias) = self.bias {
+            metadata["bias"] = json!(bias.to_string());
+        }
         let header = json!({
-            "__metadata__": { "kind": KIND, "labels": set, "scale": self.scale.to_string() },
+            "__metadata__": metadata,
             "vectors": {
                 "dtype": "F32",
                 "shape": [self.set.labels.len(), self.width],
@@ -108,15 +124,19 @@ impl LabelVectors {
                 set.labels.len()
             ));
         }
-        let scale = match facts.scale.parse::<f32>() {
-            Ok(scale) if scale.is_finite() => scale,
-            _ => return unusable(&format!("its scale is '{}'", facts.scale)),
+        let number = |name: &str, text: &str| match text.parse::<f32>() {
+            Ok(number) if number.is_finite() => Ok(number),
+            _ => unusable(&format!("its {name} is '{text}'")),
         };
+        let scale = number("scale", &facts.scale)?;
+        let bias = facts.bias.as_deref().map(|text| number("bias", text));
+        let bias = bias.transpose()?;
         let labels = Self {
             set,
             width,
             vectors,
             scale,
+            bias,
         };
         Ok((labels, probe))
     }
@@ -134,6 +154,7 @@ struct Metadata {
     kind: String,
     labels: String,
     scale: String,
+    bias: Option<String>,
 }
 
 fn metadata(bytes: &[u8]) -> Result<Metadata> {
@@ -223,7 +244,8 @@ impl Model {
             }
         }
         let known = total - new.len();
-        let at_once = (SENTENCES / templates.len()).max(1);
+        let [least, most] = SENTENCES.map(|sentences| (sentences / templates.len()).max(1));
+        let at_once = (new.len() / STEPS).clamp(least, most);
         for (chunk, labels) in new.chunks(at_once).enumerate() {
             let done = known + chunk * at_once;
             let vectors = self
@@ -242,11 +264,13 @@ impl Model {
             progress(total, total).await?;
         }
         let vectors = set.labels.iter().flat_map(|label| &found[label]);
+        let (scale, bias) = self.similarity_scale().await?;
         Ok(LabelVectors {
             set: set.clone(),
             width: found[&set.labels[0]].len(),
             vectors: vectors.copied().collect(),
-            scale: self.similarity_scale().await?,
+            scale,
+            bias,
         })
     }
 
@@ -281,16 +305,22 @@ impl Model {
         Ok(means.collect())
     }
 
-    /// What cosines are multiplied with before the softmax: the logit scale, or the inverse of
-    /// BLIP's temperature.
-    async fn similarity_scale(&self) -> Result<f32> {
-        Ok(match &self.network {
-            Network::Clip(clip) => read(clip.logit_scale()).await?[0],
-            Network::Blip(blip) => match (blip.temperature(), blip.logit_scale()) {
-                (_, Some(scale)) => read(scale).await?[0],
-                (Some(temperature), None) => 1.0 / read(temperature).await?[0],
-                (None, None) => 1.0 / BLIP_TEMPERATURE,
-            },
+    /// What cosines are multiplied with before the softmax or the sigmoid: the logit scale, or the inverse
+    /// of a temperature; and what is added to them before the sigmoid.
+    pub(super) async fn similarity_scale(&self) -> Result<(f32, Option<f32>)> {
+        let Similarity {
+            scale,
+            temperature,
+            bias,
+        } = self.network.similarity();
+        let scale = match (scale, temperature) {
+            (Some(scale), _) => read(scale).await?[0],
+            (None, Some(temperature)) => 1.0 / read(temperature).await?[0],
+            (None, None) => 1.0 / DEFAULT_TEMPERATURE,
+        };
+        Ok(match bias {
+            Some(bias) => (scale, Some(read(bias).await?[0])),
+            None => (scale, None),
         })
     }
 

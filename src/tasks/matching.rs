@@ -1,8 +1,10 @@
 //! How well texts describe a picture: BLIP's image-text matching (ITM) looks at both together, the
 //! similarity of vectors (ITC, and all that CLIP has) at each alone.
 
+use super::classify::sigmoid;
+use super::scores::Scores;
 use super::text::dot;
-use super::{Model, Network, read};
+use super::{Model, read};
 use crate::image::RgbImage;
 use crate::models::bert::Context;
 use crate::models::{Blip, normalize};
@@ -14,7 +16,8 @@ use serde::Serialize;
 pub struct Match {
     /// The text as given.
     pub text: String,
-    /// The probability that text and picture belong together, by BLIP's ITM head. None for CLIP.
+    /// The probability that text and picture belong together, by BLIP's ITM head or SigLIP's sigmoid.
+    /// None for CLIP.
     pub probability: Option<f32>,
     /// The cosine of the text's and the picture's vectors.
     pub similarity: f32,
@@ -55,10 +58,9 @@ impl Model {
         let text_vectors = self.text_vectors(texts).await?;
         let mut probabilities = vec![None; texts.len()];
         let mut context = None;
-        let image_vector = match &self.network {
-            Network::Clip(_) => self.embed_image(image, true).await?,
-            Network::Blip(blip) if !blip.has_matching() => self.embed_image(image, true).await?,
-            Network::Blip(blip) => {
+        let image_vector = match self.network.matcher() {
+            None => self.embed_image(image, true).await?,
+            Some(blip) => {
                 let states = blip.encode_image(self.pixels(image));
                 let grounding = blip.grounding(states.clone())?;
                 for (text, probability) in texts.iter().zip(&mut probabilities) {
@@ -68,6 +70,8 @@ impl Model {
                 read(normalize(blip.project_image(states)?)).await?
             }
         };
+        self.add_pairwise(&mut probabilities, &text_vectors, &image_vector)
+            .await?;
         let found = texts.iter().zip(probabilities).zip(&text_vectors);
         let matches = found
             .map(|((text, probability), vector)| Match {
@@ -77,5 +81,24 @@ impl Model {
             })
             .collect();
         Ok((matches, context))
+    }
+
+    /// The probabilities of a picture and texts, by their vectors, of a model that was trained to give
+    /// them.
+    pub(super) async fn add_pairwise(
+        &self,
+        probabilities: &mut [Option<f32>],
+        texts: &[Vec<f32>],
+        image: &[f32],
+    ) -> Result<()> {
+        if self.info.scores != Some(Scores::Sigmoid) {
+            return Ok(());
+        }
+        if let (scale, Some(bias)) = self.similarity_scale().await? {
+            for (probability, text) in probabilities.iter_mut().zip(texts) {
+                *probability = Some(sigmoid(scale * dot(text, image) + bias));
+            }
+        }
+        Ok(())
     }
 }

@@ -7,33 +7,39 @@ mod caption;
 mod classify;
 mod embed;
 mod filter;
+mod gauge;
 mod guidance;
 mod label_set;
 mod label_vectors;
 mod matching;
 mod retrieval;
+mod scores;
 mod text;
 mod warm_up;
 
 pub use answer::{Answer, CANDIDATES, RankedAnswer};
 pub use attention::{CaptionAttention, MatchAttention, TokenMap};
 pub use caption::Caption;
-pub use classify::{LabelScore, Ranking, Scores};
+pub use classify::{LabelScore, Ranking};
 pub use filter::{Filtered, Judgement, Reason, THRESHOLD, captioner_options};
+pub use gauge::Gauge;
 pub use guidance::{Filling, GuidanceOptions, TokenStates};
 pub use label_set::{DEFAULT_TEMPLATE, LabelSet};
 pub use label_vectors::LabelVectors;
 pub use matching::Match;
 pub use retrieval::Ranked;
+pub use scores::Scores;
 pub use warm_up::rehearse;
 
 use crate::device::{self, Placement, read};
 use crate::generate::NextLogits;
 use crate::image::{Preprocessor, RgbImage};
+use crate::kernels::{PackedFormat, Precision, linear};
+pub use crate::models::Network;
 use crate::models::bert::{Cache, Context};
 use crate::models::blip::TextDecoder;
-use crate::models::{Blip, Clip, ModelConfig};
-use crate::nn::Parameters;
+use crate::models::{Blip, ModelConfig};
+use crate::nn::{Dtype, Parameters};
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 use burn::tensor::{Int, Tensor, TensorData};
@@ -41,20 +47,11 @@ use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Mutex;
 
-/// The network of either family.
-#[derive(Debug, Clone)]
-pub enum Network {
-    /// A CLIP.
-    Clip(Box<Clip>),
-    /// A BLIP.
-    Blip(Box<Blip>),
-}
-
 /// `model.info`.
 #[derive(Debug, Clone, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Info {
-    /// `clip` or `blip`.
+    /// `clip`, `chinese_clip`, `siglip` or `blip`.
     pub family: &'static str,
     /// The tasks the checkpoint has heads for.
     pub tasks: Vec<&'static str>,
@@ -64,6 +61,8 @@ pub struct Info {
     pub adapter: Option<String>,
     /// The format of most of the weights.
     pub dtype: &'static str,
+    /// `fast` where the CPU rounds what it multiplies such weights with to 8 bits, else `exact`.
+    pub precision: &'static str,
     /// How many numbers the model has.
     pub parameters: usize,
     /// How many bytes they take on the device.
@@ -71,6 +70,8 @@ pub struct Info {
     /// Side of the square that pictures are brought to, in pixels; none where there is no image
     /// encoder.
     pub image_size: Option<usize>,
+    /// What `classify` gives unless asked otherwise; none where there is no such task.
+    pub scores: Option<Scores>,
     /// Whether vectors are those of the space that texts and pictures share. False of an encoder that
     /// was saved without its projection, whose vectors are its pooled states.
     #[serde(rename = "projected")]
@@ -110,7 +111,7 @@ impl Model {
         }
         let patch = config.patch_size();
         if let Some(preprocessor) = &preprocessor {
-            check_patches(preprocessor, patch)?;
+            check_patches(preprocessor, patch, config.image_size())?;
         }
         let height = preprocessor.as_ref().map(|made| made.output_size().0);
         let info = Info {
@@ -119,9 +120,14 @@ impl Model {
             device: placement.name,
             adapter: placement.adapter.clone(),
             dtype: parameters.main_dtype().name(),
+            precision: precision(&placement, parameters.main_dtype()).name(),
             parameters: parameters.elements(),
             bytes: parameters.bytes(),
             image_size: height,
+            scores: config
+                .tasks()
+                .contains(&"classify")
+                .then(|| Scores::default_of(config.is_pairwise())),
             is_projected: config.is_projected(),
         };
         Ok(Self {
@@ -185,12 +191,12 @@ impl Model {
         Tensor::from_data(data, &self.placement.device)
     }
 
-    /// The network, if it is a BLIP with the heads for `task`.
-    fn blip(&self, task: &str) -> Result<&Blip> {
-        match &self.network {
-            Network::Blip(blip) if self.info.tasks.contains(&task) => Ok(blip),
-            _ => Err(self.unsupported(task)),
-        }
+    /// What looks at pictures and texts together, if it has the heads for `task`.
+    fn grounded(&self, task: &str) -> Result<&Blip> {
+        let grounded = self.network.grounded();
+        grounded
+            .filter(|_| self.info.tasks.contains(&task))
+            .ok_or_else(|| self.unsupported(task))
     }
 
     fn unsupported(&self, task: &str) -> Error {
@@ -199,6 +205,19 @@ impl Model {
             self.info.family.to_uppercase(),
             self.info.tasks.join(", ")
         ))
+    }
+}
+
+/// How exactly most of the layers are computed.
+fn precision(placement: &Placement, dtype: Dtype) -> Precision {
+    let format = match dtype {
+        Dtype::Q8 => PackedFormat::Q8,
+        Dtype::Q4 => PackedFormat::Q4,
+        _ => return Precision::Exact,
+    };
+    match placement.name == "cpu" && linear::fast_levels(format).is_some() {
+        true => placement.precision,
+        false => Precision::Exact,
     }
 }
 
@@ -214,10 +233,13 @@ fn check_vocabulary(tokenizer: &Tokenizer, vocabulary: usize) -> Result<()> {
     )))
 }
 
-/// Refuses pictures that are not whole patches.
-fn check_patches(preprocessor: &Preprocessor, patch: usize) -> Result<()> {
+/// Refuses pictures that are not whole patches, unless the model was trained with such: some of SigLIP's
+/// were.
+fn check_patches(preprocessor: &Preprocessor, patch: usize, trained: Option<usize>) -> Result<()> {
     let (height, width) = preprocessor.output_size();
-    if height % patch == 0 && width % patch == 0 {
+    let is_whole = height % patch == 0 && width % patch == 0;
+    let is_trained = trained == Some(height) && height == width; // with what lies beside whole patches
+    if is_whole || is_trained {
         return Ok(());
     }
     Err(Error::BadWeights(format!(

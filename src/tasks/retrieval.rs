@@ -4,8 +4,9 @@
 //! The candidates' order is that of the BLIP paper (section 4.1) and of its code: the matching logit
 //! of ITM plus the cosine of ITC. Where a model has no matching head, the cosine it is.
 
+use super::classify::sigmoid;
 use super::text::dot;
-use super::{Model, Network, read};
+use super::{Model, read};
 use crate::image::{self, RgbImage};
 use crate::models::normalize;
 use crate::search::{Identity, PROBE_TEXT};
@@ -28,7 +29,8 @@ pub struct Ranked {
     pub text: String,
     /// What to order by: the matching logit plus the cosine, or the cosine alone.
     pub score: f32,
-    /// The probability that text and picture belong together, by BLIP's ITM head. None for CLIP.
+    /// The probability that text and picture belong together, by BLIP's ITM head or SigLIP's sigmoid.
+    /// None for CLIP.
     pub probability: Option<f32>,
     /// The cosine of the text's and the picture's vectors.
     pub similarity: f32,
@@ -37,10 +39,7 @@ pub struct Ranked {
 impl Model {
     /// Whether [`Self::rank_texts`] knows more than vectors do.
     pub fn can_rerank(&self) -> bool {
-        match &self.network {
-            Network::Clip(_) => false,
-            Network::Blip(blip) => blip.has_matching(),
-        }
+        self.network.matcher().is_some()
     }
 
     /// How well each text fits the picture, in the given order.
@@ -54,12 +53,9 @@ impl Model {
             ));
         }
         let text_vectors = self.text_vectors(texts).await?;
-        let (image_vector, logits) = match &self.network {
-            Network::Clip(_) => (self.embed_image(image, true).await?, None),
-            Network::Blip(blip) if !blip.has_matching() => {
-                (self.embed_image(image, true).await?, None)
-            }
-            Network::Blip(blip) => {
+        let (image_vector, logits) = match self.network.matcher() {
+            None => (self.embed_image(image, true).await?, None),
+            Some(blip) => {
                 let states = blip.encode_image(self.pixels(image)); // [1, tokens, width]
                 let grounding = blip.grounding(states.clone())?;
                 let mut logits = vec![[0.0; 2]; texts.len()];
@@ -77,6 +73,9 @@ impl Model {
                 )
             }
         };
+        let mut probabilities = vec![None; texts.len()];
+        self.add_pairwise(&mut probabilities, &text_vectors, &image_vector)
+            .await?;
         let ranked = texts.iter().zip(&text_vectors).enumerate();
         Ok(ranked
             .map(|(place, (text, vector))| {
@@ -85,7 +84,9 @@ impl Model {
                 Ranked {
                     text: text.clone(),
                     score: similarity + logits.map_or(0.0, |[_, yes]| yes),
-                    probability: logits.map(|[no, yes]| 1.0 / (1.0 + (no - yes).exp())),
+                    probability: logits
+                        .map(|[no, yes]| sigmoid(yes - no))
+                        .or(probabilities[place]),
                     similarity,
                 }
             })

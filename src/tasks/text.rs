@@ -1,14 +1,16 @@
-//! Vectors of texts, encoded in batches of equal length and remembered.
+//! Vectors of texts, encoded in batches and remembered.
 
-use super::{Model, Network, read};
+use super::{Model, read};
 use crate::models::normalize;
+use crate::nn::common;
 use crate::{Error, Result};
 use std::collections::{BTreeMap, HashSet};
 
-/// BLIP's own limit on captions and questions in retrieval and answering.
-pub const BLIP_TEXT_TOKENS: usize = 35;
-/// Texts encoded at once.
+/// Texts of equal length that are encoded at once.
 const BATCH: usize = 32;
+/// Tokens of texts of any length that are encoded at once: what a layer does for all of them, such as
+/// unpacking its weights, then takes little of its time, and memory stays small.
+const BATCH_TOKENS: usize = 512;
 /// Vectors remembered; beyond that the memory starts anew.
 const REMEMBERED: usize = 16_384;
 
@@ -26,17 +28,8 @@ impl Model {
     /// The same, also of the empty text, which is what guidance goes away from.
     pub(super) fn ids_of(&self, text: &str) -> Result<Vec<u32>> {
         let tokenizer = self.tokenizer()?;
-        match &self.network {
-            Network::Clip(clip) => {
-                let config = &clip.config().text;
-                let ids = tokenizer.encode(text, config.positions)?;
-                Ok(config.completed(ids))
-            }
-            Network::Blip(blip) => {
-                let longest = BLIP_TEXT_TOKENS.min(blip.config().text.positions);
-                tokenizer.encode(text, longest)
-            }
-        }
+        let ids = tokenizer.encode(text, self.network.longest_text())?;
+        Ok(self.network.completed(ids))
     }
 
     /// The unit vectors of texts in the space they share with pictures.
@@ -84,29 +77,37 @@ impl Model {
         unit: bool,
         mut after_batch: impl AsyncFnMut() -> Result<()>,
     ) -> Result<Vec<Vec<f32>>> {
-        let mut by_length: BTreeMap<usize, Vec<(usize, Vec<u32>)>> = BTreeMap::new();
-        for (place, text) in texts.iter().enumerate() {
-            let ids = self.text_ids(text)?;
-            by_length.entry(ids.len()).or_default().push((place, ids));
-        }
+        let all = texts.iter().map(|text| self.text_ids(text));
+        let all: Vec<Vec<u32>> = all.collect::<Result<_>>()?;
         let mut vectors = vec![Vec::new(); texts.len()];
-        for batch in by_length
-            .values()
-            .flat_map(|same_length| same_length.chunks(BATCH))
-        {
-            let ids: Vec<Vec<u32>> = batch.iter().map(|(_, ids)| ids.clone()).collect();
+        for batch in self.text_batches(&all) {
+            let ids: Vec<Vec<u32>> = batch.iter().map(|place| all[*place].clone()).collect();
             let mut encoded = self.encode_texts(&ids)?; // [batch, projection]
             if unit {
                 encoded = normalize(encoded);
             }
             let width = encoded.dims()[1];
             let values = read(encoded).await?;
-            for ((place, _), vector) in batch.iter().zip(values.chunks_exact(width)) {
+            for (place, vector) in batch.iter().zip(values.chunks_exact(width)) {
                 vectors[*place] = vector.to_vec();
             }
             after_batch().await?;
         }
         Ok(vectors)
+    }
+
+    /// Whether texts are encoded with what they begin alike with only once. On a GPU that would be many
+    /// small calls instead of a few large ones.
+    pub(super) fn texts_share(&self) -> bool {
+        self.placement.name == "cpu" && self.network.texts_share()
+    }
+
+    /// The places of texts that [`Model::encode_texts`] may take together.
+    fn text_batches(&self, all: &[Vec<u32>]) -> Vec<Vec<usize>> {
+        match self.texts_share() {
+            true => sharing_batches(all),
+            false => equal_batches(all),
+        }
     }
 
     fn known(&self) -> std::sync::MutexGuard<'_, std::collections::HashMap<String, Vec<f32>>> {
@@ -115,6 +116,41 @@ impl Model {
             .lock()
             .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
+}
+
+/// Texts of equal length.
+fn equal_batches(all: &[Vec<u32>]) -> Vec<Vec<usize>> {
+    let mut by_length: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (place, ids) in all.iter().enumerate() {
+        by_length.entry(ids.len()).or_default().push(place);
+    }
+    let alike = by_length.values();
+    alike
+        .flat_map(|places| places.chunks(BATCH).map(<[_]>::to_vec))
+        .collect()
+}
+
+/// Texts that begin alike side by side, up to [`BATCH_TOKENS`] together that are not shared.
+fn sharing_batches(all: &[Vec<u32>]) -> Vec<Vec<usize>> {
+    let mut order: Vec<usize> = (0..all.len()).collect();
+    order.sort_by_key(|place| &all[*place]);
+    let (mut batches, mut tokens) = (Vec::<Vec<usize>>::new(), BATCH_TOKENS);
+    for pair in 0..order.len() {
+        let ids = &all[order[pair]];
+        let shared = match pair {
+            0 => 0,
+            _ => common(&all[order[pair - 1]], ids),
+        };
+        tokens += ids.len() - shared;
+        match batches.last_mut() {
+            Some(batch) if tokens <= BATCH_TOKENS => batch.push(order[pair]),
+            _ => {
+                batches.push(vec![order[pair]]);
+                tokens = ids.len();
+            }
+        }
+    }
+    batches
 }
 
 /// The cosine of two unit vectors.

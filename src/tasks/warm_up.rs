@@ -5,7 +5,7 @@ use crate::Result;
 use crate::device::Placement;
 use crate::generate::{GenerationOptions, Steps};
 use crate::image::Preprocessor;
-use crate::models::{Blip, Clip, normalize};
+use crate::models::{Blip, normalize};
 use burn::tensor::Tensor;
 #[cfg(not(target_feature = "atomics"))]
 use cubecl::dry_run::DryRun;
@@ -48,31 +48,30 @@ pub fn rehearse(
         let (height, width) = preprocessor.output_size();
         Tensor::zeros([1, 3, height, width], &placement.device)
     });
-    match (make()?, pixels) {
-        (Network::Clip(clip), pixels) => {
-            rehearse_clip(&clip, pixels);
-            Ok(())
-        }
-        (Network::Blip(blip), Some(pixels)) => rehearse_blip(&blip, tasks, pixels),
-        (Network::Blip(_), None) => Ok(()), // all of them take pictures
+    let network = make()?;
+    match (network.grounded(), pixels) {
+        (None, pixels) => rehearse_encoders(&network, pixels),
+        (Some(blip), Some(pixels)) => rehearse_grounded(blip, tasks, pixels),
+        (Some(_), None) => Ok(()), // all of them take pictures
     }
 }
 
-fn rehearse_clip(clip: &Clip, pixels: Option<Tensor<4>>) {
-    let encoders = clip.config().encoders;
-    if encoders.image
+fn rehearse_encoders(network: &Network, pixels: Option<Tensor<4>>) -> Result<()> {
+    if network.takes_pictures()
         && let Some(pixels) = pixels
     {
-        normalize(clip.encode_image(pixels));
+        normalize(network.image_vectors(pixels)?);
     }
-    if encoders.text {
+    if network.takes_texts() {
         for [texts, tokens] in TEXTS {
-            normalize(clip.encode_text(&vec![vec![0; tokens]; texts]));
+            let ids = network.completed(vec![0; tokens]);
+            normalize(network.text_vectors(&vec![ids; texts])?);
         }
     }
+    Ok(())
 }
 
-fn rehearse_blip(blip: &Blip, tasks: &[&str], pixels: Tensor<4>) -> Result<()> {
+fn rehearse_grounded(blip: &Blip, tasks: &[&str], pixels: Tensor<4>) -> Result<()> {
     let mut states = blip.encode_image(pixels);
     if tasks.contains(&"match") {
         normalize(blip.project_image(states.clone())?);

@@ -1,14 +1,14 @@
 //! What a tokenizer.json must look like before the `tokenizers` crate may read it: that crate panics
-//! on some files that are not well-formed, and has parts with panics of their own that neither CLIP
-//! nor BLIP needs.
+//! on some files that are not well-formed, and has parts with panics of their own that no model here
+//! needs.
 
 use serde_json::Value;
 
 use super::precompiled;
 use crate::{Error, Result};
 
-/// The parts of a tokenizer that the two families use, in all versions of their files.
-const KNOWN_PARTS: [&str; 21] = [
+/// The parts of a tokenizer that the families use, in all versions of their files.
+const KNOWN_PARTS: [&str; 24] = [
     "Sequence",
     // normalizers
     "BertNormalizer",
@@ -18,6 +18,7 @@ const KNOWN_PARTS: [&str; 21] = [
     "NFKD",
     "Lowercase",
     "Precompiled",
+    "Prepend",
     "Replace",
     "Strip",
     "StripAccents",
@@ -30,6 +31,8 @@ const KNOWN_PARTS: [&str; 21] = [
     "WhitespaceSplit",
     // post-processors and decoders
     "BertProcessing",
+    "ByteFallback",
+    "Fuse",
     "RobertaProcessing",
     "TemplateProcessing",
     "WordPiece",
@@ -54,7 +57,7 @@ fn check_part(slot: &str, part: &Value) -> Result<()> {
             .is_some_and(|kind| KNOWN_PARTS.contains(&kind))
         {
             return Err(wrong(format!(
-                "has a `{slot}` of type {kind}, which the tokenizers of CLIP and BLIP don't have"
+                "has a `{slot}` of type {kind}, which the tokenizers of these models don't have"
             )));
         }
     } else if !part.is_null() {
@@ -77,7 +80,8 @@ fn check_model(model: &Value) -> Result<()> {
     let kind = model.get("type").and_then(Value::as_str);
     let bpe = kind == Some("BPE") || (kind.is_none() && model.get("merges").is_some());
     if kind.is_some_and(|kind| !["BPE", "WordPiece", "Unigram"].contains(&kind)) {
-        let what = "which neither CLIP (BPE, in MetaCLIP 2 Unigram) nor BLIP (WordPiece) has";
+        let what =
+            "expected BPE (CLIP, SigLIP 2), Unigram (SigLIP, MetaCLIP 2) or WordPiece (BLIP)";
         return Err(wrong(format!(
             "has a `model` of type {}, {what}",
             model["type"]

@@ -2,12 +2,14 @@
 //! `BertTokenizer` and `CLIPTokenizer` add to it: truncation that keeps the last special token, no
 //! padding, and the way they decode.
 //!
-//! - `vocabulary`: the older vocabulary files, turned into the tokenizer.json of the same tokenizer.
+//! - `vocabulary`: the older vocabulary files, turned into the tokenizer.json of the same tokenizer;
+//!   `sentencepiece`: the same of SentencePiece's.
 //! - `check`: what a tokenizer.json must look like; `precompiled`: the same of SentencePiece's tables.
 //! - `stream`: decoding while the ids arrive.
 
 mod check;
 mod precompiled;
+pub(crate) mod sentencepiece;
 mod stream;
 mod vocabulary;
 

@@ -100,6 +100,24 @@ fn decode(text: &str) -> Option<Vec<u8>> {
     is_rest_zero.then_some(bytes)
 }
 
+/// Bytes as base64.
+pub(super) fn encode(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let bits = (0..3).fold(0, |bits, place| {
+            bits << 8 | u32::from(chunk.get(place).copied().unwrap_or(0))
+        });
+        for place in 0..4 {
+            text.push(match place <= chunk.len() {
+                true => char::from(DIGITS[(bits >> (18 - 6 * place) & 63) as usize]),
+                false => '=',
+            });
+        }
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -137,6 +155,7 @@ mod tests {
             ("+/8=", &[0xfb, 0xff]),
         ] {
             assert_eq!(decode(text).as_deref(), Some(bytes));
+            assert_eq!(encode(bytes), text);
         }
         for wrong in ["Zm9v!", "Zg", "Zg=", "Z===", "Zh==", "Zg==Zg=="] {
             assert_eq!(decode(wrong), None, "{wrong}");

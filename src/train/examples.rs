@@ -1,13 +1,22 @@
 //! Where training examples come from: scenes that are drawn as they are needed, or pictures and
 //! captions of one's own.
 
-use super::patch_labels::Region;
-use crate::image::{RgbImage, decode};
+use crate::Result;
+use crate::image::{PictureFiles, RgbImage};
+use crate::scenes::facts::Bounds;
 use crate::scenes::{Facts, Mentioned, all_true};
-use crate::{Error, Result};
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use std::path::PathBuf;
+
+/// A part of a picture, and the class of what lies there.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Region {
+    /// From 0.
+    pub class: usize,
+    /// Regions of one picture do not overlap.
+    pub bounds: Bounds,
+}
 
 /// A picture with a text, and questions about it.
 #[derive(Debug, Clone)]
@@ -62,6 +71,8 @@ pub fn rng_of(seed: u64, step: u64, place: u64) -> ChaCha8Rng {
 pub struct Captioned {
     /// Each picture with at least one caption.
     pub pictures: Vec<(PathBuf, Vec<String>)>,
+    /// How they are read.
+    pub files: PictureFiles,
     /// Orders them.
     pub seed: u64,
 }
@@ -70,12 +81,8 @@ impl Examples for Captioned {
     fn example(&self, step: u64, place: usize) -> Result<Example> {
         let mut rng = rng_of(self.seed, step, place as u64);
         let (path, captions) = &self.pictures[rng.random_range(0..self.pictures.len())];
-        let bytes = std::fs::read(path).map_err(|error| {
-            Error::BadInput(format!("{} cannot be read: {error}", path.display()))
-        })?;
-        let named = |error: Error| Error::BadImage(format!("{}: {error}", path.display()));
         Ok(Example {
-            image: decode(&bytes).map_err(named)?,
+            image: self.files.decode(path)?,
             caption: captions[rng.random_range(0..captions.len())].clone(),
             questions: Vec::new(),
             regions: None,

@@ -1,9 +1,13 @@
 //! The losses, over tensors alone: image-text contrastive (ITC), image-text matching (ITM) and
 //! language modelling (LM) as in BLIP (Li et al., arXiv 2201.12086, section 3.2, and its reference
-//! implementation), and CLIP's symmetric contrastive loss (Radford et al., arXiv 2103.00020).
+//! implementation), CLIP's symmetric contrastive loss (Radford et al., arXiv 2103.00020), and SigLIP's,
+//! of each pair by itself (Zhai et al., arXiv 2303.15343).
 
 use crate::kernels::ids_tensor;
-use burn::tensor::{Device, Int, Tensor, TensorData, activation::log_softmax, activation::softmax};
+use burn::tensor::{
+    Device, Int, Tensor, TensorData,
+    activation::{log_sigmoid, log_softmax, softmax},
+};
 
 /// Vectors of one batch in the shared space, `[batch, width]` each, of length one.
 #[derive(Debug, Clone)]
@@ -106,6 +110,20 @@ pub fn symmetric_contrastive(vectors: &Vectors, scale: Tensor<1>) -> Tensor<1> {
             .mean()
     };
     (direction(logits.clone()) + direction(logits.transpose())) / 2.0
+}
+
+/// SigLIP's loss: each picture with each text of the batch is a question of its own, of which the pairs
+/// alone are to be affirmed; summed over the texts, averaged over the pictures. `scale` is
+/// `exp(logit_scale)`, `bias` the logit bias, `[1]` both.
+pub fn pairwise_sigmoid(vectors: &Vectors, scale: Tensor<1>, bias: Tensor<1>) -> Tensor<1> {
+    let products = vectors
+        .texts
+        .clone()
+        .matmul(vectors.images.clone().transpose()); // [texts, pictures]
+    let logits = products * scale.unsqueeze::<2>() + bias.unsqueeze::<2>();
+    let batch = logits.dims()[0];
+    let signs = Tensor::eye(batch, &logits.device()) * 2.0 - 1.0; // 1 for a pair, else -1
+    -log_sigmoid(logits * signs).sum().div_scalar(batch as f32)
 }
 
 /// Cross-entropy of `logits` (`[rows, classes]`) with the true classes, averaged over the rows that

@@ -247,14 +247,24 @@ fn next_token_loss(logits: Tensor<3>, texts: &TextBatch, smoothing: f32) -> Tens
     losses::cross_entropy(rows, &texts.next_tokens(), smoothing)
 }
 
-/// CLIP's loss for a batch.
+/// CLIP's loss for a batch, or SigLIP's.
 pub fn clip_losses(clip: &Clip, batch: &Batch) -> Losses {
     let images = normalize(clip.encode_image(batch.pixels.clone()));
-    // Padding at the end is behind the end-of-text token, which no token before it sees.
-    let texts = normalize(clip.encode_text(&batch.captions.ids));
+    let text = &clip.config().text;
+    let captions = batch.captions.ids.iter().zip(&batch.captions.lengths);
+    let ids = captions.map(|(ids, length)| match text.filling {
+        Some(_) => text.completed(ids[..*length].to_vec()),
+        // Padding at the end is behind the end-of-text token, which no token before it sees.
+        None => text.completed(ids.clone()),
+    });
+    let texts = normalize(clip.encode_text(&ids.collect::<Vec<_>>()));
     let vectors = Vectors { images, texts };
+    let scale = clip.logit_scale();
     Losses {
-        clip: Some(losses::symmetric_contrastive(&vectors, clip.logit_scale())),
+        clip: Some(match clip.logit_bias() {
+            Some(bias) => losses::pairwise_sigmoid(&vectors, scale, bias),
+            None => losses::symmetric_contrastive(&vectors, scale),
+        }),
         ..Losses::default()
     }
 }

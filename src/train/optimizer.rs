@@ -1,5 +1,5 @@
 //! One step over all parameters: AdamW (Loshchilov and Hutter, arXiv 1711.05101), or Muon (Jordan,
-//! https://kellerjordan.github.io/posts/muon/) for the matrices inside the model, with the gradient
+//! <https://kellerjordan.github.io/posts/muon/>) for the matrices inside the model, with the gradient
 //! clipped by its global norm and the usual learning-rate schedule.
 
 use super::weights::{Weights, values_of};

@@ -3,22 +3,13 @@
 //! arXiv 2104.10858). BLIP's own encoder comes from supervised training too, on ImageNet.
 
 use super::examples::Example;
+pub use super::examples::Region;
 use super::losses::shares_cross_entropy;
-use crate::scenes::facts::Bounds;
 use burn::tensor::{Device, Tensor, TensorData};
 
 /// The parameter of the head that tells a patch's class from its state: `[classes + 1, width]`. It
 /// lives in checkpoints; a finished model does without.
 pub const PATCH_HEAD: &str = "patch_head.weight";
-
-/// A part of a picture, and the class of what lies there.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Region {
-    /// From 0.
-    pub class: usize,
-    /// Regions of one picture do not overlap.
-    pub bounds: Bounds,
-}
 
 /// How pictures are cut and what may lie in them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +82,7 @@ pub fn patch_loss(states: Tensor<3>, head: Tensor<2>, targets: Tensor<3>) -> Ten
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::scenes::facts::Bounds;
     use image::RgbImage;
 
     fn example(regions: Option<Vec<Region>>) -> Example {

@@ -151,14 +151,6 @@ impl Trainer {
                 "one of CLIP's encoders alone cannot be trained: choose a whole model".to_string(),
             ));
         }
-        if let ModelConfig::Clip(clip) = &config
-            && clip.text.filling.is_some()
-        {
-            return Err(Error::UnsupportedTask(
-                "a CLIP whose text encoder sees what texts are filled up with (CLIPA) cannot be trained here"
-                    .to_string(),
-            ));
-        }
         let mut weights = match weights {
             Some(weights) => weights,
             None => Weights::new(&config, recipe.seed, &device)?,

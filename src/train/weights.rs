@@ -183,6 +183,9 @@ fn initial_values(name: &str, shape: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32>
     if name == "logit_scale" {
         return vec![(1.0_f32 / 0.07).ln(); count];
     }
+    if name == "logit_bias" {
+        return vec![-10.0; count]; // most pairs do not belong together
+    }
     if name.ends_with(".bias") {
         return vec![0.0; count];
     }
@@ -194,7 +197,8 @@ fn initial_values(name: &str, shape: &[usize], rng: &mut ChaCha8Rng) -> Vec<f32>
     let mut values: Vec<f32> = (0..count).map(|_| deviation * cut_normal(rng)).collect();
     if name.starts_with("vision_model.embeddings.position_embedding") {
         let width = shape[shape.len() - 1];
-        mark_places(&mut values[width..], width); // all but the class token's
+        let places = (count / width).isqrt().pow(2);
+        mark_places(&mut values[count - places * width..], width); // all but the class token's
     }
     values
 }

@@ -60,16 +60,36 @@ pub fn recognized(beginning: &[u8], length: u64) -> Option<String> {
         .or_else(|| zeros(beginning))
 }
 
-/// The same of a file that should be a text: whether something else stands in for it.
-pub fn stand_in(text: &[u8]) -> Option<String> {
+/// The same of a file that should be a text, or JSON where its name says so: whether something else stands in
+/// for it.
+pub fn stand_in(name: &str, text: &[u8]) -> Option<String> {
     let beginning = &text[..text.len().min(LOOKED_AT)];
-    let start = beginning.trim_ascii_start();
+    let start = beginning.strip_prefix(b"\xef\xbb\xbf");
+    let start = start.unwrap_or(beginning).trim_ascii_start();
     let lower = start.to_ascii_lowercase();
-    let marks: [&[u8]; 3] = [b"version https://git-lfs", b"<!doctype", b"<html"];
-    let is_other = marks.iter().any(|mark| lower.starts_with(mark));
+    let marks: [&[u8]; 7] = [
+        b"version https://git-lfs",
+        b"<!doctype",
+        b"<html",
+        b"<?xml",
+        b"<!--",
+        b"<error>",
+        b"\x1f\x8b",
+    ];
+    let is_json = name.ends_with(".json");
+    let is_other = marks.iter().any(|mark| lower.starts_with(mark))
+        || (is_json && (!matches!(start, [b'{' | b'[', ..]) || tells_an_error(text)));
     is_other
         .then(|| recognized(beginning, text.len() as u64))
         .flatten()
+}
+
+/// Whether JSON is what a server says of a failure: no configuration has an error.
+fn tells_an_error(text: &[u8]) -> bool {
+    const SHORT: usize = 4096;
+    text.len() <= SHORT
+        && serde_json::from_slice::<serde_json::Value>(text)
+            .is_ok_and(|value| value.get("error").is_some() && value.get("model_type").is_none())
 }
 
 /// Weights of frameworks whose files begin with no mark of their own.
@@ -119,6 +139,11 @@ fn document(beginning: &[u8], length: u64) -> Option<String> {
         return None;
     }
     let lower = text.to_ascii_lowercase();
+    if let Some(said) = storage_error(text) {
+        return Some(format!(
+            "is the answer of a storage host, not a model: {said}"
+        ));
+    }
     if ["<!doctype", "<html", "<head", "<body", "<?xml", "<!--"]
         .iter()
         .any(|mark| lower.starts_with(mark))
@@ -136,11 +161,26 @@ fn document(beginning: &[u8], length: u64) -> Option<String> {
     (length >= 9).then(|| format!("is a text, not a model{}", quoted(text, length)))
 }
 
+/// What S3, and hosts that answer like it, say of what they do not give, in XML.
+fn storage_error(text: &str) -> Option<String> {
+    let within = |tag: &str| {
+        let (_, rest) = text.split_once(&format!("<{tag}>"))?;
+        rest.split_once(&format!("</{tag}>"))
+            .map(|(found, _)| found)
+    };
+    let is_error = text.starts_with("<?xml") || text.starts_with("<Error>");
+    let code = within("Code").filter(|_| is_error)?;
+    Some(match within("Message") {
+        Some(message) => format!("{code} ({message})"),
+        None => code.to_string(),
+    })
+}
+
 /// The text itself where it is short, as what servers say is.
 fn quoted(text: &str, length: u64) -> String {
     const SHORT: u64 = 300;
     match length <= SHORT {
-        true => format!(": {}", text.trim_end().escape_debug()),
+        true => format!(": {}", text.trim_end().replace(char::is_control, " ")),
         false => String::new(),
     }
 }
@@ -193,13 +233,41 @@ mod tests {
 
     #[test]
     fn what_stands_in_for_a_text_is_told() {
-        let page = stand_in(b"\n<!doctype html><html>").expect("a page");
-        assert!(page.contains("page of a website"), "{page}");
-        let pointer = stand_in(b"version https://git-lfs.github.com/spec/v1\n");
-        assert!(pointer.is_some_and(|what| what.contains("git lfs pull")));
-        for text in [&b"{\"a\": 1}"[..], b"[PAD]\n[UNK]", b"", b"<unk>\n<pad>\n"] {
-            assert_eq!(stand_in(text), None);
+        let told = |name: &str, text: &[u8], expected: &str| {
+            let found =
+                stand_in(name, text).unwrap_or_else(|| panic!("nothing, expected {expected:?}"));
+            assert!(found.contains(expected), "{found}");
+        };
+        for name in ["config.json", "vocab.txt"] {
+            told(name, b"\n<!doctype html><html>", "page of a website");
+            told(name, b"<?xml version=\"1.0\"?><html>", "page of a website");
+            told(
+                name,
+                b"version https://git-lfs.github.com/spec/v1\n",
+                "git lfs pull",
+            );
+            told(name, b"\x1f\x8b\x08\0", "gzip");
+            let missing = b"<?xml version=\"1.0\"?>\n<Error><Code>NoSuchKey</Code><Message>It is not here.</Message></Error>";
+            told(
+                name,
+                missing,
+                "a storage host, not a model: NoSuchKey (It is not here.)",
+            );
         }
+        told(
+            "config.json",
+            b"Entry not found",
+            "a text, not a model: Entry not found",
+        );
+        told("config.json", b"", "empty");
+        told("config.json", b"{\"error\": \"not found\"}", "not found");
+        for text in [&b"{\"a\": 1}"[..], b"[PAD]\n[UNK]", b"", b"<unk>\n<pad>\n"] {
+            assert_eq!(stand_in("vocab.txt", text), None);
+        }
+        assert_eq!(
+            stand_in("config.json", b"\xef\xbb\xbf{\"model_type\": \"clip\"}"),
+            None
+        );
     }
 
     #[test]

@@ -218,7 +218,7 @@ fn projections_that_are_not_three_are_refused() {
         bytes.truncate(bytes.len() - 4);
         tensors
     };
-    refused(load_as("clip-quick", odd), &["in_proj_bias", "three"]);
+    refused(load_as("clip-quick", odd), &["in_proj_bias", "3 matrices"]);
 }
 
 /// A safetensors file whose data nobody will read, with other files beside it.

@@ -129,11 +129,11 @@ fn eight_bit_floats_are_named() {
 #[test]
 fn models_of_other_families_are_named() {
     for (model_type, name) in [
-        ("siglip", "SigLIP"),
+        ("siglip2", "NaFlex"),
         ("align", "ALIGN"),
         ("blip-2", "BLIP-2"),
         ("llava", "LLaVA"),
-        ("chinese_clip", "Chinese-CLIP"),
+        ("altclip", "AltCLIP"),
     ] {
         let config = json!({ "model_type": model_type }).to_string();
         let files = Memory::of([("config.json", config.into_bytes())]);

@@ -88,7 +88,7 @@ fn other_encoders_and_unknown_options_are_refused_by_name() {
         ("vision_cfg/qk_norm", json!(true), "qk_norm"),
         (
             "vision_cfg/act_kwargs",
-            json!({ "approximate": "tanh" }),
+            json!({ "approximate": "other" }),
             "act_kwargs",
         ),
         (

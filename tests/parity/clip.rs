@@ -1,8 +1,10 @@
-//! Every stage of a CLIP.
+//! Every stage of a CLIP or SigLIP.
 
 use super::comparison::Comparison;
 use super::golden::{decode_picture, is_lossy, strings, to_vec};
+use burn::tensor::Tensor;
 use obscura::Result;
+use obscura::models::clip::Pooling;
 use obscura::models::{Clip, ImageEncoder, normalize};
 use obscura::tasks::{Model, Network};
 
@@ -24,7 +26,7 @@ pub async fn compare(with: &Comparison<'_>) -> Result<()> {
             ImageEncoder::ResNet(vision) => vision.embed(pixels.clone()).flatten(1, 2),
         };
         with.states(&format!("patches/{picture}"), patches).await;
-        let vision = clip.encode_image_tokens(pixels.clone());
+        let vision = last_states(clip, pixels.clone());
         with.states(&format!("vision/{picture}"), vision).await;
         let embeds = normalize(clip.encode_image(pixels));
         with.direction(&format!("image_embeds/{picture}"), embeds)
@@ -39,6 +41,17 @@ pub async fn compare(with: &Comparison<'_>) -> Result<()> {
     Ok(())
 }
 
+/// The reference's `last_hidden_state`, of which a SigLIP's is normalised.
+fn last_states(clip: &Clip, pixels: Tensor<4>) -> Tensor<3> {
+    let states = clip.encode_image_tokens(pixels);
+    match clip.image() {
+        ImageEncoder::Transformer(vision, Pooling::Attention(_), _) => {
+            vision.post_norm.forward(states)
+        }
+        _ => states,
+    }
+}
+
 /// Our picture path gives the reference's pixels.
 pub async fn compare_pixels(with: &Comparison<'_>, picture: &str) {
     if !is_lossy(picture) {
@@ -47,7 +60,19 @@ pub async fn compare_pixels(with: &Comparison<'_>, picture: &str) {
     }
 }
 
+/// Texts that are encoded together and share what they begin alike with have the reference's vectors, too.
+async fn compare_sharing_texts(with: &Comparison<'_>, clip: &Clip) {
+    let together = clip.encode_sharing(&with.golden.ids("text_ids"));
+    for (index, embeds) in together.split(1, 0).into_iter().enumerate() {
+        let name = format!("text_embeds/{index}");
+        with.direction(&name, normalize(embeds)).await;
+    }
+}
+
 async fn compare_texts(with: &Comparison<'_>, clip: &Clip) -> Result<()> {
+    if clip.texts_share() {
+        compare_sharing_texts(with, clip).await;
+    }
     let texts = with.golden.names("texts");
     for (index, (text, ids)) in texts.iter().zip(with.golden.ids("text_ids")).enumerate() {
         with.equal("text ids", text, with.model.text_ids(text)?, ids.clone());
@@ -76,7 +101,11 @@ async fn compare_classification(with: &Comparison<'_>, clip: &Clip, picture: &st
     let image = model.embed_image(&image, true).await?;
     let scale = to_vec(clip.logit_scale()).await[0];
     let texts = model.text_vectors(&labels).await?;
-    let logit = |text: &Vec<f32>| scale * dot(text, &image);
+    let bias = match clip.logit_bias() {
+        Some(bias) => to_vec(bias).await[0],
+        None => 0.0,
+    };
+    let logit = |text: &Vec<f32>| scale * dot(text, &image) + bias;
     let logits: Vec<f32> = texts.iter().map(logit).collect();
     with.logits_vec(&format!("logits_per_image/{picture}"), &logits);
     Ok(())
@@ -92,7 +121,7 @@ async fn compare_interpolation(with: &Comparison<'_>, clip: &Clip) {
             &format!("interpolated/pixels/{picture}"),
             with.model.placement(),
         );
-        let vision = clip.encode_image_tokens(pixels.clone());
+        let vision = last_states(clip, pixels.clone());
         with.states(&format!("interpolated/vision/{picture}"), vision)
             .await;
         let embeds = normalize(clip.encode_image(pixels));

@@ -145,6 +145,7 @@ fn options(all: &Value, case: &str) -> GenerationOptions {
         "early_stopping",
         "min_length",
         "repetition_penalty",
+        "no_repeat_ngram_size",
         "max_new_tokens",
     ];
     for name in given.keys() {
@@ -160,6 +161,7 @@ fn options(all: &Value, case: &str) -> GenerationOptions {
         min_length: number("min_length").map_or(0, |n| n as usize),
         max_new_tokens: number("max_new_tokens").map_or(default.max_new_tokens, |n| n as usize),
         repetition_penalty: number("repetition_penalty").map_or(1.0, |n| n as f32),
+        no_repeat_ngram_size: number("no_repeat_ngram_size").map_or(0, |n| n as usize),
         early_stopping: match given.get("early_stopping") {
             Some(Value::Bool(true)) => EarlyStopping::Always,
             Some(Value::String(never)) if never == "never" => EarlyStopping::Never,

@@ -190,14 +190,16 @@ pub fn load(folder: &str, placement: Placement, format: PackedFormat) -> Result<
     assembly.finish()
 }
 
-/// The same; but a checkpoint in the form of other authors takes more than the pieces, and is loaded
-/// as users load it.
+/// The same; but a checkpoint in the form of other authors, and a SigLIP, whose tokenizer is made of
+/// several files, take more than the pieces, and are loaded as users load them.
 pub async fn load_in_any_form(
     folder: &str,
     placement: Placement,
     format: PackedFormat,
 ) -> Result<Model> {
-    if read(&format!("{folder}/config.json")).is_some() {
+    let config = read(&format!("{folder}/config.json"));
+    let config = config.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    if config.is_some_and(|config| !config.contains("siglip")) {
         return load(folder, placement, format);
     }
     let options = Options {

@@ -5,7 +5,7 @@
 //! that each stage answers for itself.
 
 mod blip;
-mod clip;
+pub mod clip;
 mod comparison;
 pub mod embedded;
 mod generated;
@@ -14,6 +14,7 @@ pub mod guidance;
 pub mod looks;
 pub mod quality;
 pub mod report;
+pub mod sharing;
 pub mod tolerance;
 pub mod zero_shot;
 pub mod zoo;
@@ -27,10 +28,13 @@ use obscura::tasks::Model;
 use report::Report;
 
 /// The golden models that have expectations.
-pub const MODELS: [&str; 7] = [
+pub const MODELS: [&str; 10] = [
     "clip-quick",
     "clip-gelu",
     "clip-resnet",
+    "chinese-clip",
+    "siglip",
+    "siglip2",
     "blip-caption",
     "blip-caption-untied",
     "blip-retrieval",
@@ -60,7 +64,9 @@ pub async fn check(expected: &str, model: &str, placement: Placement) -> Result<
 pub async fn compare(golden: &Golden, model: &Model) -> Result<Report> {
     let with = Comparison::new(golden, model);
     match golden.class() {
-        "CLIPModel" | "open_clip.CLIP" => clip::compare(&with).await?,
+        "CLIPModel" | "ChineseCLIPModel" | "SiglipModel" | "open_clip.CLIP" => {
+            clip::compare(&with).await?
+        }
         "BlipForConditionalGeneration" => blip::compare_captions(&with).await?,
         "BlipForImageTextRetrieval" => blip::compare_retrieval(&with).await?,
         "BlipForQuestionAnswering" => blip::compare_answers(&with).await?,

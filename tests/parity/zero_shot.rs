@@ -77,11 +77,11 @@ async fn check_scores(
         let image = decode_picture(&picture);
         for (scores, key) in [
             (Scores::Cosine, "cosines"),
-            (Scores::Probability, "probabilities"),
+            (Scores::Softmax, "probabilities"),
         ] {
             let expected = golden.values(&format!("{key}/{name}/{picture}"));
             let all = Ranking {
-                scores,
+                scores: Some(scores),
                 top_k: None,
             };
             let found = model.classify_among(&image, labels, all).await?;
@@ -100,7 +100,7 @@ async fn check_scores(
                 );
             }
             let three = Ranking {
-                scores,
+                scores: Some(scores),
                 top_k: Some(3),
             };
             let first = model.classify_among(&image, labels, three).await?;

@@ -254,6 +254,19 @@ fn clips_loss_and_its_gradients_equal_the_reference() {
 }
 
 #[test]
+fn siglips_loss_and_its_gradients_equal_the_reference() {
+    let reference = Reference::open("siglip");
+    let ModelConfig::Clip(config) = &reference.config else {
+        panic!("a SigLIP");
+    };
+    let batch = reference.batch(24);
+    reference.check("clip", |weights| {
+        let siglip: Clip = weights.clip(config).unwrap();
+        clip_losses(&siglip, &batch).clip.unwrap()
+    });
+}
+
+#[test]
 fn gradients_on_the_gpu_equal_the_reference() {
     let gpu = match device::open(DevicePreference::Gpu) {
         Ok(placement) => placement.device,

@@ -33,6 +33,29 @@ def gif(palette=table(4), local=b"", clear=None, size=(4, 3), frame=(0, 0, 4, 3)
     return b"GIF89a" + screen + palette + extra + control + image + (packed(CODES) if data is None else data) + end
 
 
+def compressed(codes, bits=2):
+    """LZW as encoders do it: the longest strings that came before."""
+    clear = 1 << bits
+    table, width, out, at = {(code,): code for code in range(clear)}, bits + 1, 0, 0
+    string, stream = (), [(clear, width)]
+    for code in codes:
+        if string + (code,) in table:
+            string += (code,)
+            continue
+        stream.append((table[string], width))
+        table[string + (code,)] = len(table) + 2
+        width += len(table) + 1 == 1 << width
+        string = (code,)
+    for code, width in [*stream, (table[string], width), (clear + 1, width)]:
+        out |= code << at
+        at += width
+    data = out.to_bytes((at + 7) // 8, "little")
+    return bytes([bits, len(data)]) + data + b"\0"
+
+
+LINES = [int(y < 5 and x % 3 == 1) for y in range(16) for x in range(16)]
+
+
 def files():
     return {
         "global-palette": gif(),
@@ -53,6 +76,10 @@ def files():
         "frame-sticks-out": gif(frame=(2, 2, 4, 3)),
         "screen-0": gif(size=(0, 0)),
         "interlaced": gif(flags=0x40),
+        "compressed": gif(frame=(0, 0, 16, 16), data=compressed(LINES)),
+        "compressed-interlaced": gif(frame=(0, 0, 16, 16), data=compressed(LINES), flags=0x40),
+        "compressed-interlaced-flat": gif(frame=(0, 0, 7, 6), data=compressed([0] * 42), flags=0x40),
+        "compressed-interlaced-ends-flat": gif(frame=(0, 0, 8, 10), data=compressed(LINES[:80]), flags=0x40),
         "without-end": gif(end=b""),
         "cut-in-pixels": gif(end=b"")[:-4],
         "pixels-missing": gif(data=packed(CODES[:7])),

@@ -33,6 +33,15 @@ def in_mode(mode, width=9, height=7):
     return wide(width, height).convert(mode)
 
 
+def noise(mode, width=11, height=9):
+    """All levels of all bands beside each other."""
+    state, out = 5, bytearray()
+    for _ in range(width * height * len(mode)):
+        state = (state * 1103515245 + 12345) % 2**31
+        out.append(state >> 16 & 255)
+    return Image.frombytes(mode, (width, height), bytes(out))
+
+
 def tiffs():
     made = {}
     for mode in ("1", "L", "LA", "P", "RGB", "RGBA", "RGBX", "CMYK", "YCbCr", "LAB", "I;16", "I;16B", "I", "F"):
@@ -51,6 +60,9 @@ def tiffs():
     made["tiff-two-pages"] = saved(image, "TIFF", save_all=True, append_images=[image.transpose(Image.Transpose.ROTATE_180)])
     made["tiff-big"] = saved(image, "TIFF", big_tiff=True)
     made["tiff-predictor"] = saved(image, "TIFF", compression="tiff_lzw", tiffinfo={317: 2})
+    for name, options in (("raw", {}), ("predicted", {"compression": "tiff_lzw", "tiffinfo": {317: 2}})):
+        for mode in ("RGBX", "RGBA", "CMYK"):
+            made[f"tiff-noise-{mode}-{name}"] = saved(noise(mode), "TIFF", **options)
     made["tiff-strips"] = saved(image, "TIFF", compression="tiff_lzw", tiffinfo={278: 2})
     made["tiff-white-is-zero"] = saved(in_mode("L"), "TIFF", tiffinfo={262: 0})
     made["tiff-bilevel-white-is-zero"] = saved(in_mode("1"), "TIFF", tiffinfo={262: 0})

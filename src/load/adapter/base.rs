@@ -4,7 +4,7 @@
 use super::config::AdapterConfig;
 use super::tensors::Factor;
 use crate::load::names;
-use crate::load::source::Located;
+use crate::load::table::Located;
 use crate::models::blip::TIES;
 use crate::{Error, Result};
 

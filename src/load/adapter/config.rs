@@ -1,8 +1,10 @@
 //! adapter_config.json. Every field that changes what an adapter computes is honoured or refused by
 //! name; a field of a newer PEFT that nobody here knows is refused, too, unless it is off.
 
-use super::targets::{self, Modules, Targets};
-use crate::{Error, Result};
+use super::fields::{bad, texts};
+use super::modules;
+use super::targets::Targets;
+use crate::Result;
 use fancy_regex::Regex;
 use serde::Deserialize;
 use serde::de::{Deserializer, MapAccess, Visitor};
@@ -191,7 +193,7 @@ fn expressions<T>(
 ) -> Result<Vec<(Regex, T)>> {
     let pairs = pairs.map_or(Vec::new(), |pairs| pairs.0).into_iter();
     pairs
-        .map(|(key, value)| Ok((targets::at_the_end(field, &key)?, read(field, &value)?)))
+        .map(|(key, value)| Ok((modules::at_the_end(field, &key)?, read(field, &value)?)))
         .collect()
 }
 
@@ -224,7 +226,7 @@ impl<'de> Visitor<'de> for InOrder {
 
 fn first_match<T: Copy>(patterns: &[(Regex, T)], field: &str, module: &str) -> Result<Option<T>> {
     for (pattern, value) in patterns {
-        if targets::matches(field, pattern, module)? {
+        if modules::matches(field, pattern, module)? {
             return Ok(Some(*value));
         }
     }
@@ -328,35 +330,4 @@ fn flag(fields: &Map<String, Value>, field: &str) -> Result<bool> {
 fn class(fields: &Map<String, Value>) -> Option<String> {
     let class = fields.get("auto_mapping")?.get("base_model_class")?;
     class.as_str().map(str::to_string)
-}
-
-/// A list of texts, or a single one; `None` if the field says nothing.
-pub(super) fn texts(fields: &Map<String, Value>, name: &str) -> Result<Option<Vec<String>>> {
-    let wrong = |value: &Value| bad(format!("{name} is {value}, expected a list of names"));
-    match fields.get(name) {
-        None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(vec![text.clone()])),
-        Some(list @ Value::Array(items)) => {
-            let texts = items.iter().map(|item| item.as_str().map(str::to_string));
-            texts
-                .collect::<Option<_>>()
-                .ok_or_else(|| wrong(list))
-                .map(Some)
-        }
-        Some(other) => Err(wrong(other)),
-    }
-}
-
-/// The names in a field that is a list, or the expression that it is.
-pub(super) fn modules(fields: &Map<String, Value>, name: &str) -> Result<Modules> {
-    match fields.get(name) {
-        Some(Value::String(text)) if text.is_empty() => Ok(Modules::Names(Vec::new())),
-        Some(Value::String(text)) => Ok(Modules::Expression(targets::whole(name, text)?)),
-        _ => Ok(Modules::Names(texts(fields, name)?.unwrap_or_default())),
-    }
-}
-
-/// A complaint about adapter_config.json.
-pub(super) fn bad(message: impl fmt::Display) -> Error {
-    Error::BadWeights(format!("{}: {message}", super::CONFIG_FILE))
 }

@@ -9,7 +9,7 @@ use super::delta::{Delta, Matrices};
 use super::tensors::{Adapter, LowRank};
 use super::{CONFIG_FILE, Merged};
 use crate::load::Files;
-use crate::load::source::Located;
+use crate::load::table::Located;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
 

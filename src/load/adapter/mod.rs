@@ -9,17 +9,18 @@
 mod base;
 mod config;
 mod delta;
+mod fields;
 mod merge;
+mod modules;
 mod targets;
 mod tensors;
 
 pub(super) use base::Base;
-pub(super) use delta::Delta;
 pub(super) use merge::Merge;
 pub(super) use tensors::Adapter;
 
-use super::source::{Promises, named};
-use super::{Files, texts};
+use super::weight_file::{Promises, named};
+use super::{Files, text_file};
 use crate::{Error, Result};
 
 /// The file that makes a folder an adapter.
@@ -82,7 +83,7 @@ pub(super) async fn configuration(
     place: &AdapterPlace,
     promises: &Promises,
 ) -> Result<Option<String>> {
-    let text = texts::read(files, &place.path(CONFIG_FILE), promises).await;
+    let text = text_file::read(files, &place.path(CONFIG_FILE), promises).await;
     text.map_err(|error| named(&place.name, error))
 }
 

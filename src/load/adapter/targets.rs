@@ -1,34 +1,11 @@
 //! Which modules of a model an adapter is for, by the fields of its configuration: names match as
 //! PEFT matches them (`check_target_module_exists`, `get_pattern_key`).
 
-use super::config::{bad, modules, texts};
+use super::fields::{bad, texts};
+use super::modules::{Modules, compile, matches, modules, unmatched};
 use crate::Result;
 use fancy_regex::Regex;
 use serde_json::{Map, Value};
-
-/// The modules that a field means.
-#[derive(Debug)]
-pub(super) enum Modules {
-    /// Those of these names, or whose names end with a dot and one of them.
-    Names(Vec<String>),
-    /// Those whose whole names match.
-    Expression(Regex),
-}
-
-impl Modules {
-    fn has(&self, field: &str, module: &str) -> Result<bool> {
-        match self {
-            Modules::Names(names) => Ok(names.iter().any(|name| is_called(module, name))),
-            Modules::Expression(expression) => matches(field, expression, module),
-        }
-    }
-}
-
-/// Whether a module has this name, which may lack the beginning.
-fn is_called(module: &str, name: &str) -> bool {
-    let rest = module.strip_suffix(name);
-    rest.is_some_and(|rest| rest.is_empty() || rest.ends_with('.'))
-}
 
 /// The fields `target_modules`, `exclude_modules`, `layers_to_transform` and `layers_pattern`.
 #[derive(Debug)]
@@ -149,35 +126,4 @@ fn layers(fields: &Map<String, Value>) -> Result<Option<Vec<u64>>> {
         ))
     };
     found.map(Some).ok_or_else(wrong)
-}
-
-/// The expression of a whole name.
-pub(super) fn whole(field: &str, expression: &str) -> Result<Regex> {
-    compile(field, &format!(r"\A(?:{expression})\z"))
-}
-
-/// The expression of a name's end, from a dot on.
-pub(super) fn at_the_end(field: &str, expression: &str) -> Result<Regex> {
-    compile(field, &format!(r"\A(?:.*\.)?(?:{expression})\z"))
-}
-
-fn compile(field: &str, expression: &str) -> Result<Regex> {
-    Regex::new(expression).map_err(|error| {
-        bad(format!(
-            "{field} has an expression that cannot be understood: {error}"
-        ))
-    })
-}
-
-/// Whether a name matches; an expression that takes for ever is an error.
-pub(super) fn matches(field: &str, expression: &Regex, module: &str) -> Result<bool> {
-    expression
-        .is_match(module)
-        .map_err(|error| unmatched(field, &error))
-}
-
-fn unmatched(field: &str, error: &fancy_regex::Error) -> crate::Error {
-    bad(format!(
-        "{field} has an expression that cannot be matched: {error}"
-    ))
 }

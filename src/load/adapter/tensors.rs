@@ -4,7 +4,7 @@
 use super::config::AdapterConfig;
 use super::{AdapterPlace, WEIGHT_FILES, in_folder};
 use crate::load::Files;
-use crate::load::source::{Promises, WeightFile, named};
+use crate::load::weight_file::{Promises, WeightFile, named};
 use crate::models::blip::TIES;
 use crate::weights::{Format, TensorInfo, blocks};
 use crate::{Error, Result};
@@ -97,7 +97,7 @@ impl<F: Files + Clone> Adapter<F> {
                 }
                 Part::Unknown => return Err(file.of_tensor(&info, unknown(&info.name))),
                 Part::LowRank { module, which } => {
-                    let bytes = file.fetch(&info, Format::F32, &[]).await?;
+                    let bytes = file.fetch(&info, Format::F32, None).await?;
                     digest.update(&bytes);
                     let factor = Factor::of(&info, &bytes);
                     let factor = factor.map_err(|error| file.of_tensor(&info, error))?;

@@ -126,7 +126,7 @@ impl Layer {
     /// [`Layer::forward`] of a whole text, each token seeing all others, with a context.
     fn trace(&self, input: Tensor<3>, context: &KeysValues) -> (Tensor<3>, Traced) {
         let own = self.self_attention.trace(input);
-        let cross = self.cross_attention.trace(own.output.clone(), context);
+        let cross = self.cross().trace(own.output.clone(), context);
         let hidden = cross.output.clone();
         let sum = self.mlp.forward_added(hidden.clone(), hidden);
         let output = self.norm.forward(sum.clone());
@@ -144,7 +144,7 @@ impl Layer {
     /// The gradient of the layer's input.
     fn gradient(&self, traced: &Traced, output: Tensor<3>) -> Tensor<3> {
         let attended = self.mlp_gradient(traced, output);
-        let own = self.cross_attention.gradient(&traced.cross, attended);
+        let own = self.cross().gradient(&traced.cross, attended);
         self.self_attention.gradient(&traced.own, own)
     }
 }
@@ -172,7 +172,7 @@ impl Bert {
         let (layer, context) = (&self.layers[layer], &context.0[layer]);
         let cache = &mut SelfCache::default();
         let hidden = layer.self_attention.forward(hidden, None, Some(cache));
-        let attention = &layer.cross_attention;
+        let attention = layer.cross();
         let queries = split_heads(attention.query.forward(hidden), attention.heads);
         let [keys, _] = context.split_heads(attention.heads);
         mean_of_heads(attention_probabilities(queries, keys, false))
@@ -208,7 +208,7 @@ impl Bert {
                 layer.gradient(traced, output)
             });
         let attended = layer.mlp_gradient(traced, output);
-        let finish = &layer.cross_attention.finish;
+        let finish = &layer.cross().finish;
         let (_, _, gradient) = finish.gradients(&traced.cross, attended);
         mean_of_heads(traced.cross.probabilities.clone() * gradient.clamp_min(0.0))
     }

@@ -16,8 +16,10 @@
 //! | vision | `layers` (a list), `width`, `head_width` | a ResNet |
 
 use crate::kernels::Activation;
-use crate::models::config::check_patches;
+use crate::models::bert::BertConfig;
+use crate::models::family::Family;
 use crate::models::harmless;
+use crate::models::patches::check_patches;
 use crate::models::section::Section;
 use crate::nn::resnet::{REDUCTION, ResNetConfig};
 use crate::nn::transformer::BlockConfig;
@@ -36,16 +38,22 @@ pub struct ClipTextConfig {
     pub depth: usize,
     /// Sizes of a block.
     pub block: BlockConfig,
+    /// The encoder, where it is BERT instead of CLIP's own.
+    pub bert: Option<BertConfig>,
     /// Whether tokens see only those before them.
     pub causal: bool,
     /// Whose state becomes a text's vector.
     pub pooling: TextPooling,
     /// What fills texts up to full length, where the encoder sees it.
     pub filling: Option<u32>,
+    /// Whether it comes before the text instead of behind it.
+    pub fills_left: bool,
     /// A token that is replaced by token 0.
     pub zeroed: Option<u32>,
     /// What brings the vector into the shared space.
     pub projection: TextProjection,
+    /// Width of the vectors.
+    pub vectors: usize,
 }
 
 /// Whose state becomes a text's vector.
@@ -73,7 +81,7 @@ pub enum TextProjection {
 }
 
 impl ClipTextConfig {
-    fn parse(text: &Section) -> Result<Self> {
+    fn parse(text: &Section, vectors: usize) -> Result<Self> {
         let end_token = text.id("eos_token_id", 49_407)?;
         const POOLINGS: [&str; 5] = ["", "argmax", "eos", "first", "last"];
         let pooling = match POOLINGS[text.choice("pool_type", &POOLINGS)?] {
@@ -92,22 +100,23 @@ impl ClipTextConfig {
             positions: text.size("max_position_embeddings", 77)?,
             depth: text.depth(12)?,
             block: block(text, 512, 8)?,
+            bert: None,
             causal: !text.switch("no_causal_mask")?,
             pooling,
             filling: text.optional_id("fill_token_id")?,
+            fills_left: false,
             zeroed: text.optional_id("zeroed_token_id")?,
             projection: match (is_projected, has_bias) {
                 (true, false) => TextProjection::Matrix,
                 (true, true) => TextProjection::Biased,
                 (false, _) => TextProjection::None,
             },
+            vectors,
         };
-        match config.filling {
-            Some(token) if token as usize >= config.vocabulary => {
-                Err(text.wrong("fill_token_id", "less than vocab_size", &json!(token)))
-            }
-            _ => Ok(config),
+        if let Some(token) = config.filling {
+            check_filling(text, token, config.vocabulary)?;
         }
+        Ok(config)
     }
 
     /// A text's ids as the encoder takes them: filled up to full length, where that changes what it
@@ -117,7 +126,9 @@ impl ClipTextConfig {
             .filter(|id| Some(**id) == self.zeroed)
             .for_each(|id| *id = 0);
         if let Some(token) = self.filling {
-            ids.resize(self.positions.max(ids.len()), token);
+            let missing = self.positions.saturating_sub(ids.len());
+            let place = if self.fills_left { 0 } else { ids.len() };
+            ids.splice(place..place, std::iter::repeat_n(token, missing));
         }
         ids
     }
@@ -131,6 +142,14 @@ impl ClipTextConfig {
             TextPooling::Token(token) => Some(token),
         };
         ids.iter().position(|id| Some(*id) == token).unwrap_or(0)
+    }
+}
+
+/// Refuses to fill texts up with a token that the table lacks.
+pub fn check_filling(text: &Section, token: u32, vocabulary: usize) -> Result<()> {
+    match (token as usize) < vocabulary {
+        true => Ok(()),
+        false => Err(text.wrong("fill_token_id", "less than vocab_size", &json!(token))),
     }
 }
 
@@ -154,15 +173,21 @@ pub enum ClipVisionConfig {
 
 /// How the tokens of a vision transformer become one vector.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ImagePooling {
-    /// Whether it is the mean of all but the class token, instead of that token.
-    pub average: bool,
-    /// Whether the last norm is applied to the one vector, instead of to each token.
-    pub norm_after: bool,
+pub enum ImagePooling {
+    /// It is that of the class token.
+    Class,
+    /// It is the mean of all but the class token.
+    Average {
+        /// Whether the last norm is applied to the mean, instead of to each token.
+        norm_after: bool,
+    },
+    /// It is what a learned query finds, and no projection comes behind it.
+    Attention,
 }
 
 impl ClipVisionConfig {
-    fn parse(vision: &Section) -> Result<Self> {
+    /// Reads a `vision_config`.
+    pub(in crate::models) fn parse(vision: &Section) -> Result<Self> {
         vision.only("num_channels", json!(3))?;
         if let Some(config) = Self::parse_resnet(vision)? {
             return Ok(ClipVisionConfig::ResNet(config));
@@ -171,12 +196,15 @@ impl ClipVisionConfig {
             image_size: vision.side("image_size", 224)?,
             patch_size: vision.side("patch_size", 32)?,
             depth: vision.depth(12)?,
+            class_token: true,
+            patch_bias: false,
             pre_norm: !vision.switch("no_ln_pre")?,
             block: block(vision, 768, 12)?,
         };
-        let pooling = ImagePooling {
-            average: vision.choice("pool_type", &["tok", "avg"])? == 1,
-            norm_after: vision.switch("final_ln_after_pool")?,
+        let norm_after = vision.switch("final_ln_after_pool")?;
+        let pooling = match vision.choice("pool_type", &["tok", "avg"])? {
+            1 => ImagePooling::Average { norm_after },
+            _ => ImagePooling::Class,
         };
         Ok(ClipVisionConfig::Transformer(config, pooling))
     }
@@ -224,13 +252,16 @@ impl ClipVisionConfig {
 /// Sizes of a CLIP.
 #[derive(Debug, Clone)]
 pub struct ClipConfig {
+    /// CLIP itself, or a family that differs in its settings.
+    pub family: Family,
     /// The encoders that are loaded.
     pub encoders: Encoders,
     /// The image encoder.
     pub vision: ClipVisionConfig,
     /// The text encoder.
     pub text: ClipTextConfig,
-    /// Width of the shared space, or of the vectors of an encoder without a projection into it.
+    /// Width of the shared space, or of the vectors of an encoder without a projection into it: of an
+    /// encoder alone, of its own.
     pub projection: usize,
     /// Whether pictures and texts have a space in common: an encoder that was saved alone may lack its
     /// projection into it.
@@ -242,14 +273,16 @@ impl ClipConfig {
     pub fn parse(root: &Section) -> Result<Self> {
         let vision = root.section("vision_config")?;
         let text = root.section("text_config")?;
+        let projection = root.size("projection_dim", 512)?;
         let config = Self {
+            family: Family::Clip,
             encoders: Encoders {
                 image: true,
                 text: true,
             },
             vision: ClipVisionConfig::parse(&vision)?,
-            text: ClipTextConfig::parse(&text)?,
-            projection: root.size("projection_dim", 512)?,
+            text: ClipTextConfig::parse(&text, projection)?,
+            projection,
             is_projected: true,
         };
         check_patches(config.vision.image_size(), config.vision.patch_size())?;

@@ -1,7 +1,8 @@
 //! Tensors that are known by name, shape and format before their bytes are there.
 
+use super::arriving::packed_shape;
 use super::checks::{Role, role};
-use super::{Origin, Parameter, Parameters, packed_shape};
+use super::{Origin, Parameter, Parameters};
 use crate::kernels::{PackedFormat, PackedMatrix};
 use crate::weights::TensorInfo;
 use burn::tensor::Tensor;

@@ -5,7 +5,8 @@ use crate::{Error, Result};
 
 /// What a tensor is used for, as far as its format is concerned.
 pub(super) enum Role {
-    /// Added or multiplied as it is: norms, biases, positions, the class token, the logit scale.
+    /// Added or multiplied as it is: norms, biases, positions, the class token and the query of a
+    /// pooling head, the logit scale.
     Float,
     /// An embedding: looked up by token id, or a patch's. Never quantized.
     Table,
@@ -19,6 +20,7 @@ pub(super) fn role(info: &TensorInfo) -> Role {
     if info.shape.len() < 2
         || name.contains("position_embedding")
         || name.contains("class_embedding")
+        || name.ends_with(".probe")
     {
         Role::Float
     } else if is_embedding(name) {

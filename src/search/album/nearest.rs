@@ -4,6 +4,7 @@ use super::{Album, FEW, READ};
 use crate::search::store::Store;
 use crate::search::{Found, vectors};
 use crate::{Error, Result};
+use std::collections::HashMap;
 
 /// Vectors that are compared exactly at most, whatever their codes promise.
 const CANDIDATES: usize = 8192;
@@ -41,6 +42,23 @@ impl<S: Store> Album<S> {
             Some(Found { key, similarity })
         });
         Ok(found.collect())
+    }
+
+    /// The cosines of the vectors of some keys and another one, which need not be of length one; none where
+    /// there is no such key.
+    pub fn similarities(&self, keys: &[String], vector: &[f32]) -> Result<Vec<Option<f32>>> {
+        let Some(index) = &self.index else {
+            return Ok(vec![None; keys.len()]);
+        };
+        let vector = vectors::unit(vector)?;
+        let rows: Vec<Option<u32>> = keys.iter().map(|key| index.row(key)).collect();
+        let mut found = HashMap::new();
+        let wanted: Vec<u32> = rows.iter().flatten().copied().collect();
+        self.each_of(&wanted, |row, bytes| {
+            found.insert(row, vectors::cosine(bytes, &vector));
+        })?;
+        let cosine = |row: Option<u32>| found.get(&row?).copied();
+        Ok(rows.into_iter().map(cosine).collect())
     }
 
     fn compare(&self, rows: &[u32], query: &[f32], nearest: &mut Nearest) -> Result<()> {

@@ -1,10 +1,10 @@
 //! PyTorch checkpoints (`pytorch_model.bin`, `.pt`, `.pth`, `.ckpt`): what `torch.save` of a dictionary
 //! of tensors writes, a pickle that describes the tensors, and their data. Since PyTorch 1.6 they are
-//! entries of a zip archive ([`archive`]), before they followed each other ([`legacy`]).
+//! entries of a zip archive (`archive`), before they followed each other (`legacy`).
 //! `torch.jit.save` writes the same archive of a module, whose weights are read and whose code is not.
 //!
-//! A pickle is a program that could do anything. It is not run here, but read: [`pickle`] knows the
-//! few instructions and [`classes`] the few classes that a checkpoint needs, and everything else is
+//! A pickle is a program that could do anything. It is not run here, but read: `pickle` knows the
+//! few instructions and `classes` the few classes that a checkpoint needs, and everything else is
 //! refused.
 
 mod archive;
