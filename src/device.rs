@@ -1,5 +1,6 @@
 //! Where a model computes: the CPU, or a GPU through WebGPU (natively: Vulkan, Metal or DirectX).
 
+use crate::kernels::Precision;
 use crate::{Error, Result};
 #[cfg(not(target_arch = "wasm32"))]
 use burn::backend::{BackendTensor, DispatchTensorKind};
@@ -51,6 +52,8 @@ pub struct Placement {
     pub name: &'static str,
     /// The GPU's description, where the platform tells.
     pub adapter: Option<String>,
+    /// How exactly the CPU computes.
+    pub precision: Precision,
 }
 
 impl Placement {
@@ -60,7 +63,13 @@ impl Placement {
             device: Device::flex(),
             name: "cpu",
             adapter: None,
+            precision: Precision::default(),
         }
+    }
+
+    /// The same, where the CPU computes in this way.
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
     }
 
     /// A GPU device.
@@ -69,6 +78,7 @@ impl Placement {
             device,
             name: "webgpu",
             adapter,
+            precision: Precision::default(),
         }
     }
 }
@@ -94,6 +104,7 @@ pub fn open(preference: DevicePreference) -> Result<Placement> {
             device: Device::cuda(0),
             name: "cuda",
             adapter: None,
+            precision: Precision::default(),
         }),
         DevicePreference::Auto => Ok(gpu().unwrap_or_else(|_| Placement::cpu())),
     }

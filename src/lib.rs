@@ -4,6 +4,29 @@
 //! interface, `www/obscura.js` what users call); natively it is the `obscura` command line. Both
 //! run the very same models over Burn, on the GPU through WebGPU or on the CPU with SIMD.
 //!
+//! # Example
+//!
+//! The model that lies in the repository, and a picture that it understands:
+//!
+//! ```ignore-wasm32
+//! use obscura::device::{self, DevicePreference};
+//! use obscura::generate::GenerationOptions;
+//! use obscura::{image, load, nn::Dtype};
+//! use std::path::Path;
+//!
+//! let placement = device::open(DevicePreference::Cpu)?;
+//! let path = Path::new("www/models/pictograms.gguf"); // or a folder in Hugging Face layout
+//! let model = load::open(path, placement, Dtype::Auto, |_loaded, _total| {})?;
+//!
+//! let picture = image::decode(&std::fs::read("www/samples/house-bicycle.webp")?)?;
+//! let options = GenerationOptions::default();
+//! let caption = pollster::block_on(model.caption(&picture, "", &options, async |_, _| Ok(())))?;
+//! assert_eq!(caption.text, "a bicycle on the right and a house on the left");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! `examples/caption.rs` is a program that does this with any model and picture.
+//!
 //! # The way of the data
 //!
 //! ```text

@@ -44,24 +44,25 @@ pub struct Picture(RgbImage);
 #[wasm_bindgen]
 impl Picture {
     /// Decodes a PNG, JPEG, WebP, GIF or BMP file. Grey of 16 bits is scaled if `grey16` is "scale".
-    pub fn decode(bytes: &[u8], grey16: Option<String>) -> Result<Picture> {
+    pub fn decode(bytes: &Uint8Array, grey16: Option<String>) -> Result<Picture> {
+        let bytes = copy_of(bytes)?;
         let grey16 = match grey16.as_deref() {
             Some("scale") => Grey16::Scale,
             _ => Grey16::Clip,
         };
-        image::decode_with(bytes, &DecodeOptions { grey16 }).map(Picture)
+        image::decode_with(&bytes, &DecodeOptions { grey16 }).map(Picture)
     }
 
     /// Takes pixels, as in ImageData: four bytes each, not premultiplied.
     #[wasm_bindgen(js_name = fromRgba)]
-    pub fn from_rgba(rgba: &[u8], width: u32, height: u32) -> Result<Picture> {
-        image::from_rgba(width, height, rgba).map(Picture)
+    pub fn from_rgba(rgba: &Uint8Array, width: u32, height: u32) -> Result<Picture> {
+        image::from_rgba(width, height, &copy_of(rgba)?).map(Picture)
     }
 
     /// Takes the pixels of a picture that was decoded before: three bytes each.
     #[wasm_bindgen(js_name = fromRgb)]
-    pub fn from_rgb(rgb: Vec<u8>, width: u32, height: u32) -> Result<Picture> {
-        image::from_rgb(width, height, rgb).map(Picture)
+    pub fn from_rgb(rgb: &Uint8Array, width: u32, height: u32) -> Result<Picture> {
+        image::from_rgb(width, height, copy_of(rgb)?).map(Picture)
     }
 
     /// In pixels.
@@ -80,6 +81,14 @@ impl Picture {
     pub fn rgb(&self) -> Uint8Array {
         Uint8Array::from(&self.0.as_raw()[..])
     }
+}
+
+/// A file or pixels, or an error where there is no memory for them: what wasm-bindgen copies itself ends the
+/// engine then, and with it the model.
+fn copy_of(array: &Uint8Array) -> Result<Vec<u8>> {
+    let mut bytes = image::buffer(array.length() as usize)?;
+    array.copy_to(&mut bytes);
+    Ok(bytes)
 }
 
 /// A loaded model.
@@ -148,6 +157,11 @@ impl Model {
         to_object(&ranked)
     }
 
+    /// How similarities are read as probabilities: `{scale, bias, null?}`.
+    pub async fn gauge(&self) -> Result<JsValue> {
+        to_object(&self.0.gauge().await?)
+    }
+
     /// What an album remembers of the model whose vectors it holds.
     pub async fn identity(&self) -> Result<JsValue> {
         to_object(&self.0.identity().await?)
@@ -196,6 +210,7 @@ struct TextOptions {
     top_k: usize,
     top_p: f32,
     repetition_penalty: f32,
+    no_repeat_ngram_size: usize,
     seed: Option<u64>,
 }
 
@@ -216,6 +231,7 @@ impl Default for TextOptions {
             top_k: default.top_k,
             top_p: default.top_p,
             repetition_penalty: default.repetition_penalty,
+            no_repeat_ngram_size: default.no_repeat_ngram_size,
             seed: default.seed,
         }
     }
@@ -237,6 +253,7 @@ impl TextOptions {
             top_k: self.top_k,
             top_p: self.top_p,
             repetition_penalty: self.repetition_penalty,
+            no_repeat_ngram_size: self.no_repeat_ngram_size,
             seed: self.seed,
         }
     }

@@ -65,6 +65,7 @@ fn recorded_pictures_decode_to_the_pixels_of_pillow() {
     recorded::check(include_str!("golden/pictures/bmp.json"));
     recorded::check(include_str!("golden/pictures/png.json"));
     recorded::check(include_str!("golden/pictures/gif.json"));
+    recorded::check(include_str!("golden/pictures/webp.json"));
 }
 
 #[wasm_bindgen_test]
@@ -76,6 +77,7 @@ fn every_kind_of_jpeg_has_the_pixels_of_the_reference() {
 async fn kernels_on_the_cpu_equal_their_definitions() {
     let cpu = Placement::cpu();
     kernels::check_linear(&cpu).await;
+    kernels::check_linear_fast(&cpu).await;
     kernels::check_attention(&cpu).await;
     kernels::check_layer_norm(&cpu).await;
     kernels::check_gather_rows(&cpu).await;
@@ -104,6 +106,16 @@ async fn attention_and_lookups_on_webgpu_equal_their_definitions() {
 #[wasm_bindgen_test]
 async fn every_model_on_the_cpu_equals_the_reference() {
     check_models(&Placement::cpu()).await;
+}
+
+#[wasm_bindgen_test]
+async fn texts_in_one_call_have_the_vectors_that_each_has_alone_on_the_cpu() {
+    parity::sharing::check("clip-quick", &Placement::cpu())
+        .await
+        .expect("no error");
+    parity::sharing::check_precision(&Placement::cpu())
+        .await
+        .expect("no error");
 }
 
 #[wasm_bindgen_test]

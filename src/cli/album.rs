@@ -1,11 +1,10 @@
 //! `obscura album` and `obscura search`: the browser's index of vectors over a file on disk.
 
-use super::album_arguments::{
-    AddToAlbum, AlbumCommand, ExportAlbum, ImportToAlbum, RemoveFromAlbum, Search,
+use super::arguments::{
+    AddToAlbum, AlbumCommand, Common, ExportAlbum, ImportToAlbum, RemoveFromAlbum, Search,
 };
-use super::arguments::Common;
 use super::pictures::read_image;
-use super::{progress, report, tasks};
+use super::{model, progress, report};
 use obscura::image::collection::pictures_under;
 use obscura::search::{Album, FileStore, Found, Identity, npy};
 use obscura::tasks::Model;
@@ -53,7 +52,7 @@ fn open(path: &Path, model: Option<Identity>) -> Result<Album<FileStore>> {
 
 fn add(command: &AddToAlbum, common: &Common) -> Result<()> {
     let pictures = find(&command.pictures)?;
-    let model = tasks::open(&command.model, common)?;
+    let model = model::load(&command.model, common)?;
     let mut album = open(&command.album, Some(block_on(model.identity())?))?;
     let (mut new, mut there) = (Vec::new(), 0);
     for path in pictures {
@@ -231,7 +230,7 @@ fn import(command: &ImportToAlbum, common: &Common) -> Result<()> {
             header.rows
         )));
     }
-    let model = tasks::open(&command.model, common)?;
+    let model = model::load(&command.model, common)?;
     let mut album = open(&command.album, Some(block_on(model.identity())?))?;
     file.seek(SeekFrom::Start(header.offset as u64))
         .map_err(vectors_failed)?;
@@ -252,7 +251,7 @@ pub fn search(command: &Search, common: &Common) -> Result<()> {
         .as_deref()
         .map(|path| read_image(path, common))
         .transpose()?;
-    let model = tasks::open(&command.model, common)?;
+    let model = model::load(&command.model, common)?;
     if !command.album.exists() {
         return Err(Error::BadInput(format!(
             "{} does not exist: make it with `obscura album add`",
@@ -268,6 +267,13 @@ pub fn search(command: &Search, common: &Common) -> Result<()> {
         Some(_) if model.can_rerank() => command.rerank,
         _ => 0,
     };
+    if let Some(least) = command.min_score
+        && !(0.0..=1.0).contains(&least)
+    {
+        return Err(Error::BadInput(format!(
+            "--min-score is {least}, expected a probability, 0 to 1"
+        )));
+    }
     let mut found = album.search(&query, command.limit.max(again))?;
     let others = found.split_off(again.min(found.len()));
     let mut results = match &command.text {
@@ -275,6 +281,9 @@ pub fn search(command: &Search, common: &Common) -> Result<()> {
         _ => Vec::new(),
     };
     results.extend(others.iter().map(|found| json!(found)));
+    if let Some(least) = command.min_score {
+        results = fitting(&model, &album, results, least)?;
+    }
     results.truncate(command.limit);
     let lines: Vec<String> = results.iter().map(line).collect();
     let value = match &command.text {
@@ -311,6 +320,34 @@ fn rerank(
         .map(|(_, value)| value)
         .chain(others)
         .collect())
+}
+
+/// What belongs to the text with a probability of at least `least`, by the vectors: a matching head orders, but
+/// takes a text for all that is to be said of a picture. The probability is added where there is none.
+fn fitting(
+    model: &Model,
+    album: &Album<FileStore>,
+    mut results: Vec<Value>,
+    least: f32,
+) -> Result<Vec<Value>> {
+    let gauge = block_on(model.gauge())?;
+    let key = |found: &Value| found["key"].as_str().unwrap_or_default().to_string();
+    let keys: Vec<String> = results.iter().map(key).collect();
+    let nulls = match &gauge.null {
+        Some(null) => album.similarities(&keys, null)?,
+        None => vec![None; keys.len()],
+    };
+    let mut nulls = nulls.into_iter();
+    results.retain_mut(|found| {
+        let similarity = found["similarity"].as_f64().unwrap_or_default() as f32;
+        let null = nulls.next().flatten().unwrap_or(0.0);
+        let probability = gauge.probability(similarity, null);
+        if found["probability"].is_null() {
+            found["probability"] = json!(probability);
+        }
+        probability >= least
+    });
+    Ok(results)
 }
 
 fn line(found: &Value) -> String {

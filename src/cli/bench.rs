@@ -1,14 +1,14 @@
 //! `obscura bench`: how long a model's tasks take on this machine. `scripts/bench` puts these times
 //! beside those of other programs and of the browser.
 
-use super::arguments::{Bench, Common};
+use super::arguments::{Bench, Common, Work};
+use super::model::load;
 use super::pictures::read_image;
 use super::report;
-use super::tasks::open;
 use clap::ValueEnum;
 use obscura::generate::GenerationOptions;
 use obscura::image::RgbImage;
-use obscura::tasks::{Caption, LabelSet, LabelVectors, Model, Network, Ranking};
+use obscura::tasks::{Caption, LabelSet, LabelVectors, Model, Ranking};
 use obscura::{Error, Result};
 use pollster::block_on;
 use serde_json::{Value, json};
@@ -19,25 +19,6 @@ use std::time::Instant;
 const BEAMS: usize = 3;
 /// Tokens of the answer.
 const ANSWER_TOKENS: usize = 5;
-
-/// What is measured in one go.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Work {
-    /// Encode the picture (CLIP, BLIP)
-    Image,
-    /// Encode a text that was not encoded before (CLIP, BLIP)
-    Text,
-    /// Classify the picture by labels that were not encoded before (CLIP, BLIP)
-    Labels,
-    /// Classify it by labels that were (CLIP, BLIP)
-    Classify,
-    /// Write a caption, greedily: time to the first token, for each further one, and in all (BLIP)
-    Caption,
-    /// Write it by a search with three beams (BLIP)
-    Beam,
-    /// Answer a question in five tokens (BLIP)
-    Answer,
-}
 
 impl Work {
     const ALL: [Self; 7] = [
@@ -73,13 +54,14 @@ struct Run {
 pub fn bench(command: &Bench, common: &Common) -> Result<()> {
     let image = read_image(&command.image, common)?;
     let start = Instant::now();
-    let model = open(&command.model, common)?;
+    let model = load(&command.model, common)?;
     let mut bench = Measuring {
         model: &model,
         image: &image,
         command,
         labels: None,
-        round: 0,
+        texts: 0,
+        templates: 0,
     };
     let load = milliseconds(start);
     if command.on_request {
@@ -94,8 +76,9 @@ struct Measuring<'a> {
     command: &'a Bench,
     /// Labels that are encoded.
     labels: Option<LabelVectors>,
-    /// Counts the texts that nobody has encoded before.
-    round: usize,
+    /// Count the texts and the templates that nobody has encoded before.
+    texts: usize,
+    templates: usize,
 }
 
 impl Measuring<'_> {
@@ -220,8 +203,8 @@ impl Measuring<'_> {
 
     fn image(&self) -> Result<Run> {
         let start = Instant::now();
-        let vector = match self.model.network() {
-            Network::Blip(blip) if !self.model.info().tasks.contains(&"embed") => {
+        let vector = match self.model.network().grounded() {
+            Some(blip) if !self.model.info().tasks.contains(&"embed") => {
                 let states = blip.encode_image(self.model.pixels(self.image));
                 let [_, _, width] = states.dims();
                 let class = states.slice([0..1, 0..1, 0..width]).into_data();
@@ -235,7 +218,7 @@ impl Measuring<'_> {
     }
 
     fn text(&mut self) -> Result<Run> {
-        let text = format!("a photo of two dogs, {}", self.new_number());
+        let text = format!("a photo of two dogs, {}", new_number(&mut self.texts));
         let start = Instant::now();
         let vector = block_on(self.model.embed_text(&text, true))?;
         let result = json!({ "text": text, "vector": vector });
@@ -268,7 +251,7 @@ impl Measuring<'_> {
             ..Ranking::default()
         };
         let best = block_on(self.model.classify_among(self.image, labels, ranking))?;
-        Ok(json!({ "template": labels.set().templates, "labels": best }))
+        Ok(json!({ "template": labels.set().templates[0], "labels": best }))
     }
 
     /// ImageNet's first classes with a sentence that is a new one each time.
@@ -276,13 +259,9 @@ impl Measuring<'_> {
         let mut set = LabelSet::imagenet()?;
         set.labels.truncate(self.command.labels.into());
         set.ids.clear();
-        set.templates = vec![format!("a photo of a {{}}, {}", self.new_number())];
+        let number = new_number(&mut self.templates);
+        set.templates = vec![format!("a photo of a {{}}, {number}")];
         Ok(set)
-    }
-
-    fn new_number(&mut self) -> usize {
-        self.round += 1;
-        99 + self.round // three digits each, so that all texts take as many tokens
     }
 
     fn caption(&self) -> Result<Run> {
@@ -347,6 +326,12 @@ fn run(name: &'static str, start: Instant, result: Value) -> Run {
         times: vec![(name, milliseconds(start))],
         result,
     }
+}
+
+/// Of three digits, so that all texts take as many tokens: 100, 101, ...
+fn new_number(count: &mut usize) -> usize {
+    *count += 1;
+    99 + *count
 }
 
 fn tokens(text: &Caption) -> Value {

@@ -1,9 +1,10 @@
 //! `obscura eval`: a model's metrics on a data set.
 
-use super::arguments::Common;
-use super::training_arguments::Eval;
-use super::{progress, report, tasks, zero_shot};
+use super::arguments::{Common, Eval};
+use super::pictures::picture_files;
+use super::{model, progress, report, zero_shot};
 use obscura::evaluate::{Answering, Data, Evaluation, evaluate, work};
+use obscura::image::PictureFiles;
 use obscura::metrics::data::{
     Folder, VqaQuestions, is_vqa, read_captions_of, read_folder, read_vqa,
 };
@@ -27,8 +28,8 @@ pub fn eval(command: &Eval, common: &Common) -> Result<()> {
 }
 
 fn run(command: &Eval, common: &Common) -> Result<Evaluation> {
-    let data = read_data(command)?;
-    let model = tasks::open(&command.model, common)?;
+    let data = read_data(command, picture_files(common))?;
+    let model = model::load(&command.model, common)?;
     let bar = progress::pictures(work(&model, &data));
     let objects = Objects::built_in()?;
     let evaluation = block_on(evaluate(&model, &data, &objects, || bar.inc(1)));
@@ -36,7 +37,7 @@ fn run(command: &Eval, common: &Common) -> Result<Evaluation> {
     evaluation
 }
 
-fn read_data(command: &Eval) -> Result<Data> {
+fn read_data(command: &Eval, files: PictureFiles) -> Result<Data> {
     let path = &command.data;
     let answering = answering(command)?;
     if path.is_dir() {
@@ -47,6 +48,7 @@ fn read_data(command: &Eval) -> Result<Data> {
         let kinds = lines::<QuestionLine>(&path.join("questions.jsonl"));
         return Ok(Data {
             folder: read_folder(path)?,
+            files,
             facts: facts.collect(),
             kinds: kinds
                 .into_iter()
@@ -60,6 +62,7 @@ fn read_data(command: &Eval) -> Result<Data> {
     let images = command.images.as_deref().unwrap_or(beside);
     let mut data = Data {
         folder: Folder::default(),
+        files,
         facts: Default::default(),
         kinds: Vec::new(),
         rerank: command.rerank,

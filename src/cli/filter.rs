@@ -1,11 +1,10 @@
 //! `obscura filter`: CapFilt over any number of pictures, one after another. Each becomes a line of
 //! the output, in the order of the input, so that a stopped run can go on from its last whole line.
 
-use super::arguments::Common;
+use super::arguments::{Common, Filter, Shard};
 use super::filtered_lines::{Counts, Line, Output};
 use super::pictures::read_image;
-use super::training_arguments::{Filter, Shard};
-use super::{progress, tasks};
+use super::{model, progress};
 use obscura::metrics::data::{Item, Items, stream, stream_lines};
 use obscura::tasks::{Model, captioner_options};
 use obscura::{Error, Result};
@@ -18,7 +17,7 @@ pub fn filter(command: &Filter, common: &Common) -> Result<()> {
     let shard = command.shard.unwrap_or(Shard::WHOLE);
     let items = open(command)?;
     let mut output = Output::open(&command.output, command.resume, shard)?;
-    let model = tasks::open(&command.model, common)?;
+    let model = model::load(&command.model, common)?;
     let bar = progress::uncounted_pictures();
     let next = output.next_place();
     for (place, item) in (0..).zip(items) {

@@ -4,7 +4,7 @@
 //! or `{"place", "image", "error"}`. `place` counts the input's pictures from 0: the last line's says
 //! where a stopped run goes on. Lines are written whole, and a torn one at the end is cut off.
 
-use super::training_arguments::Shard;
+use super::arguments::Shard;
 use obscura::tasks::{Filtered, Judgement};
 use obscura::{Error, Result};
 use serde::{Deserialize, Serialize};

@@ -23,6 +23,11 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
     let vocabulary = tokenizer.map(|tokenizer| tokenizer.vocabulary_size());
     let tensors: Vec<_> = source.tensors().collect();
     let elements: usize = tensors.iter().map(|tensor| tensor.elements()).sum();
+    let scores = match (config.tasks().contains(&"classify"), config.is_pairwise()) {
+        (true, true) => Some("sigmoid"),
+        (true, false) => Some("softmax"),
+        (false, _) => None,
+    };
     if common.json {
         let tensors: Vec<_> = tensors
             .iter()
@@ -36,7 +41,7 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
         let value = json!({
             "model": command.model, "container": source.container(),
             "architecture": config.family().name(), "tasks": config.tasks(),
-            "image_size": config.image_size(), "projected": config.is_projected(), "parameters": elements, "bytes": source.bytes(),
+            "image_size": config.image_size(), "scores": scores, "projected": config.is_projected(), "parameters": elements, "bytes": source.bytes(),
             "tokenizer": { "vocabulary": vocabulary }, "adapters": source.merged(),
             "tensors": tensors,
         });
@@ -50,6 +55,9 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
         report::line(
             "vectors       pooled states, for there is no projection into the shared space",
         )?;
+    }
+    if let Some(scores) = scores {
+        report::line(&format!("scores        {scores}"))?;
     }
     if let Some(size) = config.image_size() {
         report::line(&format!("image size    {size} px"))?;

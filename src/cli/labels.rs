@@ -2,7 +2,7 @@
 //! as a file by `obscura labels`.
 
 use super::arguments::{Common, Labels};
-use super::{progress, report, tasks};
+use super::{model, progress, report};
 use obscura::tasks::{LabelSet, LabelVectors, Model};
 use obscura::{Error, Result};
 use pollster::block_on;
@@ -84,7 +84,7 @@ pub fn encode(model: &Model, set: &LabelSet) -> Result<LabelVectors> {
 /// half-written.
 pub fn labels(command: &Labels, common: &Common) -> Result<()> {
     let source = Source::read(&command.labels, &command.templates)?;
-    let model = tasks::open(&command.model, common)?;
+    let model = model::load(&command.model, common)?;
     let vectors = source.vectors(&model)?;
     let bytes = block_on(model.label_file(&vectors))?;
     let output = &command.output;

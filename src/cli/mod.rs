@@ -1,7 +1,6 @@
 //! The command line. `arguments` says what can be asked, one file a group of commands does it.
 
 mod album;
-mod album_arguments;
 mod arguments;
 mod bench;
 mod convert;
@@ -22,8 +21,6 @@ mod scenes;
 mod tasks;
 #[cfg(feature = "train")]
 mod train;
-#[cfg(feature = "train")]
-mod training_arguments;
 #[cfg(feature = "train")]
 mod zero_shot;
 

@@ -1,19 +1,45 @@
-//! Where MODEL is: on this machine already, or fetched first.
+//! The model that MODEL names: on this machine already, or fetched first; opened, or loaded.
 
 use super::arguments::Common;
 use super::progress;
 use indicatif::ProgressBar;
 use obscura::Result;
+use obscura::device;
 use obscura::hub::{self, Environment, Event, Fetched, Options, Source, Wanted};
 use obscura::load;
 use obscura::load::Folder;
 use obscura::models::ModelConfig;
+use obscura::tasks::Model;
 use std::path::Path;
 
 /// The model that a command names, with adapters, opened but not loaded.
 pub fn open(model: &Path, common: &Common) -> Result<load::Source<Folder>> {
     let Fetched { model, adapters } = locate(model, common)?;
     load::Source::open_adapted(&model, &adapters)
+}
+
+/// Loads the model that a command names.
+pub fn load(path: &Path, common: &Common) -> Result<Model> {
+    let placement = device::open(common.device())?.with_precision(common.precision());
+    let found = locate(path, common)?;
+    let mut bar: Option<ProgressBar> = None;
+    let model = load::open_adapted(
+        &found.model,
+        &found.adapters,
+        placement,
+        common.dtype(),
+        |event| match event {
+            load::Event::Tensor { loaded, total, .. } => bar
+                .get_or_insert_with(|| progress::bytes("loading", total))
+                .set_position(loaded),
+            load::Event::Warning(text) => eprintln!("note: {text}"),
+            _ => {}
+        },
+    );
+    if let Some(bar) = bar {
+        bar.finish_and_clear();
+    }
+    model
 }
 
 /// The file or folder of the model that a command names, and the adapters to merge into it.

@@ -2,7 +2,7 @@
 
 use super::arguments::{Common, Pixels};
 use super::report;
-use obscura::image::{DecodeOptions, RgbImage, decode_frames, decode_with, is_grey16};
+use obscura::image::{PictureFiles, RgbImage, decode_frames};
 use obscura::{Error, Result};
 use serde_json::json;
 use sha2::{Digest, Sha256};
@@ -11,34 +11,24 @@ use std::sync::Once;
 
 /// Reads and decodes a picture.
 pub fn read_image(path: &Path, common: &Common) -> Result<RgbImage> {
-    let (bytes, options) = read(path, common)?;
-    decode_with(&bytes, &options).map_err(|error| named(path, &error))
+    picture_files(common).decode(path)
 }
 
 /// The frames of a video: the pictures that are given, or `count` of a single animated one.
 pub fn read_frames(paths: &[PathBuf], count: usize, common: &Common) -> Result<Vec<RgbImage>> {
     if let [path] = paths {
-        let (bytes, options) = read(path, common)?;
-        return decode_frames(&bytes, count, &options).map_err(|error| named(path, &error));
+        let frames = |bytes: &[u8], options: &_| decode_frames(bytes, count, options);
+        return picture_files(common).decode_by(path, frames);
     }
     paths.iter().map(|path| read_image(path, common)).collect()
 }
 
-fn read(path: &Path, common: &Common) -> Result<(Vec<u8>, DecodeOptions)> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::BadImage(format!("{} cannot be read: {error}", path.display())))?;
-    let grey16 = common.grey16();
-    if grey16.is_none() && is_grey16(&bytes) {
-        warn_of_grey16(path);
+/// How all commands read pictures.
+pub fn picture_files(common: &Common) -> PictureFiles {
+    PictureFiles {
+        grey16: common.grey16(),
+        note_grey16: Some(warn_of_grey16),
     }
-    let options = DecodeOptions {
-        grey16: grey16.unwrap_or_default(),
-    };
-    Ok((bytes, options))
-}
-
-fn named(path: &Path, error: &Error) -> Error {
-    Error::BadImage(format!("{}: {error}", path.display()))
 }
 
 /// Once, for the first such picture: a folder may hold thousands.

@@ -1,6 +1,6 @@
 //! `obscura scenes`: the drawings that training scenes are composed of, and held-out scenes.
 
-use super::training_arguments::{ScenesArguments, mix_of};
+use super::arguments::{ScenesArguments, mix_of};
 use obscura::scenes::shapes::{Part, Shapes};
 use obscura::scenes::{CaptionLine, Options, Scenes, Split, build, write, write_scenes};
 use obscura::{Error, Result};

@@ -2,12 +2,10 @@
 
 use super::arguments::{Answer, Caption, Classify, Common, Embed, Match};
 use super::labels::Source;
+use super::model::load;
 use super::pictures::{read_frames, read_image};
-use super::{model, progress, report};
-use indicatif::ProgressBar;
-use obscura::device;
+use super::{progress, report};
 use obscura::image::RgbImage;
-use obscura::load::{self, Event};
 use obscura::tasks::{LabelScore, LabelSet, Model, Scores};
 use obscura::{Error, Result};
 use pollster::block_on;
@@ -61,12 +59,15 @@ pub fn classify(command: &Classify, common: &Common) -> Result<()> {
         }
     };
     let ranking = command.ranking();
-    let model = open(&command.model, common)?;
+    let model = load(&command.model, common)?;
     let labels = source.vectors(&model)?;
+    let scores = ranking.scores.unwrap_or(labels.default_scores());
     each_image_of(&model, &command.images, common, |model, path, image| {
         let scored = block_on(model.classify_among(&image, &labels, ranking))?;
-        let line = |label: &LabelScore| match ranking.scores {
-            Scores::Probability => format!("{:6.2}% {}", 100.0 * label.score, label.label),
+        let line = |label: &LabelScore| match scores {
+            Scores::Softmax | Scores::Sigmoid => {
+                format!("{:6.2}% {}", 100.0 * label.score, label.label)
+            }
             Scores::Cosine => format!("{:7.4} {}", label.score, label.label),
         };
         let lines: Vec<String> = scored.iter().map(line).collect();
@@ -96,7 +97,7 @@ pub fn embed(command: &Embed, common: &Common) -> Result<()> {
             },
         );
     }
-    let model = open(&command.model, common)?;
+    let model = load(&command.model, common)?;
     let vectors = block_on(model.text_vectors(&command.texts))?;
     for (text, vector) in command.texts.iter().zip(vectors) {
         let vector = unit(&vector);
@@ -123,7 +124,7 @@ fn singles(vector: &[f64]) -> String {
 /// Embeds the frames of one video as one vector.
 fn embed_video(command: &Embed, common: &Common) -> Result<()> {
     let frames = read_frames(&command.images, command.frames, common)?;
-    let model = open(&command.model, common)?;
+    let model = load(&command.model, common)?;
     let vector = unit(&block_on(model.embed_frames(&frames, true))?);
     let value = json!({ "frames": command.images, "embedding": vector });
     report::print(common.json, &value, &singles(&vector))
@@ -132,7 +133,7 @@ fn embed_video(command: &Embed, common: &Common) -> Result<()> {
 /// The states of texts' tokens; as text one line a token, and the pooled vector last.
 fn embed_tokens(command: &Embed, common: &Common) -> Result<()> {
     let options = command.guidance();
-    let model = open(&command.model, common)?;
+    let model = load(&command.model, common)?;
     for text in &command.texts {
         let found = block_on(model.embed_tokens(text, &options))?;
         let mut value = json!(found);
@@ -190,7 +191,7 @@ pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
 pub fn answer(command: &Answer, common: &Common) -> Result<()> {
     let options = command.generation.options();
     let images = read_frames(&command.images, command.frames, common)?;
-    let model = open(&command.model, common)?;
+    let model = load(&command.model, common)?;
     let image = match &command.images[..] {
         [only] => json!(only),
         frames => json!(frames),
@@ -229,7 +230,7 @@ fn each_image(
     common: &Common,
     work: impl FnMut(&Model, &Path, RgbImage) -> Result<()>,
 ) -> Result<()> {
-    each_image_of(&open(model, common)?, images, common, work)
+    each_image_of(&load(model, common)?, images, common, work)
 }
 
 /// [`each_image`] with a model that is open.
@@ -265,30 +266,6 @@ fn each_image_of(
             images.len()
         ))),
     }
-}
-
-/// Loads the model that a command names.
-pub fn open(path: &Path, common: &Common) -> Result<Model> {
-    let placement = device::open(common.device())?;
-    let found = model::locate(path, common)?;
-    let mut bar: Option<ProgressBar> = None;
-    let model = load::open_adapted(
-        &found.model,
-        &found.adapters,
-        placement,
-        common.dtype(),
-        |event| match event {
-            Event::Tensor { loaded, total, .. } => bar
-                .get_or_insert_with(|| progress::bytes("loading", total))
-                .set_position(loaded),
-            Event::Warning(text) => eprintln!("note: {text}"),
-            _ => {}
-        },
-    );
-    if let Some(bar) = bar {
-        bar.finish_and_clear();
-    }
-    model
 }
 
 /// The text alone for a single picture, behind the picture's name for several.

@@ -1,9 +1,9 @@
 //! `obscura train`: a run in a folder, from a new model or a loaded one, on drawn scenes or on
 //! pictures of one's own.
 
-use super::arguments::Common;
+use super::arguments::{Common, Train, mix_of};
 use super::model;
-use super::training_arguments::{Train, mix_of};
+use super::pictures::picture_files;
 use obscura::metrics::data::read_folder;
 use obscura::scenes::shapes::{Part, Shapes};
 use obscura::scenes::{Options, Scenes};
@@ -37,7 +37,7 @@ pub fn train(command: &Train, common: &Common) -> Result<()> {
         .map(|path| open_scenes(path, command));
     let scenes = scenes.transpose()?;
     let mut trainer = start(command, common, &folder, scenes.as_ref())?;
-    let examples = examples(command, scenes)?;
+    let examples = examples(command, common, scenes)?;
     let resumed = (trainer.step > 0).then_some(trainer.step);
     let mut log = Log::open(folder.folder(), resumed)?;
     eprintln!(
@@ -110,7 +110,7 @@ fn start(
     }
     let corpus: Vec<String> = match scenes {
         Some(scenes) => scenes.corpus(CORPUS, command.seed).collect(),
-        None => captioned(command)?
+        None => captioned(command, common)?
             .pictures
             .into_iter()
             .flat_map(|(_, texts)| texts)
@@ -171,9 +171,9 @@ fn classes(command: &Train) -> usize {
     }
 }
 
-fn examples(command: &Train, scenes: Option<Scenes>) -> Result<Box<dyn Examples>> {
+fn examples(command: &Train, common: &Common, scenes: Option<Scenes>) -> Result<Box<dyn Examples>> {
     let Some(mut scenes) = scenes else {
-        return Ok(Box::new(captioned(command)?));
+        return Ok(Box::new(captioned(command, common)?));
     };
     scenes.set_objects(command.objects)?;
     let shapes = command
@@ -190,7 +190,7 @@ fn examples(command: &Train, scenes: Option<Scenes>) -> Result<Box<dyn Examples>
 }
 
 /// The pictures of `--data` with their captions.
-fn captioned(command: &Train) -> Result<Captioned> {
+fn captioned(command: &Train, common: &Common) -> Result<Captioned> {
     let folder = command.data.as_deref().ok_or_else(|| {
         Error::BadInput("nothing to train on: give --scenes or --data".to_string())
     })?;
@@ -207,6 +207,7 @@ fn captioned(command: &Train) -> Result<Captioned> {
     }
     Ok(Captioned {
         pictures,
+        files: picture_files(common),
         seed: command.seed,
     })
 }

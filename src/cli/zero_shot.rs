@@ -1,9 +1,9 @@
 //! `obscura eval` over a folder of pictures for each class: zero-shot accuracy.
 
-use super::arguments::Common;
+use super::arguments::{Common, Eval};
 use super::labels::Source;
-use super::training_arguments::Eval;
-use super::{progress, tasks};
+use super::pictures::picture_files;
+use super::{model, progress};
 use obscura::evaluate::zero_shot::{Classification, classify_all, labels_of};
 use obscura::metrics::data::{Classes, read_classes};
 use obscura::tasks::LabelSet;
@@ -41,16 +41,19 @@ pub fn measure(command: &Eval, classes: &Classes, common: &Common) -> Result<Cla
     if let Source::Set(set) = &source {
         labels_of(classes, set)?; // before the model is loaded and the labels are encoded
     }
-    let model = tasks::open(&command.model, common)?;
+    let model = model::load(&command.model, common)?;
     let labels = source.vectors(&model)?;
     let places = labels_of(classes, labels.set())?;
     let bar = progress::pictures(classes.pictures.len());
-    let measured = block_on(classify_all(&model, classes, &labels, &places, |error| {
+    let files = picture_files(common);
+    let progress = |error| {
         if let Some(error) = error {
             bar.suspend(|| eprintln!("error: {error}"));
         }
         bar.inc(1);
-    }));
+    };
+    let measured = classify_all(&model, classes, &labels, &places, files, progress);
+    let measured = block_on(measured);
     bar.finish_and_clear();
     measured
 }

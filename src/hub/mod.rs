@@ -7,6 +7,13 @@
 //! in another process; a file takes its place only when it is whole and, where its checksum is
 //! known, the right one.
 //!
+//! - `source`, `address`: what a name means. `environment`: where caches are, and the token.
+//! - `wanted`: which files a model is made of. `adapters`: those of an adapter, and of its base.
+//! - `repository`: a model of the hub, in the cache (`snapshots`) or at the hub (`remote`). `website`: one
+//!   of any other server.
+//! - `download`: one file, and how it goes on after a break. `partial`: what there is of it so far.
+//!   `patience`: how often to try again. `client`: one request. `lock`: one process at a time.
+//!
 //! The hub's protocol: <https://huggingface.co/docs/huggingface_hub/package_reference/file_download>,
 //! its cache: <https://huggingface.co/docs/huggingface_hub/guides/manage-cache>.
 
@@ -18,7 +25,9 @@ mod environment;
 mod lock;
 mod partial;
 mod patience;
+mod remote;
 mod repository;
+mod snapshots;
 mod source;
 mod wanted;
 mod website;

@@ -5,7 +5,7 @@ use super::adapters::is_of_another;
 use super::{CheckConfig, check_file};
 use crate::load::layout::{ALONE, Configuration, Layout};
 use crate::load::{
-    self, ADAPTER_CONFIG_FILE, ADAPTER_WEIGHT_FILES, Files, Promises, at_once, texts,
+    self, ADAPTER_CONFIG_FILE, ADAPTER_WEIGHT_FILES, Files, Promises, at_once, text_file, texts,
 };
 use crate::{Error, Result};
 use std::cell::RefCell;
@@ -49,7 +49,7 @@ async fn collect_model(
     let none = Promises::new();
     let layout = Layout::find(files, part, &none).await?;
     let adapter = format!("{}{ADAPTER_CONFIG_FILE}", layout.folder);
-    if let Some(text) = texts::read(files, &adapter, &none).await? {
+    if let Some(text) = text_file::read(files, &adapter, &none).await? {
         let has_model = layout.configuration != Configuration::None;
         let is_alone = !has_model || is_of_another(&text, files.folder.borrow().id());
         files.fetch_adapter(&layout.folder, is_alone)?;

@@ -95,6 +95,11 @@ impl Album {
         to_object(&self.0.search(query, limit)?)
     }
 
+    /// The cosine of each key's vector and another one; undefined where there is no such key.
+    pub fn similarities(&self, keys: Vec<String>, vector: &[f32]) -> Result<JsValue> {
+        to_object(&self.0.similarities(&keys, vector)?)
+    }
+
     /// In the order of adding.
     pub fn keys(&self) -> Vec<String> {
         self.0.keys().map(str::to_string).collect()

@@ -15,7 +15,7 @@ pub struct LabelVectors(tasks::LabelVectors);
 #[derive(Deserialize, Default)]
 #[serde(rename_all = "camelCase", default, deny_unknown_fields)]
 struct RankingOptions {
-    scores: Scores,
+    scores: Option<Scores>,
     top_k: Option<usize>,
 }
 

@@ -4,7 +4,7 @@ use super::property;
 use crate::Result;
 use crate::device::{DevicePreference, Placement, no_gpu};
 use burn::tensor::Device;
-use js_sys::{Function, Promise};
+use js_sys::{Function, Promise, Reflect, Symbol};
 use std::cell::RefCell;
 use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
@@ -22,7 +22,7 @@ pub async fn open_device(preference: DevicePreference) -> Result<Placement> {
         (DevicePreference::Auto, None | Some(Adapter { software: true, .. })) => {
             Ok(Placement::cpu())
         }
-        (_, None) => Err(no_gpu("this browser offers no WebGPU adapter")),
+        (_, None) => Err(no_gpu("no WebGPU adapter was found")),
         (_, Some(adapter)) => {
             if let Some(open) = GPU.with_borrow(Clone::clone) {
                 return Ok(open);
@@ -36,14 +36,31 @@ pub async fn open_device(preference: DevicePreference) -> Result<Placement> {
     }
 }
 
+fn is_window_or_worker() -> bool {
+    let global = js_sys::global();
+    let is_instance_of = |name| {
+        let class = property(&global, name)?;
+        let test = Reflect::get(&class, &Symbol::has_instance()).ok()?;
+        let answer = test.dyn_into::<Function>().ok()?.call1(&class, &global);
+        answer.ok().map(|is_instance| is_instance.is_truthy())
+    };
+    ["Window", "WorkerGlobalScope"]
+        .into_iter()
+        .any(|name| is_instance_of(name) == Some(true))
+}
+
 /// What the browser tells of its GPU.
 struct Adapter {
     description: Option<String>,
     software: bool,
 }
 
-/// Asks `navigator.gpu`; web-sys has it only behind an unstable flag.
+/// Asks `navigator.gpu`; web-sys has it only behind an unstable flag. wgpu looks for it in windows and
+/// workers only, and panics elsewhere.
 async fn find_adapter() -> Option<Adapter> {
+    if !is_window_or_worker() {
+        return None;
+    }
     let gpu = property(&property(&js_sys::global(), "navigator")?, "gpu")?;
     let request: Function = property(&gpu, "requestAdapter")?.dyn_into().ok()?;
     let promise: Promise = request.call0(&gpu).ok()?.dyn_into().ok()?;

@@ -2,6 +2,7 @@
 
 use super::{Model, from_object, property, to_object};
 use crate::device::DevicePreference;
+use crate::kernels::Precision;
 use crate::{Error, Result, load};
 use js_sys::{Array, Function, Promise, Reflect, Uint8Array};
 use serde::{Deserialize, Serialize};
@@ -27,18 +28,20 @@ async fn open_device(preference: DevicePreference) -> Result<crate::device::Plac
 #[wasm_bindgen]
 pub struct Loader {
     preference: DevicePreference,
+    precision: Precision,
     options: load::Options,
 }
 
 #[wasm_bindgen]
 impl Loader {
-    /// `{device, dtype, tasks, sha256, adapters}`, all of which may be missing; `adapters` are names of
+    /// `{device, dtype, precision, tasks, sha256, adapters}`, all of which may be missing; `adapters` are names of
     /// adapters, whose files the source has in folders of those names.
     #[wasm_bindgen(constructor)]
     pub fn new(options: JsValue) -> Result<Loader> {
         let options: LoaderOptions = from_object(&options)?;
         Ok(Self {
             preference: options.device.parse()?,
+            precision: options.precision.parse()?,
             options: load::Options {
                 dtype: options.dtype.parse()?,
                 tasks: options.tasks.unwrap_or_default(),
@@ -62,6 +65,7 @@ impl Loader {
         on_event: Option<Function>,
     ) -> std::result::Result<Model, JsValue> {
         let placement = open_device(self.preference).await?;
+        let placement = placement.with_precision(self.precision);
         let text = |name: &str| property(&source, name).and_then(|value| value.as_string());
         let (name, file) = (text("name").unwrap_or_default(), text("file"));
         let entry = property(&entry, "model").zip(property(&entry, "journal"));
@@ -110,6 +114,7 @@ pub fn entry_complete(journal: &[u8]) -> bool {
 struct LoaderOptions {
     device: String,
     dtype: String,
+    precision: String,
     tasks: Option<Vec<String>>,
     sha256: Option<load::Promises>,
     adapters: Vec<String>,
@@ -128,6 +133,7 @@ impl Default for LoaderOptions {
         Self {
             device: "auto".to_string(),
             dtype: "auto".to_string(),
+            precision: Precision::Fast.name().to_string(),
             tasks: None,
             sha256: None,
             adapters: Vec::new(),

@@ -78,6 +78,37 @@ fn pictures_are_found_by_a_text_and_by_a_picture_as_their_vectors_say() {
 }
 
 #[test]
+fn a_least_score_leaves_out_what_belongs_to_the_text_with_less() {
+    let scratch = Scratch::new("album-least-score");
+    let model = model("siglip2");
+    let (file, _) = album(&scratch, &model);
+    let search = |least: &str| {
+        let words = [
+            "search",
+            &model,
+            &file,
+            "--text",
+            TEXT,
+            "--min-score",
+            least,
+        ];
+        let found = exact(&words).object()["found"].clone();
+        found.as_array().expect("a list").clone()
+    };
+    let all = search("0");
+    assert_eq!(all.len(), PICTURES.len());
+    for one in &all {
+        let key = one["key"].as_str().expect("a key");
+        let matched = exact(&["match", &model, key, TEXT]).object();
+        let probability = &matched["matches"][0]["probability"];
+        assert_near(&one["probability"], probability, 2e-3);
+    }
+    let second = all[1]["probability"].to_string();
+    assert_eq!(search(&second), all[..2]);
+    assert_eq!(search("1"), Vec::<Value>::new());
+}
+
+#[test]
 fn the_best_candidates_are_looked_at_again_by_a_blip_that_can_match() {
     let scratch = Scratch::new("album-rerank");
     let model = model("blip-retrieval");

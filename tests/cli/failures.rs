@@ -20,6 +20,7 @@ fn bad_usage_has_exit_code_2() {
     obscura(["embed", &model]).fails(2, &["IMAGES"]);
     obscura(["embed", &model, &picture, "--text", "a"]).fails(2, &["--text"]);
     caption(&model, &["--dtype", "q3"]).fails(2, &["q3", "q4, q8, f16, f32"]);
+    caption(&model, &["--precision", "high"]).fails(2, &["high", "fast, exact"]);
     caption(&model, &["--device", "tpu"]).fails(2, &["tpu", "cpu, gpu"]);
     caption(&model, &["--seed", "1"]).fails(2, &["--sample"]);
     caption(&model, &["--beams", "many"]).fails(2, &["many", "--beams"]);

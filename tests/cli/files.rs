@@ -236,6 +236,7 @@ fn inspect_lists_what_a_folder_and_a_file_hold() {
                 "model",
                 "parameters",
                 "projected",
+                "scores",
                 "tasks",
                 "tensors",
                 "tokenizer"

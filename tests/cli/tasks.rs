@@ -63,6 +63,16 @@ fn options_of_generation_have_the_references_effect() {
 }
 
 #[test]
+fn a_caption_that_goes_round_in_circles_can_be_kept_from_it() {
+    let reference = &expected("blip-caption")["captions"]["rotated.jpg"];
+    let (model, picture) = (model("blip-caption"), picture("rotated.jpg"));
+    let words = ["caption", &model, &picture, "--beams", "3"];
+    let found = exact(&[&words[..], &["--no-repeat-ngram-size", "2"]].concat()).object();
+    assert_generated(&found, &reference["beam3_no_repeat_2"]);
+    assert_ne!(found["tokens"], reference["beam3"]["ids"]);
+}
+
+#[test]
 fn prompts_are_continued() {
     let reference = expected("blip-caption");
     let prompted = &reference["captions"]["landscape.png"]["prompted"];

@@ -1,6 +1,6 @@
 //! Training, measuring and filtering, on a handful of pictures.
 
-use super::{Run, Scratch, obscura};
+use super::{Run, Scratch, obscura, picture};
 use image::{Rgb, RgbImage};
 use serde_json::{Value, json};
 use std::fs;
@@ -125,4 +125,31 @@ fn training_refuses_what_it_cannot_use() {
     obscura(["train", &run, "--data", &data, "--from", "no.gguf"]).fails(1, &["no.gguf"]);
     obscura(["eval", "no.gguf", &data]).fails(1, &["no.gguf"]);
     obscura(["eval", &run, &scratch.path("nowhere")]).fails(1, &["nowhere"]);
+}
+
+#[test]
+fn grey_of_16_bits_is_trained_and_measured_with_as_it_is_shown() {
+    let scratch = Scratch::new("train-grey16");
+    let data = data(&scratch);
+    for (name, _) in COLOURS {
+        fs::copy(picture("grey16.png"), format!("{data}/{name}.png")).unwrap();
+    }
+    let first_loss = |name: &str, more: &[&str], is_noted: bool| {
+        let run = scratch.path(name);
+        let trained = train(&run, &data, &[&["--steps", "1"], more].concat());
+        assert_eq!(trained.code, 0, "{}", trained.stderr);
+        let measured = obscura([&["eval", &format!("{run}/model.gguf"), &data], more].concat());
+        assert_eq!(measured.code, 0, "{}", measured.stderr);
+        for said in [trained.stderr, measured.stderr] {
+            assert_eq!(said.contains("--grey16 scale"), is_noted, "{said}");
+        }
+        let rows = fs::read_to_string(format!("{run}/metrics.csv")).unwrap();
+        let mut rows = rows.lines().map(|row| row.split(',').collect::<Vec<_>>());
+        let (names, values) = (rows.next().unwrap(), rows.next().unwrap());
+        let total = names.iter().position(|name| *name == "total").unwrap();
+        values[total].to_string()
+    };
+    let unsaid = first_loss("unsaid", &[], true);
+    assert_eq!(first_loss("clip", &["--grey16", "clip"], false), unsaid);
+    assert_ne!(first_loss("scale", &["--grey16", "scale"], false), unsaid);
 }

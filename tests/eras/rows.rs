@@ -1,4 +1,4 @@
-//! Checkpoints as the tools of each era saved them (`scripts/reference-eras`), loaded as users load
+//! Checkpoints as the tools of each era saved them (`scripts/eras/reference-eras`), loaded as users load
 //! them: everything that those tools computed of them must come out. One that does not is named with
 //! all that is wrong with it, after the others were looked at, too.
 

@@ -88,6 +88,9 @@ pub struct Search {
     /// Find so many
     #[arg(long, default_value_t = 20)]
     pub limit: usize,
+    /// With --text: leave out pictures that belong to the text with less than this probability, 0 to 1
+    #[arg(long, value_name = "P", requires = "text")]
+    pub min_score: Option<f32>,
     /// With --text and a BLIP that can match: look again at so many of the best, as BLIP's paper does
     /// with 128 or 256, and order them anew (0: none)
     #[arg(long, default_value_t = 16)]
