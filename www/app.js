@@ -27,6 +27,8 @@ const CAN = {
 };
 const MODEL_FILE = /\.(gguf|safetensors|bin|pth|pt)$/i;
 const WITH_PICTURE = ["caption", "ask", "classify", "compare"];
+/** Of sections that a page may lack: scripts/site leaves some out. */
+const STARTS = { ask: startAsk, classify: startClassify, search: startSearch, alttext: startAltText, compare: startCompare };
 
 const state = document.documentElement.dataset;
 const sections = [...document.querySelectorAll("main > .panel")].map(({ id }) => id);
@@ -73,7 +75,7 @@ async function showPossible() {
   for (const line of document.querySelectorAll(".need")) showNeed(line, own);
   const waiting = main.phase === "ready" ? "" : main.phase === "loading" ? "The model is still loading." : "Load a model first.";
   element("caption-reason").textContent = waiting || (currentPicture() ? "" : "The caption appears here.");
-  element("answer-reason").textContent = waiting || (currentPicture() ? "The answer appears here." : "Open a picture and ask about it.");
+  if (sections.includes("ask")) element("answer-reason").textContent = waiting || (currentPicture() ? "The answer appears here." : "Open a picture and ask about it.");
 }
 
 function showNeed(line, own) {
@@ -161,11 +163,7 @@ async function start() {
   startPictures();
   startCamera();
   startCaption();
-  startAsk();
-  startClassify();
-  startSearch();
-  startAltText();
-  startCompare();
+  for (const [name, begin] of Object.entries(STARTS)) if (sections.includes(name)) begin();
   startModels();
   listen();
   showSection(false);

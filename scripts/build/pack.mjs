@@ -6,13 +6,12 @@ import { copyFile, mkdir, readFile, rm, stat, writeFile } from "node:fs/promises
 import { dirname, join, posix, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { referencesOf } from "./references.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const WWW = join(ROOT, "www");
+const UNBUNDLED = "lib/engine/worker.js"; // which start-worker.js starts where nothing was bundled
 const EMBEDDED = "lib/loading/embedded.js"; // which finds the embedded model
-
-// import … from "./x.js" | import "./x.js" | import("./x.js") | new URL("./x", import.meta.url)
-const REFERENCE = /(?:\bfrom\s*|\bimport\s*\(?\s*|\bnew URL\(\s*)(["'])(?<path>\.{0,2}\/?[\w./-]+)\1(?<url>\s*,\s*import\.meta\.url)?/g;
 
 /**
  * Makes the package in `folder`, with the model that `models`/models.json embeds, and packs it.
@@ -25,7 +24,7 @@ export async function pack(folder, { models = join(WWW, "models") } = {}) {
   const entries = Object.values(manifest.exports).flatMap(filesOf).filter((path) => !path.includes("*"));
   const embedded = await embeddedModel(models);
   const files = new Map([[EMBEDDED, moduleOf(embedded)]]);
-  for (const entry of entries) await collect(posix.normalize(entry), files);
+  for (const entry of [...entries, UNBUNDLED]) await collect(posix.normalize(entry), files);
   for (const folder of new Set([...files.keys()].map(posix.dirname))) {
     const origins = posix.join(folder, "README.md"); // where its files are from, and their licence
     if (folder !== "." && (await isFile(origins))) files.set(origins, null);
@@ -54,11 +53,7 @@ async function collect(path, files) {
   files.set(path, null);
   if (!/\.(js|ts)$/.test(path)) return;
   const text = await readFile(join(WWW, path), "utf8");
-  for (const { groups } of text.matchAll(REFERENCE)) {
-    if (!groups.url && !groups.path.startsWith(".")) continue; // a module of Node.js
-    const other = posix.join(posix.dirname(path), groups.path);
-    await collect(await sourceOf(other, path), files);
-  }
+  for (const other of referencesOf(path, text)) await collect(await sourceOf(other, path), files);
   const types = path.replace(/\.js$/, ".d.ts");
   if (types !== path && (await isFile(types))) await collect(types, files);
 }
@@ -89,8 +84,10 @@ function moduleOf(embedded) {
   const address = `new URL(${JSON.stringify(posix.join(posix.relative(posix.dirname(EMBEDDED), "models"), url))}, import.meta.url).href`;
   return `// Written by scripts/build/pack.mjs: the model that load() takes where none is named.
 
+export const embeddedAddress = () => ${embedded ? address : "null"};
+
 export async function embeddedModel() {
-  return ${embedded ? `{ ...${JSON.stringify(entry)}, url: ${address} }` : "null"};
+  return ${embedded ? `{ ...${JSON.stringify(entry)}, url: embeddedAddress() }` : "null"};
 }
 `;
 }

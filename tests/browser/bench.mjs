@@ -11,6 +11,7 @@ import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { check } from "../../scripts/benchmark/check.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const RUN = join(ROOT, "scripts/benchmark/run.mjs");
@@ -59,6 +60,34 @@ test("everything is measured, checked and written down", { timeout: 300_000 }, a
   const written = await readFile(tables, "utf8");
   assert.match(written, /^# Tables[^]*\| obscura, f32 \|[^]*The end\.\n$/);
   assert.equal(written.match(/4 of 4/g).length, 2);
+});
+
+test("other labels than the reference's fail, unless the texts or 4 bits make them others", () => {
+  const expected = {
+    texts: { first: 100, text: "two dogs, {number}", template: "a {label}, {number}" },
+    clip: { labels: { best: ["a", "b", "c", "d", "e"] }, text: { vector: [1, 0] } },
+    blip: {},
+  };
+  const labels = (best, template, dtype) => check("clip-labels", { best, template }, expected, dtype);
+  assert.deepEqual(labels(["e", "d", "c", "x", "y"]), { labels: [3, 5], wrong: false });
+  assert.deepEqual(labels(["e", "d", "x", "y", "z"], "a {}, 100"), { labels: [2, 5], wrong: true });
+  assert.deepEqual(labels(["e", "d", "x", "y", "z"], "a {}, 100", "q4"), { labels: [2, 5], wrong: false });
+  assert.deepEqual(labels(["a", "b", "c", "d"]), { labels: [4, 5], wrong: true });
+  assert.equal(labels(["e", "d", "x", "y", "z"], "a {}, 101"), null);
+  const text = (text) => check("clip-text", { text, vector: [0, 1] }, expected);
+  assert.deepEqual(text("two dogs, 100"), { cosine: 0, wrong: true });
+  assert.equal(text("two dogs, 101"), null);
+});
+
+test("a row that did other work fails the run", { timeout: 60_000 }, async () => {
+  const path = join(folder, "expected.json");
+  const right = await readFile(path, "utf8");
+  const wrong = JSON.parse(right);
+  wrong.clip.labels.best = ["not", "one", "of", "these"];
+  await writeFile(path, JSON.stringify(wrong));
+  const measuring = run("--peers", "obscura-native-f32", "--only", "clip-labels", "--runs", "1");
+  await assert.rejects(measuring, ({ code, stderr }) => code === 1 && /clip-labels did other work/.test(stderr));
+  await writeFile(path, right);
 });
 
 test("a part is measured when it is named, and unknown names are refused", { timeout: 60_000 }, async () => {

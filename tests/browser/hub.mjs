@@ -191,11 +191,15 @@ describe("what is kept", WHOLE_TEST, () => {
     });
   });
 
-  test("is in the Cache API where there is no private file system", async () => {
+  for (const [what, spoil] of [
+    ["there is no private file system", () => void delete StorageManager.prototype.getDirectory],
+    ["the private file system is refused, as in Firefox's private windows", () => (StorageManager.prototype.getDirectory = () => Promise.reject(new DOMException("Insecure.", "SecurityError")))],
+    ["no file of it can be written in place", () => globalThis.FileSystemFileHandle && (FileSystemFileHandle.prototype.createSyncAccessHandle = () => Promise.reject(new DOMException("Insecure.", "UnknownError")))],
+    ["files cannot be written in place at all", () => globalThis.FileSystemFileHandle && delete FileSystemFileHandle.prototype.createSyncAccessHandle],
+  ]) test(`is in the Cache API where ${what}`, async () => {
     await withPage(async (page) => {
-      const without = () => void delete StorageManager.prototype.getDirectory;
-      page.on("worker", (worker) => worker.evaluate(without)); // long before the engine has started
-      await page.addInitScript(without);
+      page.on("worker", (worker) => worker.evaluate(spoil)); // long before the engine has started
+      await page.addInitScript(spoil);
       await page.reload();
       assert.deepEqual((await load(page, "tests/blip")).tokens, expected.blip.tokens);
       const kept = await page.evaluate(async () => (await import("./obscura.js")).cache.list());
@@ -205,8 +209,38 @@ describe("what is kept", WHOLE_TEST, () => {
       hub.forget();
       assert.deepEqual((await load(page, "tests/blip")).tokens, expected.blip.tokens);
       assert.ok(hub.sentBytes < 100_000, `${hub.sentBytes} bytes were fetched again`);
+      assert.deepEqual(await page.evaluate(() => caches.keys().then((names) => names.length)), 1);
       await page.evaluate(async () => (await import("./obscura.js")).cache.clear());
       assert.deepEqual(await page.evaluate(() => caches.keys()), []);
+    });
+  });
+
+  test("is in the Cache API where the page's own thread computes, and leaves no empty entry", async () => {
+    await withPage(async (page) => {
+      const sameThread = { module: new URL("same-thread.js", server.url).href };
+      await page.goto(`${server.url}package.json`); // which has no policy, as the page has
+      assert.deepEqual((await load(page, "tests/blip", sameThread)).tokens, expected.blip.tokens);
+      const kept = await page.evaluate(async () => (await import("./obscura.js")).cache.list());
+      assert.deepEqual(kept.map(({ source, complete }) => [source, complete]), [["tests/blip", true]]);
+      assert.equal(await page.evaluate(folders), 0);
+      hub.forget();
+      await page.reload();
+      assert.deepEqual((await load(page, "tests/blip", sameThread)).tokens, expected.blip.tokens);
+      assert.ok(hub.sentBytes < 100_000, `${hub.sentBytes} bytes were fetched again`);
+    });
+  });
+
+  test("is not listed while nothing is in it, and is cleared all the same", async () => {
+    await withPage(async (page) => {
+      const empty = async () => {
+        const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("obscura", { create: true });
+        const folder = await root.getDirectoryHandle("0123456789abcdef".repeat(2), { create: true });
+        for (const name of ["model.gguf", "journal", "meta.json"]) await folder.getFileHandle(name, { create: true });
+      };
+      await page.evaluate(empty);
+      assert.deepEqual(await page.evaluate(async () => (await import("./obscura.js")).cache.list()), []);
+      await page.evaluate(async () => (await import("./obscura.js")).cache.clear());
+      assert.equal(await page.evaluate(folders), 0);
     });
   });
 
@@ -341,11 +375,11 @@ async function withPage(act) {
 }
 
 /** Loads, captions, disposes: {tokens, info, events}; a failure's message begins with its code. */
-async function load(page, source, options = {}) {
+async function load(page, source, { module = "./obscura.js", ...options } = {}) {
   const picture = [...(await readFile(DRAWING))];
   const wanted = { device: "cpu", dtype: "f32", hub: { host: hub.host }, ...options };
-  return page.evaluate(async ([source, options, picture]) => {
-    const { load } = await import("./obscura.js");
+  return page.evaluate(async ([module, source, options, picture]) => {
+    const { load } = await import(module);
     const events = [];
     try {
       const model = await load(source, { ...options, progress: (event) => events.push(event) });
@@ -355,9 +389,17 @@ async function load(page, source, options = {}) {
     } catch (error) {
       throw Object.assign(new Error(), { message: `[${error.code}] ${error.message}`, stack: "" });
     }
-  }, [source, wanted, picture]).catch((error) => {
+  }, [module, source, wanted, picture]).catch((error) => {
     throw new Error(error.message.replace(/^page\.evaluate: (Error: )?/, ""));
   });
+}
+
+/** How many folders of models the private file system has. */
+async function folders() {
+  const root = await (await navigator.storage.getDirectory()).getDirectoryHandle("obscura").catch(() => null);
+  let count = 0;
+  if (root) for await (const _ of root.keys()) count++;
+  return count;
 }
 
 async function loadBytes([model, picture]) {

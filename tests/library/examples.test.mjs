@@ -193,6 +193,34 @@ describe("an example", WHOLE_TEST, () => {
     });
   }
 
+  for (const [name, input] of Object.entries({
+    caption: "#file", classify: "#file", embed: "#files", match: "#file", filter: "#files", search: "#files", attention: "#file", compare: "#file", labels: "#file",
+  })) {
+    test(`${name}.html takes what is chosen before its script has run`, async () => {
+      const page = await browser.newPage();
+      try {
+        let answer;
+        const chosen = new Promise((resolve) => (answer = resolve));
+        await page.route("**/obscura.js", (route) => chosen.then(() => route.continue()));
+        await page.goto(`${server.url}examples/${name}.html`, { waitUntil: "commit" });
+        await page.setInputFiles(input, PICTURE);
+        const before = await page.textContent("[role=status]");
+        for (const field of ["#clip", "#model"]) if (await page.locator(field).count()) await page.fill(field, "/models/clip.gguf");
+        answer();
+        const isDone = (before) => {
+          const { textContent } = document.querySelector("[role=status]");
+          return textContent !== before && textContent !== "" && !/…|0 pictures/.test(textContent);
+        };
+        await page.waitForFunction(isDone, before, PATIENCE);
+        const { text } = await expected("caption", PICTURE);
+        if (name === "caption") await shows(page, "#result", text);
+        else assert.doesNotMatch(await page.textContent("[role=status]"), /^(The .* could not|There is no)/);
+      } finally {
+        await page.close();
+      }
+    });
+  }
+
   test("is never without a test", async () => {
     assert.deepEqual(Object.keys(uses).sort(), (await readdir(EXAMPLES)).sort());
   });

@@ -4,15 +4,16 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { readFile } from "node:fs/promises";
+import { mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { pathToFileURL } from "node:url";
 import { promisify } from "node:util";
-import { decode, load } from "../../www/node.js";
+import { gzipSync } from "node:zlib";
+import { decode, load, openAlbum } from "../../www/node.js";
 import { DecodedPicture } from "../../www/lib/pictures/decoded.js";
-import { commandLine, embedSmallModel, MODEL, PHOTO, PICTURE, ROOT, WHOLE_TEST } from "./surroundings.mjs";
+import { CLIP, commandLine, embedSmallModel, MODEL, PHOTO, PICTURE, ROOT, WHOLE_TEST } from "./surroundings.mjs";
 
 const EXAMPLE = join(ROOT, "examples/node/caption.mjs");
 const LABELS = ["a cat", "two dogs", "a red house", "the sea"];
@@ -61,6 +62,82 @@ describe("a picture in Node.js", WHOLE_TEST, () => {
 });
 
 describe("a model in Node.js", WHOLE_TEST, () => {
+  test("takes no name of a picture for a text: either is said in so many words", async () => {
+    const model = await load(CLIP, { dtype: "f32" });
+    try {
+      await assert.rejects(model.embed("photo.webp"), { code: "bad_input", message: /names a picture: give \{ picture: "photo\.webp" \}, or \{ text/ });
+      await assert.rejects(model.embed(["a cat", PICTURE]), { code: "bad_input" });
+      const [path, url, text, same] = await model.embed([{ picture: PICTURE }, pathToFileURL(PICTURE), { text: "a cat" }, "a cat"]);
+      assert.deepEqual(path, url);
+      assert.deepEqual(text, same);
+      assert.equal((await model.embed({ text: "photo.webp" })).length, text.length);
+    } finally {
+      await model.dispose();
+    }
+  });
+
+  test("computes on the CPU where the way to a GPU breaks the engine, and says so", async () => {
+    // In the place of npm's webgpu: an adapter that is none.
+    const place = join(embedded.folder, "node_modules/webgpu");
+    await mkdir(place, { recursive: true });
+    await writeFile(join(place, "package.json"), '{ "name": "webgpu", "type": "module", "main": "index.js" }');
+    await writeFile(join(place, "index.js"), "export const globals = {}; export const create = () => ({ requestAdapter: async () => ({ info: {} }) });");
+    const program = `
+      import { load } from ${JSON.stringify(new URL("../../www/node.js", import.meta.url).href)};
+      const warnings = [];
+      const progress = ({ status, message }) => status === "warning" && warnings.push(message);
+      const model = await load(${JSON.stringify(MODEL)}, { dtype: "f32", progress });
+      const { tokens } = await model.caption(${JSON.stringify(PICTURE)});
+      await model.dispose();
+      const refusal = await load(${JSON.stringify(MODEL)}, { device: "webgpu" }).catch(({ code }) => code);
+      console.log(JSON.stringify({ device: model.info.device, warnings, tokens, refusal }));
+    `;
+    const { stdout } = await run(process.execPath, ["--input-type=module", "-e", program], { cwd: embedded.folder });
+    const found = JSON.parse(stdout.trim().split("\n").at(-1));
+    assert.deepEqual(found.tokens, expected.caption.tokens);
+    assert.equal(found.device, "cpu");
+    assert.deepEqual(found.warnings, ["The engine broke on the way to the GPU, so the model computes on the CPU."]);
+    assert.equal(found.refusal, "device_lost");
+  });
+
+  test("has an album, in memory", async () => {
+    const model = await load(CLIP, { dtype: "f32" });
+    const album = await openAlbum("in Node.js", model);
+    assert.equal(album.persistent, false);
+    await album.add("landscape", { picture: PICTURE });
+    await album.add("photo", { picture: PHOTO });
+    const found = await album.search("photo.webp"); // what people type is a text
+    assert.deepEqual(found.map(({ key }) => key).sort(), ["landscape", "photo"]);
+    const files = await album.export();
+    await album.close();
+    const again = await openAlbum("in Node.js", model);
+    assert.equal(await again.import(files), 2);
+    assert.deepEqual(await again.search("photo.webp"), found);
+    await again.close();
+    await model.dispose();
+  });
+
+  for (const [what, type, body, told] of [
+    ["a web page", "text/html; charset=utf-8", "<!doctype html><title>Home</title>", /There is no model at .*: the server sent a web page instead/],
+    ["a web page that calls itself a file", "application/octet-stream", "<!doctype html><title>Home</title>", /is a page of a website, not a model/],
+    ["a pointer of Git LFS", "text/plain", "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 5\n", /is a pointer of git-lfs/],
+    ["an error in JSON", "application/json", '{"error":"Repository not found"}', /not a model: \{"error":"Repository not found"\}/],
+    ["an error of S3", "application/xml", '<?xml version="1.0"?>\n<Error><Code>NoSuchKey</Code><Message>It is gone.</Message></Error>', /a storage host, not a model: NoSuchKey \(It is gone\.\)/],
+    ["a compressed file", "application/octet-stream", gzipSync("a model"), /is compressed with gzip/],
+  ]) test(`is told from ${what} that a host sends with status 200`, async () => {
+    const server = createServer((_, response) => response.writeHead(200, { "Content-Type": type, "Content-Length": Buffer.byteLength(body) }).end(body));
+    await new Promise((listening) => server.listen(0, "127.0.0.1", listening));
+    const host = `http://127.0.0.1:${server.address().port}`;
+    try {
+      for (const [source, where] of [[`${host}/models/small.gguf`, "/models/small.gguf"], [`${host}/models/small.safetensors`, "/models/small.safetensors"], [`${host}/models/small/`, "config.json"], ["owner/name", "config.json"]]) {
+        await assert.rejects(load(source, source === "owner/name" ? { hub: { host } } : {}), ({ message }) => told.test(message) && message.includes(where), source);
+      }
+    } finally {
+      server.closeAllConnections();
+      server.close();
+    }
+  });
+
   test("gives the command line's results, from a folder and for pictures in every form", async () => {
     const model = await load(MODEL, { dtype: "f32" });
     try {

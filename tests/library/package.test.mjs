@@ -11,8 +11,10 @@ import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
+import { build as esbuild } from "esbuild";
 import { chromium } from "playwright-core";
 import { build, createServer } from "vite";
+import { build as buildByVite7 } from "vite-7";
 import webpack from "webpack";
 import { pack } from "../../scripts/build/pack.mjs";
 import { serve } from "../../scripts/serve.mjs";
@@ -20,6 +22,7 @@ import { CHROMIUM, commandLine, embedSmallModel, launchBrowser, PATIENCE, PICTUR
 
 const HERE = fileURLToPath(new URL("./", import.meta.url));
 const CONSUMER = join(HERE, "consumer");
+const BUNDLERS = join(HERE, "../bundlers");
 const run = promisify(execFile);
 
 let embedded, packed, browser, expected, project;
@@ -38,7 +41,7 @@ after(async () => {
 });
 
 test("the package holds the library, the engine and the model, and nothing of the page", () => {
-  const wanted = ["obscura.js", "obscura.d.ts", "lib/engine/worker.js", "element.js", "element.d.ts", "alt.js", "alt.d.ts", "node.js", "node.d.ts"];
+  const wanted = ["obscura.js", "obscura.d.ts", "lib/engine/worker.js", "lib/engine/bundled-worker.js", "element.js", "element.d.ts", "alt.js", "alt.d.ts", "node.js", "node.d.ts"];
   const others = ["pkg/obscura_wasm.js", "pkg/obscura_wasm_bg.wasm", "pkg/obscura_wasm_relaxed.js", "pkg/obscura_wasm_relaxed_bg.wasm", "models/small.gguf", "labels/imagenet.json", "labels/README.md", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "package.json"];
   for (const file of [...wanted, ...others]) assert.ok(packed.files.includes(file), `${file} is in the package`);
   for (const file of ["app.js", "index.html", "page/style.css"]) assert.ok(!packed.files.includes(file), `${file} is not in the package`);
@@ -52,7 +55,7 @@ test("a program in TypeScript compiles under --strict, and its mistakes do not",
   }
 });
 
-describe("a page is described as the command line describes it", WHOLE_TEST, () => {
+describe("a page is described as the command line describes it", { timeout: 900_000 }, () => {
   test("without a bundler", async () => {
     const plain = join(embedded.folder, "plain");
     await cp(project, plain, { recursive: true });
@@ -67,6 +70,25 @@ describe("a page is described as the command line describes it", WHOLE_TEST, () 
   test("bundled by Vite, with relative addresses and otherwise its default settings", async () => {
     await build({ root: project, configFile: false, base: "./", logLevel: "warn", build: { emptyOutDir: true, outDir: join(embedded.folder, "vite"), reportCompressedSize: false } });
     await checkSite(join(embedded.folder, "vite"));
+  });
+
+  test("bundled by Vite 7, which makes one file of each worker", async () => {
+    await buildByVite7({ root: project, configFile: false, base: "./", logLevel: "warn", build: { emptyOutDir: true, outDir: join(embedded.folder, "vite-7"), reportCompressedSize: false } });
+    await checkSite(join(embedded.folder, "vite-7"));
+  });
+
+  test("left out of esbuild's bundle, and named by an import map", async () => {
+    const site = join(embedded.folder, "esbuild");
+    await cp(join(BUNDLERS, "left-out/index.html"), join(site, "index.html"));
+    await cp(join(project, "node_modules/obscura"), join(site, "obscura"), { recursive: true });
+    await copyFile(PICTURE, join(site, "picture.webp")); // whatever its name says
+    await esbuild({ entryPoints: [join(BUNDLERS, "page/main.js")], bundle: true, format: "esm", external: ["obscura"], outdir: site });
+    const server = await serve({ root: CONSUMER, mounts: { "/some/where": site } });
+    try {
+      await withPage(browser, `${server.url}some/where/`, async (page) => assert.equal(await page.evaluate(() => globalThis.found), expected));
+    } finally {
+      await server.close();
+    }
   });
 
   test("by Vite's development server, which is told not to bundle the package", async () => {

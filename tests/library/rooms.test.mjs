@@ -6,6 +6,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join, posix } from "node:path";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
+import { circle } from "./circle.mjs";
 
 const WWW = fileURLToPath(new URL("../../www/", import.meta.url));
 const BUILT = "pkg"; // made by wasm-bindgen, and not always there
@@ -68,18 +69,4 @@ function importsOf(file) {
 
 function targetsOf(target) {
   return typeof target === "string" ? [target] : Object.values(target).flatMap(targetsOf);
-}
-
-/** The rooms of one circle, the first of them also at the end; null where there is none. */
-function circle(doors, path = [...doors.keys()].map((room) => [room]), done = new Set()) {
-  for (const trail of path) {
-    const room = trail.at(-1);
-    const before = trail.indexOf(room);
-    if (before < trail.length - 1) return trail.slice(before);
-    if (done.has(room)) continue;
-    const found = circle(doors, [...(doors.get(room) ?? [])].map((next) => [...trail, next]), done);
-    if (found) return found;
-    done.add(room);
-  }
-  return null;
 }

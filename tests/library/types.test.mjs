@@ -12,7 +12,7 @@ import { fileURLToPath } from "node:url";
 import { Album, ALBUM_OPTIONS, SEARCH_OPTIONS } from "../../www/lib/album/album.js";
 import { ERROR_CODES } from "../../www/lib/errors/error.js";
 import { Model } from "../../www/lib/model/model.js";
-import { CALL_OPTIONS, DEVICES, DTYPES, GREY16, SCORES, TASKS } from "../../www/lib/model/options.js";
+import { CALL_OPTIONS, DEVICES, DTYPES, GREY16, PRECISIONS, SCORES, TASKS } from "../../www/lib/model/options.js";
 import { WHOLE_TEST, WWW } from "./surroundings.mjs";
 
 const TSC = fileURLToPath(new URL("./node_modules/typescript/bin/tsc", import.meta.url));
@@ -32,6 +32,7 @@ const OPTION_TYPES = {
   match: "MatchOptions",
   rank: "CallOptions",
   identity: "CallOptions",
+  gauge: "CallOptions",
   answer: "AnswerOptions",
 };
 
@@ -107,6 +108,7 @@ function options() {
     same("search_options", "keyof types.SearchOptions", SEARCH_OPTIONS),
     same("devices", 'NonNullable<types.LoadOptions["device"]>', DEVICES),
     same("dtypes", 'NonNullable<types.LoadOptions["dtype"]>', DTYPES),
+    same("precisions", 'NonNullable<types.LoadOptions["precision"]>', PRECISIONS),
     same("tasks", 'NonNullable<types.LoadOptions["tasks"]>[number]', TASKS),
     same("scores", 'NonNullable<types.ClassifyOptions["scores"]>', SCORES),
     same("grey16", 'NonNullable<types.DecodeOptions["grey16"]>', GREY16),

@@ -1,10 +1,10 @@
 // Alt text for a folder: CapFilt over one's own pictures, in a table to review, edit and export.
 
-import { download, element, make, onPick, onSubmit, showError } from "./elements.js";
+import { download, element, make, onChosen, onPick, onSubmit, showError } from "./elements.js";
 import { asCsv, asHtml, asJsonl, readTexts } from "./exchange.js";
 import { chooseFolder } from "./folder.js";
 import { main } from "./model.js";
-import { pathOf, picturesAmong } from "./picture-files.js";
+import { pathOf, picturesAmong } from "../lib/pictures/picture-files.js";
 import { beginCounting } from "./privacy.js";
 import { counted, percent } from "./words.js";
 import { perform } from "./work.js";
@@ -115,7 +115,7 @@ export function startAltText() {
   element("alttext-folder").addEventListener("click", () => {
     chooseFolder("alttext-folder-files", addToAltText).catch((error) => showError("alttext-error", error));
   });
-  element("alttext-folder-files").addEventListener("change", ({ target }) => addToAltText([...target.files]));
+  onChosen("alttext-folder-files", addToAltText);
   onPick("alttext-pick", "alttext-files", addToAltText);
   onPick("alttext-texts-pick", "alttext-texts", addToAltText);
   onSubmit("alttext-form", write);

@@ -11,6 +11,7 @@ import { perform } from "./work.js";
 
 const PAUSE_MS = 350; // after the last key
 const SHOWN = 10;
+const LIKELY = 0.5; // of a label's own probability, which SigLIP gives: none may fit
 const TEMPLATES = { drawings: "a drawing of a {}", photos: "a photo of a {}" }; // of the embedded model, and of others
 
 let timer = null;
@@ -24,7 +25,7 @@ const SETS = [
   {
     id: "imagenet",
     title: "ImageNet's 1,000 names",
-    fits: () => main.model?.info.family === "clip",
+    fits: () => ["clip", "siglip"].includes(main.model?.info.family),
     read: once(async () => ({ labels: (await labelSet("imagenet")).labels })),
   },
 ];
@@ -63,7 +64,8 @@ export async function classify() {
     const bars = scores.slice(0, SHOWN).map(({ label, score }) => ({ text: label, share: score, number: percent(score) }));
     showBars("classify-result", bars);
     element("classify-more").textContent = scores.length > SHOWN ? `The best ${SHOWN} of ${scores.length} labels.` : "";
-    return `Best label: ${bars[0].text}, ${bars[0].number}`;
+    const fits = main.model.info.scores === "softmax" || scores[0].score >= LIKELY;
+    return `${fits ? "Best label" : "No label fits well; the nearest"}: ${bars[0].text}, ${bars[0].number}`;
   });
 }
 

@@ -11,21 +11,24 @@ import { perform } from "./work.js";
 
 const SUGGESTED = { clip: "openai/clip-vit-base-patch32", blip: "Salesforce/blip-image-captioning-base" };
 
-const families = () => [main, companion].filter(({ model }) => model).map(({ model }) => model.info.family);
+/** Which of the two a model can be: a SigLIP compares as a CLIP does. */
+const roleOf = ({ info }) => (info.family === "blip" ? "blip" : "clip");
+
+const roles = () => [main, companion].filter(({ model }) => model).map(({ model }) => roleOf(model));
 
 /** {clip, blip}, or null while one of them is missing. */
 function pair() {
-  const found = Object.fromEntries([main, companion].filter(({ model }) => model).map(({ model }) => [model.info.family, model]));
+  const found = Object.fromEntries([main, companion].filter(({ model }) => model).map(({ model }) => [roleOf(model), model]));
   return found.clip && found.blip ? found : null;
 }
 
 function show() {
-  const other = main.model?.info.family === "clip" ? "blip" : "clip";
+  const other = main.model && roleOf(main.model) === "clip" ? "blip" : "clip";
   const field = element("companion-source");
   if (Object.values(SUGGESTED).includes(field.value)) field.value = SUGGESTED[other];
   const words = main.model ? [`Loaded: ${main.title} (${main.model.info.family.toUpperCase()}).`] : ["Load a model first."];
   if (companion.model) words.push(`Beside it: ${companion.title}: ${describeModel(companion.model.info)}.`);
-  if (main.model && !pair()) words.push(families().length === 2 ? `Both are of one family: load a ${other.toUpperCase()} instead.` : `A ${other.toUpperCase()} is missing.`);
+  if (main.model && !pair()) words.push(roles().length === 2 ? `Both are of one family: load a ${other.toUpperCase()} instead.` : `A ${other.toUpperCase()} is missing.`);
   element("companion-status").textContent = words.join(" ");
   element("companion-stop").disabled = companion.phase !== "loading";
   element("compare-button").disabled = !pair() || !currentPicture();

@@ -28,13 +28,20 @@ export function onSubmit(id, action) {
 
 /** A button in place of a file input, which browsers draw in their own way. */
 export function onPick(buttonId, inputId, open) {
+  element(buttonId).addEventListener("click", () => element(inputId).click());
+  onChosen(inputId, open);
+}
+
+/** What is chosen in a file input, also before this has run. */
+export function onChosen(inputId, open) {
   const input = element(inputId);
-  element(buttonId).addEventListener("click", () => input.click());
-  input.addEventListener("change", () => {
+  const take = () => {
     const files = [...input.files];
     input.value = ""; // so that the same file can be chosen again
     open(files);
-  });
+  };
+  input.addEventListener("change", take);
+  if (input.files.length > 0) setTimeout(take); // once all of the page has begun
 }
 
 /** For screen readers: whole results, never single tokens. */

@@ -1,7 +1,7 @@
 // The files of a folder: by the File System Access API where the browser has it, else by a file input.
 
 import { element } from "./elements.js";
-import { isLeftOut } from "./picture-files.js";
+import { isLeftOut } from "../lib/pictures/picture-files.js";
 
 /** `inputId` is the input with webkitdirectory that stands in; then `open` hears of its files later. */
 export async function chooseFolder(inputId, open) {

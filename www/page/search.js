@@ -2,10 +2,10 @@
 // exported and deleted. Each model has an index of its own, for their vectors do not compare.
 
 import { openAlbum } from "../lib/album/album.js";
-import { announce, button, download, element, hideError, make, onPick, onSubmit, showError } from "./elements.js";
+import { announce, button, download, element, hideError, make, onChosen, onPick, onSubmit, showError } from "./elements.js";
 import { chooseFolder } from "./folder.js";
 import { main } from "./model.js";
-import { pathOf, picturesAmong } from "./picture-files.js";
+import { pathOf, picturesAmong } from "../lib/pictures/picture-files.js";
 import { currentPicture, openPictures } from "./pictures.js";
 import { dropThumbnail, dropThumbnails, findThumbnail, keepThumbnail, shrink } from "./thumbnails.js";
 import { counted, percent } from "./words.js";
@@ -13,6 +13,7 @@ import { perform } from "./work.js";
 
 const SHOWN = 20;
 const RERANKED = 16;
+const MIN_SCORE = { sigmoid: 0.05, softmax: 0.9 }; // SigLIP's own probability, and the share against a null query: docs/search.md
 
 let album = null; // of the loaded model
 let name = "";
@@ -43,6 +44,7 @@ function closeIndex() {
     album = null;
     element("search-result").replaceChildren();
     element("search-words-found").textContent = "";
+    element("search-all").hidden = true;
     await before?.close();
     showSize();
   });
@@ -98,14 +100,18 @@ async function addOne(file, known, signal) {
 
 // --- searching -------------------------------------------------------------------------------
 
-async function search(wanted, words) {
+async function search(wanted, words, showsAll = false) {
   if (!album || album.size === 0) return showError("search-error", new Error("Nothing is indexed yet: choose a folder or some pictures first."));
   await perform("search", { place: "search", doing: "Searching…" }, async (signal) => {
     const reranks = typeof wanted === "string" && main.can("match");
-    const found = await album.search(wanted, { limit: SHOWN, rerank: reranks ? RERANKED : 0, signal });
+    const minScore = reranks && !showsAll ? MIN_SCORE[main.model.info.scores] : undefined;
+    const found = await album.search(wanted, { limit: SHOWN, rerank: reranks ? RERANKED : 0, minScore, signal });
     await showFound(found);
+    element("search-all").hidden = minScore === undefined || found.length >= Math.min(SHOWN, album.size);
+    element("search-all").onclick = () => search(wanted, words, true);
     const isReranked = found.some(({ probability }) => probability !== undefined && probability !== null);
-    element("search-words-found").textContent = `${counted(found.length, "picture")} for ${words}${isReranked ? ", the best in the order of how well they match" : ""}.`;
+    const how = isReranked ? ", the best in the order of how well they match" : "";
+    element("search-words-found").textContent = found.length === 0 ? `No picture fits ${words}.` : `${counted(found.length, "picture")} for ${words}${how}.`;
     return element("search-words-found").textContent;
   });
 }
@@ -162,7 +168,7 @@ async function clear() {
 export function startSearch() {
   const explained = (act) => () => act().catch((error) => showError("search-error", error));
   element("search-folder").addEventListener("click", explained(() => chooseFolder("search-folder-files", addToAlbum)));
-  element("search-folder-files").addEventListener("change", ({ target }) => addToAlbum([...target.files]));
+  onChosen("search-folder-files", addToAlbum);
   onPick("search-pick", "search-files", addToAlbum);
   onSubmit("search-form", () => {
     const words = element("search-words").value.trim();

@@ -47,6 +47,27 @@ test("in Firefox the page captions, answers and classifies, with its server and 
   assert.match(await textOf(page, "#model-error"), /worker broke/);
 });
 
+test("in a private window of Firefox a model is kept all the same", { ...WHOLE_TEST, skip }, async () => {
+  const prefs = { "browser.privatebrowsing.autostart": true };
+  const incognito = await puppeteer.launch({ browser: "firefox", executablePath: FIREFOX, headless: true, extraPrefsFirefox: prefs });
+  try {
+    const page = await incognito.newPage();
+    await page.goto(`${site.server.url}package.json`);
+    const found = await page.evaluate(async (module) => {
+      const { cache, load, openAlbum } = await import(module);
+      const refused = await navigator.storage.getDirectory().then(() => "", (error) => error.name);
+      const warnings = [];
+      const model = await load(undefined, { device: "cpu", progress: ({ status, message }) => status === "warning" && warnings.push(message) });
+      await model.dispose();
+      const { persistent } = await openAlbum("test");
+      return { refused, warnings, persistent, complete: (await cache.list()).map(({ complete }) => complete) };
+    }, new URL("obscura.js", site.server.url).href);
+    assert.deepEqual(found, { refused: "SecurityError", warnings: [], persistent: false, complete: [true] });
+  } finally {
+    await incognito.close();
+  }
+});
+
 /** As if it had never been kept. */
 const forget = (page, file) =>
   page.evaluate(async (file) => (await caches.open("obscura-page")).delete(new URL(file, document.baseURI)), file);

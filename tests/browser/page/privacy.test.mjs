@@ -89,10 +89,10 @@ test("from the second visit on the page is isolated, and its models have threads
   await withPage(site, { query: { device: "cpu" } }, async (page) => {
     const threads = () => own().filter((line) => line.endsWith("/thread.js")).length;
     const isIsolated = () => page.evaluate(() => crossOriginIsolated);
+    await settled(); // the service worker keeps that file, too
     const before = threads();
     assert.equal(await isIsolated(), false, "the server sends no headers for it");
     assert.equal(threads(), before);
-    await settled();
     await page.reload();
     await page.waitForSelector("[data-model=ready]", { state: "attached", ...PATIENCE });
     assert.equal(await isIsolated(), true);

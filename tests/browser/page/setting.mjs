@@ -49,10 +49,10 @@ export async function setUp() {
   const clip = join(folder, "clip.gguf");
   await obscura("convert", join(GOLDEN, "clip-quick/model"), clip, "--dtype", "f32");
   const servers = [];
-  /** `path`, such as "/some/where": the site lies there, and beside it is nothing. */
-  const serveAgain = async (path = "") => {
-    const mounts = { [path]: join(ROOT, "www"), ...(models && { [`${path}/models`]: models }), [`${path}/test-models`]: folder };
-    const { url, close } = await serve({ root: path ? join(ROOT, "tests/pictures") : join(ROOT, "www"), mounts });
+  /** `path`, such as "/some/where": the site lies there, and beside it is nothing. `built` takes the place of www/pkg. */
+  const serveAgain = async (path = "", { built, isolate } = {}) => {
+    const mounts = { [path]: join(ROOT, "www"), ...(built && { [`${path}/pkg`]: built }), ...(models && { [`${path}/models`]: models }), [`${path}/test-models`]: folder };
+    const { url, close } = await serve({ root: path ? join(ROOT, "tests/pictures") : join(ROOT, "www"), mounts, isolate });
     servers.push({ url, close });
     return { url: url.replace(/\/$/, `${path}/`), close };
   };

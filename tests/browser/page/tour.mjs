@@ -7,9 +7,9 @@ const ALBUM = ["three-dogs", "house-bicycle", "airplane-tree", "apple-horse", "s
 
 const ACTS = {
   caption: async (page) => {
-    await openPictures(page, SAMPLE, OTHER);
+    await openPictures(page, OTHER, SAMPLE);
     const words = page.locator("#caption-text .word");
-    if ((await words.count()) > 0) await words.last().focus(); // where the model looked
+    if ((await words.count()) > 0) await words.first().focus(); // where the model looked: the small one keeps to the things for the first word alone
   },
   ask: async (page) => {
     await page.fill("#question", "how many things are there?");

@@ -18,7 +18,7 @@ const options: LoadOptions = {
 
 export async function everyCall(file: File, image: HTMLImageElement): Promise<void> {
   const model: Model = await load("Salesforce/blip-image-captioning-base", options);
-  const family: "clip" | "blip" = model.info.family;
+  const family: "clip" | "chinese_clip" | "siglip" | "blip" = model.info.family;
   const caption: Generated = await model.caption(file, { prompt: "a", numBeams: 3, onToken: (text: string, id: number) => console.log(text, id) });
   const labels = await model.classify(image, ["a cat", "a dog"], { template: "a photo of a {}" });
   const vector: Float32Array = await model.embed("a cat");

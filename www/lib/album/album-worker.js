@@ -5,6 +5,7 @@
 // Out: {id, value} | {id, code, message} | {id, progress: {done, total}}
 
 import { engine } from "../engine/engine.js";
+import { engineFailure } from "../engine/failure.js";
 import { nextTurn } from "../engine/turn.js";
 import { ERROR_CODES, ObscuraError } from "../errors/error.js";
 import { AlbumFolder, canPersist, MemoryFile } from "./folder.js";
@@ -18,7 +19,7 @@ let folder = null; // null in memory
 let file = null;
 let adding = []; // what add() was asked for and has not written yet: {id, key, vector}
 
-const methods = { find, open, delete: remove, search, keys, size, export: exportAll, import: importAll, clear, close };
+const methods = { find, open, delete: remove, search, similarities, keys, size, export: exportAll, import: importAll, clear, close };
 
 // Calls run one after the other: a long import lets no search in between.
 let last = Promise.resolve();
@@ -61,7 +62,7 @@ function explain(error) {
 
 /** {isEmpty, persistent}. Without a name, or where nothing can be kept, the album is in memory. */
 async function find(name) {
-  if (name !== null && canPersist()) {
+  if (name !== null && (await canPersist())) {
     folder = await AlbumFolder.open(name);
     file = await folder.current();
   } else {
@@ -83,8 +84,7 @@ async function startEngine() {
     await engine.default();
     wasm = engine;
   } catch (error) {
-    const message = `The engine in pkg/ could not be loaded: ${error.message}. Is pkg/ built and served as application/wasm?`;
-    throw new ObscuraError("network", message, { cause: error });
+    throw new ObscuraError("network", engineFailure(error), { cause: error });
   }
 }
 
@@ -149,6 +149,10 @@ function remove(keys) {
 
 function search(vector, limit) {
   return album.search(vector, limit);
+}
+
+function similarities(keys, vector) {
+  return album.similarities(keys, Float32Array.from(vector));
 }
 
 function keys() {

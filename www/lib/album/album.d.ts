@@ -1,4 +1,4 @@
-import type { Model } from "../model/model.js";
+import type { EmbedInput, Model } from "../model/model.js";
 import type { CallOptions } from "../model/options.js";
 import type { PictureSource } from "../pictures/picture.js";
 
@@ -22,13 +22,19 @@ export interface SearchOptions extends CallOptions {
    * allow it. Default 16; the paper has 128 and 256; 0 for none.
    */
   rerank?: number;
+  /**
+   * Leaves out what belongs to a text with less than this probability, 0 to 1, so that a search for what is not there
+   * finds nothing. A SigLIP has probabilities of its own; else a picture has to be nearer to the text than to texts that
+   * say nothing, and the score is the text's share among the two. For texts alone.
+   */
+  minScore?: number;
 }
 
 export interface FoundInAlbum {
   key: string;
   /** The cosine of the two vectors. */
   similarity: number;
-  /** That text and picture belong together, 0 to 1; there only for what was looked at again. */
+  /** That text and picture belong together, 0 to 1; there only for what was looked at again, and with `minScore`. */
   probability?: number | null;
 }
 
@@ -49,7 +55,7 @@ export interface Album {
    * Adds a picture, a text (a string), or a vector, and resolves when it is on disk. A key that is there
    * already gets the new one. Additions that wait together are written together.
    */
-  add(key: string, input: Exclude<PictureSource, string> | string | Float32Array, options?: CallOptions): Promise<void>;
+  add(key: string, input: EmbedInput | Float32Array, options?: CallOptions): Promise<void>;
 
   /** Resolves with how many of the keys there were. */
   delete(key: string | string[]): Promise<number>;

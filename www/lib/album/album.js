@@ -1,12 +1,14 @@
 // Albums: vectors of pictures or texts under keys, kept in the browser, and the search among them.
 // The vectors come from a model (obscura.js) or from the caller; album-worker.js keeps and finds them.
 
+import { NOT_STARTED, startWorker } from "../engine/start-worker.js";
+import { workers } from "../engine/workers.js";
 import { describe } from "../errors/describe.js";
 import { ObscuraError } from "../errors/error.js";
 import { encodeName, removeAlbum } from "./folder.js";
 
 export const ALBUM_OPTIONS = ["picture", "text", "persistent"];
-export const SEARCH_OPTIONS = ["limit", "rerank", "signal"];
+export const SEARCH_OPTIONS = ["limit", "rerank", "minScore", "signal"];
 const LIMIT = 20;
 const RERANK = 16;
 
@@ -39,6 +41,7 @@ export class Album {
   #worker;
   #release;
   #size = 0;
+  #gauge = null; // of the model, once it is asked for
   #opened = null; // settled when the engine has the album
 
   static async open(name, model, { picture, text, persistent = true }) {
@@ -97,15 +100,47 @@ export class Album {
   }
 
   async search(query, options = {}) {
-    const { limit = LIMIT, rerank = RERANK, signal } = checkOptions("search", options, SEARCH_OPTIONS);
+    const { limit = LIMIT, rerank = RERANK, minScore, signal } = checkOptions("search", options, SEARCH_OPTIONS);
     checkCount("limit", limit);
     checkCount("rerank", rerank);
+    const gauge = await this.#gaugeOf(query, minScore, signal);
     const second = this.#secondLook(query);
-    const vector = await this.#vectorOf(query, signal);
+    // Whatever visitors type is a text.
+    const vector = await this.#vectorOf(typeof query === "string" ? { text: query } : query, signal);
     const count = second ? Math.max(limit, rerank) : limit;
     const found = await this.#call("search", [vector, count], { signal });
     if (second) await reorder(found, rerank, (keys) => second(keys, signal));
-    return found.slice(0, limit);
+    const best = found.slice(0, limit);
+    if (!gauge) return best;
+    const scores = await this.#judge(best, gauge, signal);
+    return best.filter((one, place) => scores[place] >= minScore);
+  }
+
+  /** How the model reads similarities with a text, where they are asked for. */
+  async #gaugeOf(query, minScore, signal) {
+    if (minScore === undefined) return null;
+    if (typeof minScore !== "number" || !(minScore >= 0 && minScore <= 1)) {
+      throw new ObscuraError("bad_input", `minScore is a probability, 0 to 1, not ${describe(minScore)}.`);
+    }
+    if (typeof query !== "string" || !this.#model) {
+      throw new ObscuraError("bad_input", "minScore is for texts that a model compares with pictures: leave it out for pictures and vectors.");
+    }
+    this.#gauge ??= await this.#model.gauge({ signal });
+    return this.#gauge;
+  }
+
+  /**
+   * How likely each belongs to the query by the vectors, which is added where there is no probability: a matching head
+   * orders, but takes a text for all that is to be said of a picture.
+   */
+  async #judge(found, { scale, bias, null: nothing }, signal) {
+    const keys = found.map(({ key }) => key);
+    const others = nothing ? await this.#call("similarities", [keys, nothing], { signal }) : [];
+    return found.map((one, place) => {
+      const score = 1 / (1 + Math.exp(-(scale * (one.similarity - (others[place] ?? 0)) + bias)));
+      one.probability ??= score;
+      return score;
+    });
   }
 
   async keys() {
@@ -205,15 +240,17 @@ class AlbumWorker {
   #dead = null;
 
   constructor() {
-    if (!globalThis.Worker) {
-      throw new ObscuraError("bad_input", "Albums need a browser's workers. Outside of browsers, `obscura album` does the same.");
+    if (!globalThis.Worker && !workers.startAlbum) {
+      throw new ObscuraError("bad_input", "Albums need workers, which cannot be started here: open the album in a page or in a worker of its own.");
     }
     // Bundlers look for exactly this form, and bundle the worker with what it imports.
-    this.#worker = new Worker(new URL("./album-worker.js", import.meta.url), { type: "module", name: "obscura album" });
+    this.#worker =
+      workers.startAlbum?.() ??
+      startWorker(() => new Worker(new URL("./album-worker.js", import.meta.url), { type: "module", name: "obscura album" }));
     this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      const detail = event.message || "album-worker.js or a file that it imports is missing";
+      const detail = event.message || NOT_STARTED;
       this.terminate(new ObscuraError("network", `The album's worker broke: ${detail}. Open the album again.`));
     };
   }
@@ -272,16 +309,18 @@ async function lock(name) {
   let letGo;
   const done = new Promise((resolve) => (letGo = resolve));
   return new Promise((locked, failed) => {
+    let request;
+    const release = async () => {
+      letGo();
+      await request;
+    };
+    // In Node.js and Deno this is called before request() returns.
     const hold = (held) => {
       if (!held) throw new ObscuraError("bad_input", `The album '${name}' is open already, here or in another tab: close it there first.`);
       locked(release);
       return done;
     };
-    const request = locks.request(`obscura-album:${name}`, { ifAvailable: true }, hold);
-    const release = async () => {
-      letGo();
-      await request;
-    };
+    request = locks.request(`obscura-album:${name}`, { ifAvailable: true }, hold);
     request.catch(failed);
   });
 }

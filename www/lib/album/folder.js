@@ -2,17 +2,17 @@
 // written in place, or in memory where the browser has none. The index of vectors (src/search) sees
 // nothing but bytes at offsets.
 
+import { openExclusively } from "../cache/cache.js";
 import { ObscuraError } from "../errors/error.js";
 
 const FOLDER = "obscura-albums";
 const LONGEST_NAME = 200; // of an encoded name: file systems end at 255
-const HANDLE_ATTEMPTS = 20; // a worker that was just ended lets go of its files a moment later
-const HANDLE_PAUSE_MS = 100;
 
 /** For workers. Browsers offer it on pages of https and of localhost only, and not in every private window. */
-export function canPersist() {
+export async function canPersist() {
   const handle = globalThis.FileSystemFileHandle?.prototype;
-  return Boolean(globalThis.navigator?.storage?.getDirectory && handle?.createSyncAccessHandle);
+  if (!globalThis.navigator?.storage?.getDirectory || !handle?.createSyncAccessHandle) return false;
+  return navigator.storage.getDirectory().then(() => true, () => false); // Firefox's private windows refuse it
 }
 
 /** The folder of an album: `name` may be any text that is not too long. */
@@ -85,17 +85,6 @@ export async function removeAlbum(name) {
     await albums.removeEntry(encodeName(name), { recursive: true });
   } catch (error) {
     if (error.name !== "NotFoundError") throw error;
-  }
-}
-
-async function openExclusively(file) {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await file.createSyncAccessHandle();
-    } catch (error) {
-      if (error.name !== "NoModificationAllowedError" || attempt === HANDLE_ATTEMPTS) throw error;
-      await new Promise((resume) => setTimeout(resume, HANDLE_PAUSE_MS));
-    }
   }
 }
 

@@ -1,11 +1,12 @@
-// The models that are kept where a browser has no private file system: in the Cache API, one cache an
+// The models that are kept where no file of a private file system can be written: in the Cache API, one cache an
 // entry. It takes whole files only, so an entry is collected as Blobs, which the browser may hold on
 // disk, and put there when its load ends; what a closed tab had is lost.
 
 const PREFIX = "obscura:";
 const FILES = ["model.gguf", "journal", "meta.json"];
 
-export const isAvailable = () => Boolean(globalThis.caches && globalThis.navigator?.locks);
+/** In browsers: what Deno keeps in a thread the program does not see, so nobody could clear it. */
+export const isAvailable = () => Boolean(globalThis.caches && globalThis.navigator?.locks && !globalThis.Deno);
 
 /** What `Entry` of cache.js is, over the Cache API. */
 export class CachedEntry {
@@ -14,7 +15,9 @@ export class CachedEntry {
   #id;
   #release;
 
+  /** null where there is no Cache API. */
   static async open(id, release, parseMeta) {
+    if (!isAvailable()) return null;
     const entry = new CachedEntry(id, release);
     const [model, journal, meta] = await Promise.all(FILES.map((name) => readFile(id, name)));
     if (model && journal && meta) {
@@ -138,5 +141,5 @@ async function readFile(id, name) {
   return kept ? kept.blob() : null;
 }
 
-/** The Cache API knows files by addresses; nothing is ever fetched from these. */
-const addressOf = (id, name) => new URL(`/kept/${id}/${name}`, location.origin);
+/** The Cache API knows files by addresses, of the web only; nothing is ever fetched from these. */
+const addressOf = (id, name) => new URL(`/kept/${id}/${name}`, /^http/.test(location.origin) ? location.origin : "https://obscura.invalid");

@@ -1,5 +1,5 @@
-// The models that this browser keeps, in its private file system (OPFS) or, where there is none, in
-// the Cache API (cache-api.js): one folder an entry with
+// The models that this browser keeps, in its private file system (OPFS) or, where no file of that can be
+// written in place, in the Cache API (cache-api.js): one folder an entry with
 // model.gguf and journal, which belong to the loader, and meta.json, which says whose they are.
 // `Entry` is for the worker, where files can be written in place; `cache` is for everybody.
 
@@ -8,6 +8,7 @@ import * as cacheApi from "./cache-api.js";
 
 const FOLDER = "obscura";
 const ID = /^[0-9a-f]{32}$/;
+const STAY_ERRORS = ["QuotaExceededError", "NoModificationAllowedError"];
 const HANDLE_ATTEMPTS = 20; // a worker that was just ended lets go of its files a moment later
 const HANDLE_PAUSE_MS = 100;
 
@@ -27,14 +28,27 @@ export class Entry {
     if (!isAvailable() && !cacheApi.isAvailable()) return null;
     const id = await idOf(key);
     const release = await lock(id, signal, onWait);
-    if (!isAvailable()) return cacheApi.CachedEntry.open(id, release, parseMeta);
+    try {
+      const entry = (await Entry.#inFolder(id, release)) ?? (await cacheApi.CachedEntry.open(id, release, parseMeta));
+      if (!entry) release();
+      return entry;
+    } catch (error) {
+      release();
+      throw error;
+    }
+  }
+
+  /** null where the files cannot be had: in windows and service workers, and in Firefox's private windows. */
+  static async #inFolder(id, release) {
+    if (!isAvailable() || !globalThis.FileSystemFileHandle?.prototype.createSyncAccessHandle) return null;
     const entry = new Entry(id, release);
     try {
       await entry.#openFiles();
       return entry;
     } catch (error) {
-      await entry.close();
-      throw error;
+      await entry.#giveUp();
+      if (STAY_ERRORS.includes(error.name)) throw error; // the Cache API would not help, or keep it twice
+      return null;
     }
   }
 
@@ -87,6 +101,15 @@ export class Entry {
     this.#release();
   }
 
+  /** Leaves the folder as it was found: without one, if nothing is in it. */
+  async #giveUp() {
+    for (const handle of Object.values(this.#handles)) handle.close();
+    this.#handles = {};
+    const root = await rootFolder();
+    const folder = await root?.getDirectoryHandle(this.#id).catch(() => null);
+    if (folder && (await describeEntry(this.#id, folder)).bytes === 0) await root.removeEntry(this.#id, { recursive: true }).catch(() => {});
+  }
+
   /** Closes the files and deletes them. */
   async remove() {
     for (const handle of Object.values(this.#handles)) handle.close();
@@ -136,10 +159,7 @@ class Store {
 export const cache = Object.freeze({
   /** [{id, source, dtype, bytes, complete, lastUsed}], last used first. */
   async list() {
-    const root = await rootFolder();
-    const entries = [];
-    if (root) for await (const [id, folder] of root.entries()) if (ID.test(id) && folder.kind === "directory") entries.push(await describeEntry(id, folder));
-    for (const [id, ...files] of await cacheApi.cachedEntries()) entries.push(await describeFiles(id, files));
+    const entries = (await everyEntry()).filter(({ bytes }) => bytes > 0); // the others have only just been begun
     return entries.sort((a, b) => b.lastUsed - a.lastUsed);
   },
 
@@ -150,7 +170,7 @@ export const cache = Object.freeze({
 
   /** Deletes one entry, or all of them. One that is being loaded right now is not deleted. */
   async clear(id) {
-    const ids = id === undefined ? (await cache.list()).map((entry) => entry.id) : [id];
+    const ids = id === undefined ? (await everyEntry()).map((entry) => entry.id) : [id];
     const busy = [];
     for (const each of ids) if (!(await removeIfIdle(each))) busy.push(each);
     if (busy.length > 0) {
@@ -158,6 +178,14 @@ export const cache = Object.freeze({
     }
   },
 });
+
+async function everyEntry() {
+  const root = await rootFolder();
+  const entries = [];
+  if (root) for await (const [id, folder] of root.entries()) if (ID.test(id) && folder.kind === "directory") entries.push(await describeEntry(id, folder));
+  for (const [id, ...files] of await cacheApi.cachedEntries()) entries.push(await describeFiles(id, files));
+  return entries;
+}
 
 async function describeEntry(id, folder) {
   const open = (name) => folder.getFileHandle(name).then((handle) => handle.getFile()).catch(() => null);
@@ -226,7 +254,8 @@ async function idOf(key) {
   return Array.from(new Uint8Array(digest, 0, 16), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-async function openExclusively(file) {
+/** A file for its only writer. */
+export async function openExclusively(file) {
   for (let attempt = 1; ; attempt++) {
     try {
       return await file.createSyncAccessHandle();

@@ -46,7 +46,8 @@ function retryAfter(value) {
 /** A request without an answer. Browsers do not say why: no connection, no such host, or no CORS headers. */
 export function unreachable(url, name, cause, { begun, patience }) {
   const { origin } = new URL(url);
-  const foreign = globalThis.location && globalThis.location.origin !== origin;
+  const { location } = globalThis; // in Deno that of a file
+  const foreign = location && location.protocol !== "file:" && location.origin !== origin;
   const offline = globalThis.navigator?.onLine === false;
   const hint = offline
     ? "This device is offline: connect it, or load a model that has been loaded here before."

@@ -88,6 +88,11 @@ export class RemoteFile {
     return this.#exists === false;
   }
 
+  /** Whether that was by a page of its own, sent as if it were the file. */
+  get sentPage() {
+    return this.#requests.sentPage;
+  }
+
   /** The file's exact length, or null where there is no such file. */
   size() {
     return this.#inTurn(() => this.#size());

@@ -14,6 +14,8 @@ export class Requests {
   hasAnswered = false;
   /** Until an answer ignores one. */
   takesRanges = true;
+  /** Whether the server sent a page of its own in place of the file, with status 200. */
+  sentPage = false;
 
   #url;
   #name;
@@ -84,7 +86,8 @@ export class Requests {
 
   #understand(response, start) {
     const { status, headers } = response;
-    if (status === 404 || status === 410 || isPageInstead(response, this.#url)) return null;
+    this.sentPage = isPageInstead(response, this.#url);
+    if (status === 404 || status === 410 || this.sentPage) return null;
     if (status === 416) {
       const size = Number(/^bytes \*\/(\d+)$/.exec(headers.get("Content-Range") ?? "")?.[1] ?? Number.NaN);
       if (start > 0 || size > 0) throw new ChangedError(this.#name);

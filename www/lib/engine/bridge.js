@@ -4,6 +4,7 @@
 import { ObscuraError } from "../errors/error.js";
 import { note } from "../pictures/by-browser.js";
 import { transferables } from "../pictures/picture.js";
+import { NOT_STARTED } from "./start-worker.js";
 import { Team } from "./team.js";
 import { workers } from "./workers.js";
 
@@ -22,13 +23,13 @@ export class Engine {
     try {
       this.#worker = workers.start();
     } catch (error) {
-      const message = `The worker could not be started (${error.message}): serve obscura's files from the page's own site, and load models where workers can be started.`;
+      const message = `The worker could not be started (${error.message}). Load models where workers can be started, and where the page's Content-Security-Policy allows them (worker-src).`;
       throw new ObscuraError("network", message, { cause: error });
     }
     this.#worker.onmessage = ({ data }) => this.#receive(data);
     this.#worker.onerror = (event) => {
       event.preventDefault();
-      const detail = event.message || "worker.js or a file that it needs is missing";
+      const detail = event.message || NOT_STARTED;
       this.terminate(new ObscuraError("network", `The worker broke: ${detail}. Load the model again.`));
     };
   }

@@ -11,8 +11,11 @@
 
 import { Entry } from "../cache/cache.js";
 import { ERROR_CODES, ObscuraError } from "../errors/error.js";
+import { embeddedAddress } from "../loading/embedded.js";
 import { loadModel } from "../loading/load-model.js";
 import { decodeByBrowser, wordsOn } from "../pictures/by-browser.js";
+import { platform } from "../platform/platform.js";
+import { engineFailure } from "./failure.js";
 import { port } from "./port.js";
 import { startEngine } from "./threads.js";
 import { nextTurn } from "./turn.js";
@@ -25,7 +28,7 @@ let model = null;
 let current = null; // {id, aborted, ended}
 let gathered = null; // hears whether the threads are there
 
-const methods = { load, caption, classify, embed, embedLabels, embedTokens, match, rank, identity, answer, filter, decode };
+const methods = { load, caption, classify, embed, embedLabels, embedTokens, match, rank, identity, gauge, answer, filter, decode };
 
 port.onmessage = async ({ data }) => {
   if (data.type === "abort") {
@@ -44,15 +47,18 @@ port.onmessage = async ({ data }) => {
   }
 };
 
-// A Rust panic inside an async function leaves its promise pending for ever: it only shows as an
-// error that nobody caught.
+// A Rust panic inside an async function, and what a driver of a GPU throws there, leaves its promise pending
+// for ever: it only shows as an error that nobody caught.
 let reportCrash;
+let crash = null;
 const crashed = new Promise((_, reject) => (reportCrash = reject));
 crashed.catch(() => {});
 const noticeCrash = (event, error) => {
-  if (!(error instanceof WebAssembly.RuntimeError)) return;
+  const isOurs = port === self; // else the page's own errors are noticed here, too
+  if (!(error instanceof WebAssembly.RuntimeError) && !(isOurs && current)) return;
   event.preventDefault();
   console.error(error);
+  crash ??= error;
   reportCrash(error);
 };
 self.addEventListener("error", (event) => noticeCrash(event, event.error));
@@ -73,7 +79,7 @@ async function run({ id, method, parameters }) {
 
 /** {code, message, fatal}; after a fatal error the wasm's memory cannot be trusted, or its device is gone. */
 function explain(error) {
-  if (error instanceof WebAssembly.RuntimeError) {
+  if (error instanceof WebAssembly.RuntimeError || (error && error === crash)) {
     const full = memory?.buffer.byteLength > NEARLY_ALL_MEMORY;
     if (full) return { code: "out_of_memory", message: "The model does not fit into memory. Load the model again.", fatal: true };
     return { code: "device_lost", message: `The engine stopped (${error.message}). The next call loads the model again.`, fatal: true };
@@ -81,6 +87,7 @@ function explain(error) {
   if (error?.code === "device_lost") {
     return { code: error.code, message: `${error.message} The next call loads the model again.`, fatal: true };
   }
+  if (error?.code === "no_device") return { code: error.code, message: `${error.message}. ${platform.words.noGpu}` };
   if (ERROR_CODES.includes(error?.code)) return { code: error.code, message: error.message };
   if (error instanceof RangeError) return { code: "out_of_memory", message: `Not enough memory: ${error.message}` };
   return { code: "bad_input", message: error?.message ?? String(error) };
@@ -88,12 +95,18 @@ function explain(error) {
 
 // --- loading ---------------------------------------------------------------------------------
 
-async function load(call, { source, device, dtype, threads, tasks, sha256, cache }) {
+async function load(call, { source, device, dtype, precision, threads, tasks, sha256, cache }) {
   await start(call, device, threads);
   const notify = (event) => port.postMessage({ type: "progress", id: call.id, event });
-  const options = { device, dtype, tasks, sha256, keep: cache };
-  model = await loadModel(wasm, source, options, { openEntry: Entry.open, transport: { allowsIfRange }, notify });
+  const options = { device, dtype, precision, tasks, sha256, keep: cache };
+  model = await loadModel(wasm, placed(source), options, { openEntry: Entry.open, transport: { allowsIfRange }, notify });
   return model.info();
+}
+
+/** The embedded model lies where it is in the package, beside the worker. A CDN may have moved the page's part away from it. */
+function placed(source) {
+  const address = source.isEmbedded && embeddedAddress();
+  return address && URL.canParse(address) ? { ...source, address, identity: address } : source;
 }
 
 /** On other sites If-Range costs a preflight, which many refuse: there the answer itself has to tell. */
@@ -111,8 +124,7 @@ async function start(call, device, threads) {
   try {
     ({ engine: wasm, memory } = await startEngine(device, threads, gather));
   } catch (error) {
-    const message = `The engine in pkg/ could not be loaded: ${error.message}. Is pkg/ built and served as application/wasm?`;
-    throw new ObscuraError("network", message, { cause: error });
+    throw new ObscuraError("network", engineFailure(error), { cause: error });
   }
 }
 
@@ -191,6 +203,10 @@ async function rank(call, image, texts) {
 
 async function identity() {
   return model.identity();
+}
+
+async function gauge() {
+  return model.gauge();
 }
 
 async function answer(call, images, question, options) {

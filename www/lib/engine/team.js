@@ -1,6 +1,7 @@
 // The workers that are the engine's further threads, seen from the page, which has to start them: Firefox
 // stops for ever, now and then, in a worker that starts workers.
 
+import { NOT_STARTED } from "./start-worker.js";
 import { workers } from "./workers.js";
 
 /** Threads that have not started by then have failed in silence. */
@@ -30,7 +31,7 @@ export class Team {
 function prepare(worker, parts, onBroken) {
   return new Promise((ready, failed) => {
     worker.onmessage = ({ data }) => (data === "ready" ? ready() : onBroken());
-    worker.onerror = (event) => failed(new Error(event.message || "thread.js is missing"));
+    worker.onerror = (event) => failed(new Error(event.message || NOT_STARTED));
     worker.postMessage(parts);
   });
 }

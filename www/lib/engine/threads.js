@@ -4,6 +4,7 @@
 //
 // This is the part of the models' worker; the page's is team.js.
 
+import * as threaded from "../../pkg/obscura_wasm_threads.js"; // not by import(): bundlers would split the worker, which some cannot
 import { engine } from "./engine.js";
 import { hasRelaxedSimd } from "./simd.js";
 
@@ -39,10 +40,9 @@ async function hasGpu() {
 }
 
 async function startThreads(count, gather) {
-  const engine = await import("../../pkg/obscura_wasm_threads.js");
-  await engine.default();
-  const parts = engine.parts();
+  await threaded.default();
+  const parts = threaded.parts();
   await gather(parts, count - 1);
-  engine.startPool(count);
-  return { engine, memory: parts.memory };
+  threaded.startPool(count);
+  return { engine: threaded, memory: parts.memory };
 }

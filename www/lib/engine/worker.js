@@ -8,5 +8,5 @@ self.onmessage = (event) => early.push(event);
 
 import("./calls.js").then(
   () => early.forEach((event) => self.onmessage(event)),
-  (error) => setTimeout(() => { throw error; }), // where the page hears of it
+  ({ message }) => setTimeout(() => { throw new Error(`calls.js or a file that it imports could not be loaded (${message})`); }), // where the page hears of it
 );

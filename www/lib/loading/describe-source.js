@@ -2,6 +2,7 @@
 // thread, it becomes a plain object that can be sent to the worker, where source.js opens it.
 
 import { ObscuraError } from "../errors/error.js";
+import { platform } from "../platform/platform.js";
 import { checkHub, HUB_ID, hubAddress, parseHubPage, SITE, splitPart } from "./addresses.js";
 import { describeBytes, describeFiles, filesOfHandle } from "./chosen-files.js";
 
@@ -22,8 +23,7 @@ export async function describeSource(source, { revision, hub, base } = {}) {
   }
   if (source?.kind === "directory" || source?.kind === "file") return describeFiles(await filesOfHandle(source), source.name);
   if (source?.[Symbol.iterator]) return describeFiles([...source]);
-  const message = "A model is an address, a hub id such as 'owner/name', a file or files, a folder's handle, or bytes.";
-  throw new ObscuraError("bad_input", message);
+  throw new ObscuraError("bad_input", `A model is ${platform.words.model}.`);
 }
 
 function describeAddress(address, { revision, hub, base }) {

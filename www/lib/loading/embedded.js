@@ -4,6 +4,9 @@
 import { ObscuraError } from "../errors/error.js";
 import { platform } from "../platform/platform.js";
 
+/** Where this part of obscura sees the model's file; null where only the list says. */
+export const embeddedAddress = () => null;
+
 const LIST = new URL("../../models/models.json", import.meta.url);
 
 /**

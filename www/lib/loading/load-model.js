@@ -1,6 +1,7 @@
 // One load from beginning to end: the source is read through the engine's loader, what the loader
 // keeps is written to the cache, a source that changes in the middle is started over.
 
+import { platform } from "../platform/platform.js";
 import { identityOf, openModel } from "./adapted-source.js";
 import { Progress } from "./progress.js";
 
@@ -9,7 +10,7 @@ const RESTARTS = 3; // a file that changes more often than that during one load 
 /**
  * @param {object} wasm the engine: {Loader, entryVersion, entryComplete}
  * @param {object} description of the source, by describeSource; with `adapters`, `base` and `settings` as openModel takes them
- * @param {{device, dtype, tasks, sha256, keep: boolean}} options `sha256` is {file: hash}
+ * @param {{device, dtype, precision, tasks, sha256, keep: boolean}} options `sha256` is {file: hash}
  * @param {{openEntry, transport?: object, notify(event): void}} surroundings
  */
 export async function loadModel(wasm, description, { keep, ...options }, { openEntry, transport, notify }) {
@@ -38,7 +39,7 @@ export async function loadModel(wasm, description, { keep, ...options }, { openE
     try {
       const onWait = () => progress.say("waiting", `Another tab is loading ${description.name}: this one goes on when it is done.`);
       const opened = await openEntry(key, { onWait });
-      if (!opened) progress.warn("This browser or window keeps no files, so the model is not kept for the next time.");
+      if (!opened) progress.warn(platform.words.notKept);
       return opened;
     } catch (error) {
       progress.warn(`The model cannot be kept for the next time: ${error.message}`);

@@ -116,7 +116,10 @@ class RemoteSource {
     const { hub, address } = this.#description;
     const where = hub ? `'${this.name}' in its revision '${hub.revision}' on ${hub.host}` : address;
     const advice = hub ? "Check the name and the revision. A private model wants your access token: load(id, { hub: { token } })." : "Check the address.";
-    return new ObscuraError("network", `There is no model at ${where}: the server answered 404. ${advice}`);
+    const page = [...this.#files].find(([, remote]) => remote.sentPage)?.[0];
+    const asked = page === undefined || page === this.file ? "" : ` for ${this.#addressOf(page)}`;
+    const answer = page === undefined ? "the server answered 404" : `the server sent a web page instead${asked}, with status 200`;
+    return new ObscuraError("network", `There is no model at ${where}: ${answer}. ${advice}`);
   }
 
   /** What identifies the versions of the files that are there. */

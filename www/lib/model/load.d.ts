@@ -11,6 +11,11 @@ export interface LoadOptions {
    */
   dtype?: "auto" | "q4" | "q8" | "f16" | "f32";
   /**
+   * How exactly layers with `q8` and `q4` weights are computed on the CPU. `fast`, the default, rounds what
+   * they take to 8 bits where the processor multiplies bytes faster, `exact` to 16.
+   */
+  precision?: "fast" | "exact";
+  /**
    * How many threads compute on the CPU, at most: as many as there are cores, up to 8, by default. More than
    * one takes a page (not a worker) that is isolated from other sites, by the headers
    * `Cross-Origin-Opener-Policy: same-origin` and `Cross-Origin-Embedder-Policy: require-corp`, and a
@@ -24,7 +29,7 @@ export interface LoadOptions {
   tasks?: (Task | "embed-image" | "embed-text")[];
   /**
    * Default `true`: the weights, converted, are kept in the browser's private file system, or in the
-   * Cache API where there is none. The next
+   * Cache API where no file of that can be written. In Node.js, Bun and Deno nothing is kept. The next
    * load asks the server at most whether they are still current, goes on where a broken one stopped,
    * and works offline. `false` neither reads nor writes them. Files without a name, and `.gguf` files
    * from the disk, are not kept.

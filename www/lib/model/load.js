@@ -9,31 +9,43 @@ import { describeSource } from "../loading/describe-source.js";
 import { embeddedModel } from "../loading/embedded.js";
 import { platform } from "../platform/platform.js";
 import { Model } from "./model.js";
-import { checkOptions, DEVICES, DTYPES, TASKS } from "./options.js";
+import { checkOptions, DEVICES, DTYPES, PRECISIONS, TASKS } from "./options.js";
 
 /** Loads a model; see load.d.ts. */
 export async function load(source, options) {
-  const { device = "auto", dtype = "auto", threads, cache = true, tasks, sha256, revision, hub, adapters, base, signal, progress } = checkOptions("load", options);
+  const { device = "auto", dtype = "auto", precision = "fast", threads, cache = true, tasks, sha256, revision, hub, adapters, base, signal, progress } = checkOptions("load", options);
   checkOneOf("device", device, DEVICES);
   checkOneOf("dtype", dtype, DTYPES);
+  checkOneOf("precision", precision, PRECISIONS);
   for (const task of tasks ?? []) checkOneOf("each of tasks", task, TASKS);
-  const engine = new Engine();
   let described = null;
+  const prepare = async () => {
+    const found = await findModel(source, { revision, hub }, signal);
+    const others = await describeOthers({ adapters, base, hub });
+    if (cache && found.description.kind === "remote") askToKeep();
+    const hashes = checkHashes(sha256 ?? found.sha256, found.description.file);
+    const most = workers.haveThreads ? threads : 1;
+    described = { source: { ...found.description, ...others }, device, dtype, precision, threads: most, tasks: tasks && [...new Set(tasks)].sort(), sha256: hashes, cache };
+    return [described];
+  };
+  const start = async (prepare) => {
+    const engine = new Engine();
+    try {
+      const info = await engine.call("load", prepare, { signal, onProgress: progress });
+      return new Model(engine, info, described);
+    } catch (error) {
+      engine.terminate(error);
+      throw error;
+    }
+  };
   try {
-    const prepare = async () => {
-      const found = await findModel(source, { revision, hub }, signal);
-      const others = await describeOthers({ adapters, base, hub });
-      if (cache && found.description.kind === "remote") askToKeep();
-      const hashes = checkHashes(sha256 ?? found.sha256, found.description.file);
-      const most = workers.haveThreads ? threads : 1;
-      described = { source: { ...found.description, ...others }, device, dtype, threads: most, tasks: tasks && [...new Set(tasks)].sort(), sha256: hashes, cache };
-      return [described];
-    };
-    const info = await engine.call("load", prepare, { signal, onProgress: progress });
-    return new Model(engine, info, described);
+    return await start(prepare);
   } catch (error) {
-    engine.terminate(error);
-    throw error;
+    if (device !== "auto" || error.code !== "device_lost") throw error;
+    // A driver may break the engine on the way to a GPU. A new one does without.
+    described.device = "cpu";
+    progress?.({ status: "warning", name: described.source.name, message: "The engine broke on the way to the GPU, so the model computes on the CPU." });
+    return start(async () => [described]);
   }
 }
 
@@ -45,8 +57,8 @@ async function findModel(source, settings, signal) {
   if (!embedded) {
     throw new ObscuraError("bad_input", "No model is embedded here: give load() a hub id, an address or files.");
   }
-  const { id, url, sha256 } = embedded;
-  return { description: { ...(await describeSource(url, settings)), name: id }, sha256 };
+  const { id, url, sha256 } = embedded; // its address is without a site where Turbopack has bundled it
+  return { description: { ...(await describeSource(url, { ...settings, base })), name: id, isEmbedded: true }, sha256 };
 }
 
 /** {adapters?, base?, settings?}: what is merged into the model, and where names of bases lead. */

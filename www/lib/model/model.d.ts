@@ -2,24 +2,28 @@ import type { LabelSet } from "../labels/label-set.js";
 import type { DecodedPicture } from "../pictures/decoded.js";
 import type { PictureSource } from "../pictures/picture.js";
 import type { AnswerOptions, CallOptions, CaptionOptions, ClassifyOptions, DecodeOptions, EmbedOptions, FilterOptions, MatchOptions, TemplateOptions, TokenStatesOptions } from "./options.js";
-import type { CaptionAttention, FilterResult, Generated, LabelScore, MatchAttention, ModelIdentity, RankedAnswer, RankedText, TextMatch, TokenStates } from "./results.js";
+import type { CaptionAttention, FilterResult, Gauge, Generated, LabelScore, MatchAttention, ModelIdentity, RankedAnswer, RankedText, TextMatch, TokenStates } from "./results.js";
 
 /** The last two are of one encoder alone. */
 export type Task = "caption" | "classify" | "embed" | "match" | "answer" | "embed-image" | "embed-text";
 
 export interface ModelInfo {
-  readonly family: "clip" | "blip";
+  readonly family: "clip" | "chinese_clip" | "siglip" | "blip";
   readonly tasks: readonly Task[];
   readonly device: "webgpu" | "cpu";
   /** The GPU's name, where the browser tells. */
   readonly adapter: string | null;
   /** The format of most weights. */
   readonly dtype: string;
+  /** `fast` where layers with such weights take 8 bits here: `LoadOptions.precision`. */
+  readonly precision: "fast" | "exact";
   readonly parameters: number;
   /** What the weights take in memory. */
   readonly bytes: number;
   /** Width and height, in pixels, of what the model looks at; `null` for a text encoder alone. */
   readonly imageSize: number | null;
+  /** What `classify` gives unless asked otherwise: what the model was trained for; `null` where it cannot classify. */
+  readonly scores: "sigmoid" | "softmax" | null;
   /**
    * Whether vectors are those of the space that texts and pictures share. False for an encoder that was saved without its
    * projection: they are its pooled states.
@@ -31,6 +35,9 @@ export interface ModelInfo {
 export interface Video {
   frames: PictureSource[];
 }
+
+/** What gets a vector. A string is a text, and so is `text`, whatever it looks like; `picture` may be an address or path. */
+export type EmbedInput = string | { text: string } | { picture: PictureSource } | Exclude<PictureSource, string> | Video;
 
 export interface Model {
   readonly info: ModelInfo;
@@ -66,12 +73,13 @@ export interface Model {
   decode(image: PictureSource, options?: DecodeOptions): Promise<DecodedPicture>;
 
   /**
-   * A string is a text here: a picture's address is given as a `URL` object. A video's vector is the
-   * mean of its frames' unit vectors, scaled to length 1. A list's texts are encoded together, which
-   * takes less time than one after the other.
+   * A string is a text here, and one that ends like a picture's address or path, such as `"photo.webp"`, is the
+   * error `bad_input`: say `{ picture: "photo.webp" }`, or `{ text: "photo.webp" }` if the words are meant. A
+   * video's vector is the mean of its frames' unit vectors, scaled to length 1. A list's texts are encoded
+   * together, which takes less time than one after the other.
    */
-  embed(input: Exclude<PictureSource, string> | string | Video, options?: EmbedOptions): Promise<Float32Array>;
-  embed(inputs: (Exclude<PictureSource, string> | string | Video)[], options?: EmbedOptions): Promise<Float32Array[]>;
+  embed(input: EmbedInput, options?: EmbedOptions): Promise<Float32Array>;
+  embed(inputs: EmbedInput[], options?: EmbedOptions): Promise<Float32Array[]>;
 
   /** The states of a text's tokens in CLIP's text encoder, which guide generators of pictures. */
   embedTokens(text: string, options?: TokenStatesOptions): Promise<TokenStates>;
@@ -85,6 +93,9 @@ export interface Model {
 
   /** What tells this model from others, whose vectors must not be compared with its own. */
   identity(options?: CallOptions): Promise<ModelIdentity>;
+
+  /** How similarities of texts and pictures are read as probabilities, as an album's `minScore` does. */
+  gauge(options?: CallOptions): Promise<Gauge>;
 
   /** Best answer first where `answers` are given. Several pictures are the frames of one video. */
   answer(

@@ -3,10 +3,11 @@
 
 import { Engine } from "../engine/bridge.js";
 import { checkTexts } from "../errors/checks.js";
-import { describe } from "../errors/describe.js";
+import { describe, shorten } from "../errors/describe.js";
 import { ObscuraError } from "../errors/error.js";
 import { LabelSet, openLabels } from "../labels/label-set.js";
 import { DecodedPicture, toDecoded } from "../pictures/decoded.js";
+import { namesPicture } from "../pictures/picture-files.js";
 import { readPicture } from "../pictures/picture.js";
 import { filterPictures } from "./filter.js";
 import { checkOptions } from "./options.js";
@@ -54,7 +55,9 @@ export class Model {
   async embed(input, options) {
     const items = Array.isArray(input) ? input : [input];
     const read = async (item, signal) => {
-      if (typeof item === "string") return item;
+      if (typeof item === "string") return checkIsText(item);
+      if (typeof item?.text === "string") return item.text;
+      if (item?.picture !== undefined) return readPicture(item.picture, signal);
       return isVideo(item) ? { frames: await readPictures(item.frames, signal) } : readPicture(item, signal);
     };
     const vectors = await this.#call("embed", options, async (plain, signal) => [
@@ -81,6 +84,10 @@ export class Model {
 
   async identity(options) {
     return this.#call("identity", options, async () => []);
+  }
+
+  async gauge(options) {
+    return this.#call("gauge", options, async () => []);
   }
 
   async answer(imageOrFrames, question, options) {
@@ -124,6 +131,13 @@ export class Model {
       throw error;
     }
   }
+}
+
+/** A string is a text: one that names a picture was most likely meant as that picture. */
+function checkIsText(text) {
+  if (!namesPicture(text)) return text;
+  const name = JSON.stringify(shorten(text));
+  throw new ObscuraError("bad_input", `embed() takes a string as a text, but ${name} names a picture: give { picture: ${name} }, or { text: ${name} } if the words are meant.`);
 }
 
 function isVideo(item) {

@@ -28,6 +28,11 @@ export interface GenerationOptions extends TokenOptions {
   maxNewTokens?: number;
   /** The text does not end before it has so many tokens, the start token and the prompt included. */
   minLength?: number;
+  /**
+   * No run of so many tokens comes twice, start token and prompt included: against texts that go round
+   * in circles. Default 0: all are allowed.
+   */
+  noRepeatNgramSize?: number;
   /** Default 1: greedy. */
   numBeams?: number;
   /** Exponent of the length in beam search: above 1 prefers longer texts. Default 1. */
@@ -71,11 +76,13 @@ export interface TemplateOptions extends CallOptions {
 
 export interface ClassifyOptions extends TemplateOptions {
   /**
-   * What a label's score is. `"probability"`, the default: its share of all labels, calibrated by the
-   * model's logit scale. `"cosine"`: how near label and picture are, whatever the other labels.
+   * What a label's score is. `"softmax"` (or `"probability"`): its share of all labels, calibrated by the model's logit
+   * scale; the shares of all sum to 1. `"sigmoid"`: its own probability, whatever the other labels, of which none or
+   * several may fit; of SigLIP alone. `"cosine"`: how near label and picture are. The default is what the model was
+   * trained for, `model.info.scores`.
    */
-  scores?: "probability" | "cosine";
-  /** Only so many of the best labels; their probabilities are those among all. */
+  scores?: "sigmoid" | "softmax" | "probability" | "cosine";
+  /** Only so many of the best labels; their shares are those of all. */
   topK?: number;
 }
 

@@ -7,9 +7,10 @@ import { ObscuraError } from "../errors/error.js";
 
 export const DEVICES = ["auto", "webgpu", "cpu"];
 export const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
+export const PRECISIONS = ["fast", "exact"];
 
 export const TASKS = ["caption", "classify", "embed", "embed-image", "embed-text", "match", "answer"];
-const LENGTHS = ["maxNewTokens", "minLength", "numBeams", "lengthPenalty", "earlyStopping"];
+const LENGTHS = ["maxNewTokens", "minLength", "numBeams", "lengthPenalty", "earlyStopping", "noRepeatNgramSize"];
 const SAMPLING = ["doSample", "temperature", "topK", "topP", "repetitionPenalty", "seed"];
 const KINDS = {
   prompt: "string",
@@ -26,14 +27,14 @@ const KINDS = {
   revision: "string",
 };
 const NUMBERS = ["threshold", "candidates"];
-export const SCORES = ["probability", "cosine"];
+export const SCORES = ["sigmoid", "softmax", "cosine", "probability"]; // the last is another word for softmax
 export const GREY16 = ["clip", "scale"];
 const TEMPLATES = ["template", "templates"];
 const CAPTION_OPTIONS = ["prompt", ...LENGTHS, ...SAMPLING, "onToken", "signal"];
 
 /** What each call takes. */
 export const CALL_OPTIONS = {
-  load: ["device", "dtype", "threads", "tasks", "revision", "hub", "adapters", "base", "cache", "sha256", "signal", "progress"],
+  load: ["device", "dtype", "precision", "threads", "tasks", "revision", "hub", "adapters", "base", "cache", "sha256", "signal", "progress"],
   compare: ["labels", ...TEMPLATES, "scores", "progress", ...CAPTION_OPTIONS], // topK among the last
   caption: [...CAPTION_OPTIONS, "attention"],
   classify: [...TEMPLATES, "scores", "topK", "progress", "signal"],
@@ -45,6 +46,7 @@ export const CALL_OPTIONS = {
   match: ["attention", "signal"],
   rank: ["signal"],
   identity: ["signal"],
+  gauge: ["signal"],
   answer: ["answers", "candidates", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
 };
 

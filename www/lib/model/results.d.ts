@@ -46,13 +46,13 @@ export interface Generated {
 
 export interface LabelScore {
   label: string;
-  /** A probability, 0 to 1, of which all labels' sum to 1; or a cosine, -1 to 1: see `scores`. */
+  /** A share, 0 to 1, of which all labels' sum to 1; or the label's own probability, 0 to 1; or a cosine, -1 to 1: see `scores`. */
   score: number;
 }
 
 export interface TextMatch {
   text: string;
-  /** That the text describes the picture, 0 to 1; `null` where the model has no matching head. */
+  /** That the text describes the picture, 0 to 1, by BLIP's matching head or SigLIP's sigmoid; `null` of other models. */
   probability: number | null;
   /** The cosine of the two embeddings. */
   similarity: number;
@@ -112,9 +112,20 @@ export interface TokenStates {
   pooled: Float32Array;
 }
 
+/**
+ * The probability that a text and a picture belong together is `1 / (1 + exp(-(scale * (similarity - other) + bias)))`;
+ * `other` is the picture's similarity with `null`, or 0 where there is none.
+ */
+export interface Gauge {
+  scale: number;
+  bias: number;
+  /** The vector of texts that say nothing; of models that were not trained to judge a pair by itself. */
+  null?: number[];
+}
+
 /** What an album remembers of the model that its vectors come from. */
 export interface ModelIdentity {
-  family: "clip" | "blip";
+  family: "clip" | "chinese_clip" | "siglip" | "blip";
   dtype: string;
   imageSize: number;
   /** What `probe` is the vector of: a fixed text, or a fixed picture where the model takes no texts. */

@@ -10,13 +10,22 @@ export class DiskFile extends Blob {
   }
 
   #size;
+  #modified;
 
   constructor(path, size, modified) {
     super();
     this.path = path;
-    this.name = path.split(/[\\/]/).at(-1);
-    this.lastModified = modified;
     this.#size = size;
+    this.#modified = modified;
+  }
+
+  // As getters: in Bun every Blob has a lastModified, which cannot be assigned.
+  get name() {
+    return this.path.split(/[\\/]/).at(-1);
+  }
+
+  get lastModified() {
+    return this.#modified;
   }
 
   get size() {

@@ -11,7 +11,8 @@ export async function fetchFiles(address, options) {
     const type = url.pathname.endsWith(".wasm") ? "application/wasm" : "application/octet-stream";
     return new Response(await readFile(url, { signal: options?.signal }), { headers: { "Content-Type": type } });
   } catch (error) {
-    if (error.code === "ENOENT") return new Response(null, { status: 404, statusText: "(there is no such file)" });
+    if (error.code === "EISDIR") throw new Error("it is a folder");
+    if (error.code === "ENOENT") return new Response(null, { status: 404, statusText: "there is no such file" });
     throw error;
   }
 }

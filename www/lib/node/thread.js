@@ -7,13 +7,15 @@ import { DiskFile } from "./disk-file.js";
 export class Thread {
   onmessage = null;
   onerror = null;
-  #thread = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [] });
+  #thread;
   #calls = 0;
 
-  constructor() {
+  /** @param {"model" | "album"} kind what it does: worker.js knows */
+  constructor(kind) {
+    this.#thread = new Worker(new URL("./worker.js", import.meta.url), { execArgv: [], workerData: kind });
     this.#thread.unref();
     this.#thread.on("message", (data) => {
-      if (data.type === "result" || data.type === "error") this.#count(-1);
+      if (isAnswer(data)) this.#count(-1);
       this.onmessage?.({ data });
     });
     this.#thread.on("error", ({ message }) => this.onerror?.({ message, preventDefault() {} }));
@@ -21,7 +23,7 @@ export class Thread {
 
   postMessage(message, transfer) {
     this.#thread.postMessage(withPaths(message), transfer);
-    if (message.type === "call") this.#count(1);
+    if (message.method !== undefined) this.#count(1);
   }
 
   terminate() {
@@ -34,6 +36,9 @@ export class Thread {
     else this.#thread.unref();
   }
 }
+
+/** The last message of a call: that of calls.js, or of album-worker.js. */
+const isAnswer = ({ type, progress }) => (type === undefined ? !progress : type === "result" || type === "error");
 
 /** The message with the paths of files in place of them. */
 function withPaths(message) {

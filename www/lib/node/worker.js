@@ -1,24 +1,30 @@
-// The thread of one model in Node.js: calls.js, which is written for browsers, in surroundings
-// that look like a browser's worker to it.
+// A thread in Node.js, Bun and Deno: calls.js or album-worker.js, which are written for browsers, in
+// surroundings that look like a browser's worker to them.
 
-import { parentPort } from "node:worker_threads";
+import { parentPort, workerData } from "node:worker_threads";
 import { fetchFiles, FileParts } from "./files.js";
+import { offerGpu } from "./gpu.js";
+import "./platform.js";
 
 globalThis.self = globalThis;
 self.name = "obscura"; // see port.js
 globalThis.fetch = fetchFiles; // the engine's own file lies on the disk
 self.postMessage = (message, transfer) => parentPort.postMessage(message, transfer);
-self.addEventListener = (type, listener) => {
+// Deno has the browser's events, and makes those of `process` from them.
+if (!globalThis.Deno) self.addEventListener = listenToProcess;
+offerGpu();
+
+await (workerData === "album" ? import("../album/album-worker.js") : import("../engine/calls.js"));
+parentPort.on("message", (message) => self.onmessage({ data: withFiles(message) }));
+
+function listenToProcess(type, listener) {
   const name = { error: "uncaughtException", unhandledrejection: "unhandledRejection" }[type];
   process.on(name, (error) => {
     let isHandled = false;
     listener({ error, reason: error, preventDefault: () => (isHandled = true) });
     if (!isHandled) throw error;
   });
-};
-
-await import("../engine/calls.js");
-parentPort.on("message", (message) => self.onmessage({ data: withFiles(message) }));
+}
 
 /** The message with readable files in place of their paths. */
 function withFiles(message) {

@@ -6,6 +6,6 @@ export class DecodedPicture {
   private constructor();
   readonly width: number;
   readonly height: number;
-  /** Something to draw. */
+  /** Something to draw; in Node.js, Bun and Deno a plain object of the same form, `{ data, width, height }` in RGBA. */
   toImageData(): ImageData;
 }

@@ -15,7 +15,7 @@ export class DecodedPicture {
 
   /** Something to draw. */
   toImageData() {
-    const image = new ImageData(this.width, this.height);
+    const image = emptyImage(this.width, this.height);
     const rgb = new Uint8Array(this.#rgb);
     for (let from = 0, to = 0; from < rgb.length; from += 3, to += 4) {
       image.data.set(rgb.subarray(from, from + 3), to);
@@ -28,6 +28,15 @@ export class DecodedPicture {
   static read(picture) {
     return { rgb: picture.#rgb, width: picture.width, height: picture.height };
   }
+}
+
+/**
+ * Outside of browsers a plain object of the same form.
+ * @returns {ImageData}
+ */
+function emptyImage(width, height) {
+  if (globalThis.ImageData) return new ImageData(width, height);
+  return /** @type {any} */ ({ data: new Uint8ClampedArray(4 * width * height), width, height, colorSpace: "srgb" });
 }
 
 const IDLE_MS = 10_000;

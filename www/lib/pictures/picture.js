@@ -26,11 +26,7 @@ export async function readPicture(source, signal) {
   if (is(source, "HTMLImageElement")) return fromImageElement(source, signal);
   const size = drawableSize(source);
   if (size) return draw(source, ...size);
-  throw new ObscuraError(
-    "bad_image",
-    `${describe(source)} is not a picture. Give a File, Blob, ArrayBuffer, typed array, URL, ImageData, ` +
-      "ImageBitmap, VideoFrame, <img>, <canvas>, OffscreenCanvas, <video> or what decode() gave.",
-  );
+  throw new ObscuraError("bad_image", `${describe(source)} is not a picture. Give ${platform.words.picture}.`);
 }
 
 /** What must be handed over, rather than copied, with the given pictures. */
@@ -39,11 +35,11 @@ export function transferables(pictures) {
 }
 
 async function fromUrl(url, signal) {
-  const address = new URL(url, platform.base());
+  const address = addressOf(url);
   let response;
   try {
     response = await platform.fetch(address, { signal });
-    if (!response.ok) throw new Error(`the server answered ${response.status} ${response.statusText}`.trim());
+    if (!response.ok) throw new Error(refusal(address, response));
     return await fromBlob(await response.blob());
   } catch (error) {
     if (signal?.aborted || error instanceof ObscuraError) throw error;
@@ -52,6 +48,16 @@ async function fromUrl(url, signal) {
     });
   }
 }
+
+function addressOf(url) {
+  try {
+    return new URL(url, platform.base());
+  } catch (error) {
+    throw new ObscuraError("bad_image", `${describe(String(url))} is no address of a picture. Give ${platform.words.picture}.`, { cause: error });
+  }
+}
+
+const refusal = ({ protocol }, { status, statusText }) => (protocol === "file:" ? statusText : `the server answered ${status} ${statusText}`.trim());
 
 /** Formats that the crate has no decoder for (AVIF, HEIC, ...) are tried with the browser's. */
 async function fromBlob(blob) {

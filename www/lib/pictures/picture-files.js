@@ -56,6 +56,18 @@ function isStill(start) {
   return (brands.match(/[^]{4}/g) ?? []).some((brand) => STILL.has(brand));
 }
 
+/**
+ * Whether a text is, most likely, no text but the address or the path of a picture: it ends as picture files do.
+ * Nothing is looked for.
+ */
+export function namesPicture(text) {
+  if (/^\s*(data:image\/|blob:)/i.test(text)) return true;
+  const isAddress = /^\s*\w[\w+.-]+:\/\//.test(text);
+  const path = (isAddress ? text.replace(/[?#].*$/s, "") : text).trim();
+  const [, ending] = /^[^\n]*[^\s/\\]\.(\w+)$/.exec(path) ?? [];
+  return ending !== undefined && ENDINGS.has(ending.toLowerCase());
+}
+
 /** How a file is called within what was chosen. */
 export const pathOf = (file) => file.path ?? (file.webkitRelativePath || file.name);
 
