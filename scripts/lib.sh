@@ -18,26 +18,79 @@ say() { printf '%s\n' "-- $*"; }
 stage() {
   end_stage
   say "$*"
-  export stage_name="$*" stage_began
+  export stage_name="$*" stage_began first_began
   stage_began=$(date +%s)
+  first_began="${first_began:-$stage_began}"
   trap 'show_stages $?' EXIT
 }
 
 end_stage() {
   [ -n "${stage_name:-}" ] || return 0
-  export stage_lines
-  stage_lines="${stage_lines:-}$(($(date +%s) - stage_began)) $stage_name
-"
+  add_stage_line $(($(date +%s) - stage_began)) "$stage_name"
   stage_name=
 }
 
+add_stage_line() {
+  export stage_lines
+  stage_lines="${stage_lines:-}$1 $2
+"
+}
+
+# beside WORDS COMMAND...: a stage beside those that follow, until `together`. Both have a core that the
+# other leaves idle; what follows should be what can wait, and run by `yielding`.
+beside() {
+  end_stage
+  say "$1: beside what follows"
+  beside_words="$1" beside_began=$(date +%s) beside_log=$(mktemp)
+  shift
+  (
+    trap 'date +%s >"$beside_log.ended"' EXIT
+    set -e
+    "$@"
+  ) >"$beside_log" 2>&1 &
+  beside_job=$!
+  trap 'show_stages $?' EXIT
+}
+
+# until_beside_says WORDS: waits until the stage beside has said this, or ended.
+until_beside_says() {
+  until grep -q "$1" "$beside_log" || [ -e "$beside_log.ended" ]; do sleep 1; done
+}
+
+# Waits for the stage beside, prints what it said in one piece, and fails if it has failed.
+together() {
+  end_stage
+  local status=0
+  wait "$beside_job" || status=$?
+  tell_beside "$([ "$status" = 0 ] || echo ' (failed)')"
+  return "$status"
+}
+
+# tell_beside OUTCOME
+tell_beside() {
+  say "$beside_words: what it said"
+  cat "$beside_log"
+  add_stage_line $(($(<"$beside_log.ended") - beside_began)) "$beside_words, beside others$1"
+  rm -f "$beside_log" "$beside_log.ended"
+  beside_job=
+}
+
+# yielding COMMAND...: takes what others leave of the processor, so that tests beside it keep their times.
+yielding() { nice -n 10 "$@"; }
+
 # show_stages STATUS
 show_stages() {
-  [ "$1" = 0 ] || stage_name="${stage_name:-} (failed)"
+  [ "$1" = 0 ] || [ -z "${stage_name:-}" ] || stage_name+=" (failed)"
   end_stage
+  if [ -n "${beside_job:-}" ]; then # something else has failed
+    pkill -P "$beside_job" || true
+    kill "$beside_job" 2>/dev/null || true
+    wait "$beside_job" || true
+    tell_beside " (stopped)"
+  fi
   say "minutes  stage"
-  printf '%s' "$stage_lines" |
-    awk '{ seconds = $1; $1 = ""; all += seconds; printf "%10.1f %s\n", seconds / 60, $0 } END { printf "%10.1f  in all\n", all / 60 }'
+  printf '%s' "$stage_lines" | awk '{ seconds = $1; $1 = ""; printf "%10.1f %s\n", seconds / 60, $0 }'
+  awk -v seconds=$(($(date +%s) - first_began)) 'BEGIN { printf "%10.1f  in all\n", seconds / 60 }'
 }
 
 fail() {
@@ -109,8 +162,8 @@ need_wasm_bindgen() {
 need_wasm_pack() {
   need_cargo
   have wasm-pack && return 0
-  say "installing wasm-pack (about 2 minutes)"
-  cargo install -q wasm-pack
+  say "installing wasm-pack (about a minute)"
+  cargo install -q --debug wasm-pack # it only calls others
 }
 
 need_chromium() {
@@ -121,11 +174,26 @@ need_chromium() {
     "(Debian: apt install chromium chromium-driver)"
 }
 
-# For one test, which says that it is skipped where there is no Firefox; only CI insists.
+# For tests that say that they are skipped where there is no Firefox; only CI insists.
 need_firefox() {
   have firefox || have firefox-esr && return 0
   can_apt && apt_install firefox-esr && return 0
   [ "${CI:-}" != true ] || fail "Firefox is missing: install it so that 'firefox' is on the PATH"
+}
+
+# For one test, which says what it skips; only CI insists, where it installs them, on nginx and caddy.
+need_web_servers() {
+  [ -x /usr/sbin/nginx ] && [ -x /usr/bin/caddy ] && return 0
+  [ "${CI:-}" = true ] || return 0
+  can_apt && apt_install nginx libnginx-mod-http-brotli-static caddy && return 0
+  fail "nginx and caddy are missing, behind which the page is tested"
+}
+
+# The same.
+need_webkit() {
+  have WebKitWebDriver && have Xvfb && return 0
+  can_apt && apt_install webkit2gtk-driver xvfb && return 0
+  [ "${CI:-}" != true ] || fail "WebKitGTK, its driver and Xvfb are missing (Debian: apt install webkit2gtk-driver xvfb)"
 }
 
 node_is_recent() {

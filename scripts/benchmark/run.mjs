@@ -136,8 +136,12 @@ async function measureOnce(one, work, counts) {
     const { times, result } = await one.runner.run(nameFor(one.peer, work));
     for (const [name, time] of Object.entries(times)) {
       const metric = one.peer.table === "native" ? `${work.split("-")[0]}-${name}` : name;
-      const checked = check(work, result, expected);
+      const checked = check(work, result, expected, one.peer.options.dtype);
       add(one.peer, metric, counts ? time : null, checked);
+      if (checked?.wrong) {
+        process.stderr.write(`${one.peer.id} ${metric} did other work than the reference: ${JSON.stringify(checked)}\n`);
+        process.exitCode = 1;
+      }
       process.stderr.write(`${one.peer.id} ${metric}: ${time.toFixed(1)} ms${counts ? "" : " (warm-up)"}\n`);
     }
   } catch (error) {

@@ -2,7 +2,7 @@
 
     python scripts/eras/make.py ERA FOLDER [ROW...]
 
-Writes FOLDER/ROW/model, which the era's own tool saves, and FOLDER/ROW/wanted.json. scripts/reference-eras calls it.
+Writes FOLDER/ROW/model, which the era's own tool saves, and FOLDER/ROW/wanted.json. scripts/eras/reference-eras calls it.
 """
 
 import json

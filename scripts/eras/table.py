@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-BEGIN, END = "<!-- by scripts/reference-eras --table -->", "<!-- end of the table -->"
+BEGIN, END = "<!-- by scripts/eras/reference-eras --table -->", "<!-- end of the table -->"
 KINDS = {
     "CLIPModel": "CLIP", "open_clip.CLIP": "CLIP", "CLIPTextModelWithProjection": "CLIP's text encoder",
     "CLIPVisionModelWithProjection": "CLIP's image encoder", "BlipForConditionalGeneration": "BLIP, captions",
