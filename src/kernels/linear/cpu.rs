@@ -2,10 +2,14 @@
 //! few, dot products with the weights as they are stored, as fast as memory gives them.
 
 mod blocks;
-#[cfg(any(
-    target_arch = "x86_64",
-    all(target_arch = "wasm32", feature = "relaxed-simd")
-))]
+#[cfg_attr(
+    not(any(
+        target_arch = "aarch64",
+        target_arch = "x86_64",
+        all(target_arch = "wasm32", feature = "relaxed-simd")
+    )),
+    path = "cpu/no_bytes.rs"
+)]
 mod bytes;
 mod columns;
 mod floats;
@@ -16,47 +20,11 @@ mod rounding;
 
 use crate::kernels::linear::FAST_ROWS;
 use crate::kernels::simd::Output;
-#[cfg(any(
-    target_arch = "x86_64",
-    all(target_arch = "wasm32", feature = "relaxed-simd")
-))]
-use crate::kernels::simd::bytes::Dots;
 use crate::kernels::{Epilogue, PackedFormat, PackedShape, Precision};
 use burn::tensor::TensorData;
 use burn_flex::FlexTensor;
+pub use bytes::levels as fast_levels;
 use job::Job;
-
-/// How bytes are multiplied where weights are in this format, if that is the faster way.
-#[cfg(any(
-    target_arch = "x86_64",
-    all(target_arch = "wasm32", feature = "relaxed-simd")
-))]
-fn dots(format: PackedFormat) -> Option<Dots> {
-    let of_pairs = super::pretends_pairs();
-    match format {
-        PackedFormat::Q8 => Dots::find(false, of_pairs),
-        PackedFormat::Q4 => Dots::find(true, of_pairs),
-        PackedFormat::F32 | PackedFormat::F16 => None,
-    }
-}
-
-/// See [`super::fast_levels`].
-#[cfg(any(
-    target_arch = "x86_64",
-    all(target_arch = "wasm32", feature = "relaxed-simd")
-))]
-pub fn fast_levels(format: PackedFormat) -> Option<u8> {
-    dots(format).map(|dots| dots.levels().largest)
-}
-
-/// See [`super::fast_levels`].
-#[cfg(not(any(
-    target_arch = "x86_64",
-    all(target_arch = "wasm32", feature = "relaxed-simd")
-)))]
-pub fn fast_levels(_format: PackedFormat) -> Option<u8> {
-    None
-}
 
 /// See [`crate::kernels::linear()`].
 pub fn packed_linear(
@@ -102,25 +70,8 @@ impl Job<'_> {
         let quantized = matches!(self.shape.format, PackedFormat::Q8 | PackedFormat::Q4);
         let is_fast = !self.is_exact && self.rows >= FAST_ROWS;
         quantized
-            && (is_fast && self.bytes(input, output) || integers::many_rows(self, input, output))
-    }
-
-    /// The same with inputs of 8 bits, if that is faster here.
-    #[cfg(any(
-        target_arch = "x86_64",
-        all(target_arch = "wasm32", feature = "relaxed-simd")
-    ))]
-    fn bytes(&self, input: &[f32], output: &Output) -> bool {
-        let dots = dots(self.shape.format);
-        dots.is_some_and(|dots| bytes::many_rows(self, dots, input, output))
-    }
-
-    #[cfg(not(any(
-        target_arch = "x86_64",
-        all(target_arch = "wasm32", feature = "relaxed-simd")
-    )))]
-    fn bytes(&self, _input: &[f32], _output: &Output) -> bool {
-        false
+            && (is_fast && bytes::many_rows(self, input, output)
+                || integers::many_rows(self, input, output))
     }
 
     /// Computes the layer by dot products, if they beat the register tile, which wants many rows:

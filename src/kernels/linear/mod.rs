@@ -25,10 +25,7 @@ pub fn pretend_pairs(is_pretended: bool) {
     PAIRS.store(is_pretended, Ordering::Relaxed);
 }
 
-#[cfg(any(
-    target_arch = "x86_64",
-    all(target_arch = "wasm32", feature = "relaxed-simd")
-))]
-fn pretends_pairs() -> bool {
+/// See [`pretend_pairs`].
+pub fn pretends_pairs() -> bool {
     PAIRS.load(Ordering::Relaxed)
 }

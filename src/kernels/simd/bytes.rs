@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | x86-64 with AVX-512 VNNI or AVX-VNNI | `vpdpbusd`: four products added to 32 bits | without a sign |
 //! | x86-64 with AVX2 | `vpmaddubsw`: two added in 16 bits, which is enough for a block of 4-bit weights | without |
+//! | aarch64 with dotprod (Apple's M1, Cortex-A76 and newer) | `sdot`: four products added to 32 bits | with a sign |
 //! | a browser with relaxed SIMD | either, as its machine has it | without a sign, on ARM with one |
 //!
 //! Two products of 8-bit weights overflow 16 bits, so that without the first instruction they are better
@@ -28,7 +29,7 @@ impl Levels {
         zero: 0,
     };
     /// What ARM's `sdot` takes.
-    #[cfg(any(test, target_arch = "wasm32"))]
+    #[cfg(any(test, not(target_arch = "x86_64")))]
     pub const SIGNED: Self = Self {
         largest: 255,
         zero: 128,
@@ -53,6 +54,9 @@ pub enum Dots {
     /// Pairs in 16 bits, for weights of 4 bits: AVX2.
     #[cfg(target_arch = "x86_64")]
     Pairs,
+    /// aarch64's dot product of four, in 32 bits.
+    #[cfg(target_arch = "aarch64")]
+    Quads,
     /// Relaxed SIMD's dot product of four, in 32 bits.
     #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
     Quads(Levels),
@@ -120,9 +124,8 @@ mod x86 {
         #[inline(always)]
         fn add_dots(self, weights: Shorts<true>, inputs: Shorts<true>) -> Self {
             // SAFETY: only functions compiled for the feature use this type, where it was detected.
-            Self(
-                unsafe { _mm256_dpbusd_epi32(self.0.into(), inputs.into(), weights.into()) }.into(),
-            )
+            let sum = unsafe { _mm256_dpbusd_epi32(self.0.0, inputs.0, weights.0) };
+            Self(Ints(sum))
         }
 
         #[inline(always)]
@@ -137,9 +140,8 @@ mod x86 {
         #[inline(always)]
         fn add_dots(self, weights: Shorts<true>, inputs: Shorts<true>) -> Self {
             // SAFETY: as above.
-            let sum =
-                unsafe { _mm256_dpbusd_avx_epi32(self.0.into(), inputs.into(), weights.into()) };
-            Self(sum.into())
+            let sum = unsafe { _mm256_dpbusd_avx_epi32(self.0.0, inputs.0, weights.0) };
+            Self(Ints(sum))
         }
 
         #[inline(always)]
@@ -156,10 +158,10 @@ mod x86 {
         fn add_dots(self, weights: Shorts<true>, inputs: Shorts<true>) -> Self {
             // SAFETY: as above.
             let sum = unsafe {
-                let pairs = _mm256_maddubs_epi16(inputs.into(), weights.into());
-                _mm256_add_epi16(self.0.into(), pairs)
+                let pairs = _mm256_maddubs_epi16(inputs.0, weights.0);
+                _mm256_add_epi16(self.0.0, pairs)
             };
-            Self(sum.into())
+            Self(Shorts(sum))
         }
 
         #[inline(always)]
@@ -169,8 +171,63 @@ mod x86 {
     }
 }
 
+#[cfg(target_arch = "x86_64")]
+/// What every machine has that has any.
+pub use Pairs as Plain;
+
+#[cfg(target_arch = "aarch64")]
+pub use neon::Quads as Plain;
+
+#[cfg(target_arch = "aarch64")]
+mod neon {
+    use super::*;
+    use std::arch::asm;
+
+    impl Dots {
+        /// See x86-64's.
+        pub fn find(_is_narrow: bool, of_pairs: bool) -> Option<Self> {
+            let dots = !of_pairs && std::arch::is_aarch64_feature_detected!("dotprod");
+            dots.then_some(Self::Quads)
+        }
+
+        pub fn levels(self) -> Levels {
+            Levels::SIGNED
+        }
+    }
+
+    /// See [`Dots::Quads`].
+    #[derive(Clone, Copy)]
+    pub struct Quads(Ints<true>);
+
+    impl Sums for Quads {
+        const ZERO: Self = Self(Ints::ZERO);
+
+        #[inline(always)]
+        fn add_dots(self, weights: Shorts<true>, inputs: Shorts<true>) -> Self {
+            let mut sum = self.0.0;
+            // Rust's own name for the instruction is not stable yet.
+            // SAFETY: only functions compiled for the feature use this type, where it was detected.
+            unsafe {
+                asm!(
+                    "sdot {sum:v}.4s, {weights:v}.16b, {inputs:v}.16b",
+                    sum = inout(vreg) sum,
+                    weights = in(vreg) weights.0,
+                    inputs = in(vreg) inputs.0,
+                    options(pure, nomem, nostack, preserves_flags),
+                );
+            }
+            Self(Ints(sum))
+        }
+
+        #[inline(always)]
+        fn total(self) -> Ints<true> {
+            self.0
+        }
+    }
+}
+
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
-pub use wasm::{Pairs, Quads};
+pub use wasm::{Pairs, Pairs as Plain, Quads};
 
 #[cfg(all(target_arch = "wasm32", feature = "relaxed-simd"))]
 mod wasm {
@@ -238,8 +295,8 @@ mod wasm {
 
         #[inline(always)]
         fn add_dots(self, weights: Shorts<true>, inputs: Shorts<true>) -> Self {
-            let (weights, inputs) = (weights.into(), inputs.into());
-            Self(i32x4_relaxed_dot_i8x16_i7x16_add(weights, inputs, self.0.into()).into())
+            let sum = i32x4_relaxed_dot_i8x16_i7x16_add(weights.0, inputs.0, self.0.0);
+            Self(Ints(sum))
         }
 
         #[inline(always)]
@@ -254,8 +311,8 @@ mod wasm {
         /// See x86-64's.
         #[inline(always)]
         fn add_dots(self, weights: Shorts<true>, inputs: Shorts<true>) -> Self {
-            let pairs = i16x8_relaxed_dot_i8x16_i7x16(weights.into(), inputs.into());
-            Self(i16x8_add(self.0.into(), pairs).into())
+            let pairs = i16x8_relaxed_dot_i8x16_i7x16(weights.0, inputs.0);
+            Self(Shorts(i16x8_add(self.0.0, pairs)))
         }
 
         #[inline(always)]

@@ -1,22 +1,44 @@
 //! What the CPU kernels share: vectors, a register tile of products, dot products, and how a loop is
 //! compiled for the instruction set at hand: SIMD128 in wasm, AVX2 with FMA on x86-64 where it is
 //! found at run time, NEON on aarch64.
+//!
+//! A machine's file has its vector registers of floats ([`Lanes`]), of 16-bit integers ([`Shorts`]) and of the
+//! sums of their products ([`Ints`]), and the few operations that the kernels are made of. They are
+//! the instructions themselves where it matters: left alone, the compiler makes single numbers of
+//! arrays, and has no name for wasm's fused multiplication.
 
-// Where machines have products of bytes, and Rust a name for them.
+// Where machines have products of bytes.
 #[cfg(any(
+    target_arch = "aarch64",
     target_arch = "x86_64",
     all(target_arch = "wasm32", feature = "relaxed-simd")
 ))]
 pub mod bytes;
-mod lanes;
+#[cfg_attr(target_arch = "aarch64", path = "neon.rs")]
+#[cfg_attr(target_arch = "wasm32", path = "wasm.rs")]
+#[cfg_attr(target_arch = "x86_64", path = "x86.rs")]
+#[cfg_attr(
+    not(any(
+        target_arch = "aarch64",
+        target_arch = "wasm32",
+        target_arch = "x86_64"
+    )),
+    path = "arrays.rs"
+)]
+mod machine;
 mod output;
-mod shorts;
 mod tile;
 
-pub use lanes::{LANES, Lanes};
+pub use machine::{Ints, Lanes, Shorts};
 pub use output::Output;
-pub use shorts::{Ints, Shorts};
 pub use tile::{Step, TILE_COLUMNS, TILE_ROWS, TileSums, add_tile};
+
+/// Floats of a [`Lanes`].
+#[cfg(target_arch = "x86_64")]
+pub const LANES: usize = 8;
+/// Floats of a [`Lanes`].
+#[cfg(not(target_arch = "x86_64"))]
+pub const LANES: usize = 4;
 
 /// Defines `$name`, which runs `portable::$name::<FUSED>`, the same loop written once, through the
 /// best instruction set of the machine. `FUSED` says whether `a * b + c` is one instruction there.
@@ -77,6 +99,27 @@ pub fn widen_half(half: u16) -> f32 {
     let moved = f32::from_bits((half & 0x7fff) << 13) * f32::from_bits((127 + 112) << 23);
     let special = if moved >= 65_536.0 { 0x7f80_0000 } else { 0 };
     f32::from_bits(moved.to_bits() | special | (half & 0x8000) << 16)
+}
+
+/// The largest of so many values without their signs; not finite if one of them is not.
+#[cfg(not(target_arch = "wasm32"))]
+#[inline(always)]
+fn largest_of<const N: usize>(values: &[f32; N]) -> f32 {
+    // Without its sign, the bits of a larger number are a larger number, and those of no number the largest.
+    let mut largest = [0_u32; LANES];
+    for values in values.as_chunks::<LANES>().0 {
+        largest =
+            std::array::from_fn(|lane| largest[lane].max(f32::to_bits(values[lane]) & 0x7fff_ffff));
+    }
+    f32::from_bits(largest.into_iter().fold(0, u32::max))
+}
+
+/// The first pairs of all rows, the second ones, and so on.
+#[cfg(not(any(target_arch = "aarch64", target_arch = "wasm32")))]
+#[inline(always)]
+fn transposed<const N: usize>(rows: [[i16; N]; LANES]) -> [[i16; N]; LANES] {
+    use std::array::from_fn;
+    from_fn(|pair| from_fn(|place| rows[place / 2][2 * pair + place % 2]))
 }
 
 /// A dot product.

@@ -4,13 +4,15 @@
 //! An input is `low + scale * byte`, with both of its row and block. The sum of its products is that of
 //! the bytes, times the scales of both sides, and `low` times the sum of the weights.
 
+mod rounding;
+
 use super::columns::StoredColumns;
 use super::job::Job;
-use super::rounding::round_to_bytes;
 use crate::kernels::PackedFormat;
 use crate::kernels::layout::BLOCK;
-use crate::kernels::simd::bytes::{BYTES, Dots, Levels, Pairs, Sums, splat_quad};
+use crate::kernels::simd::bytes::{BYTES, Dots, Levels, Plain, Sums, splat_quad};
 use crate::kernels::simd::{LANES, Lanes, Output, Shorts, for_each};
+use rounding::round_to_bytes;
 
 /// See [`super::integers`].
 const TILE_ROWS: usize = 4;
@@ -60,8 +62,27 @@ struct Scratch {
     values: Vec<[f32; PANEL]>,
 }
 
-/// Computes the layer, if its input can be turned into bytes.
-pub fn many_rows(job: &Job, dots: Dots, input: &[f32], output: &Output) -> bool {
+/// How bytes are multiplied where weights are in this format, if that is the faster way.
+fn dots(format: PackedFormat) -> Option<Dots> {
+    let of_pairs = crate::kernels::linear::pretends_pairs();
+    match format {
+        PackedFormat::Q8 => Dots::find(false, of_pairs),
+        PackedFormat::Q4 => Dots::find(true, of_pairs),
+        PackedFormat::F32 | PackedFormat::F16 => None,
+    }
+}
+
+/// See [`crate::kernels::linear::fast_levels`].
+pub fn levels(format: PackedFormat) -> Option<u8> {
+    dots(format).map(|dots| dots.levels().largest)
+}
+
+/// Computes the layer, if bytes are faster here and its input can be turned into such.
+pub fn many_rows(job: &Job, input: &[f32], output: &Output) -> bool {
+    dots(job.shape.format).is_some_and(|dots| multiply(job, dots, input, output))
+}
+
+fn multiply(job: &Job, dots: Dots, input: &[f32], output: &Output) -> bool {
     let blocks = job.shape.blocks_per_row();
     let mut inputs = vec![Inputs::default(); job.rows.div_ceil(TILE_ROWS) * blocks];
     let mut is_finite = true;
@@ -99,6 +120,7 @@ pub fn many_rows(job: &Job, dots: Dots, input: &[f32], output: &Output) -> bool 
 macro_rules! detected {
     ($name:ident($($argument:ident: $type:ty),*)) => {
         fn $name($($argument: $type),*) {
+            #[cfg_attr(target_arch = "aarch64", target_feature(enable = "dotprod"))]
             #[cfg_attr(target_arch = "x86_64", target_feature(enable = "avx2,fma"))]
             #[cfg_attr(target_arch = "wasm32", target_feature(enable = "relaxed-simd"))]
             #[inline(never)]
@@ -121,7 +143,7 @@ detected!(write_panel(job: &Job, first: usize, values: &mut [[f32; PANEL]], outp
 /// [`tile`] by the instructions at hand: a function for each.
 #[cfg(target_arch = "x86_64")]
 fn multiply_tile(dots: Dots, inputs: &[Inputs], weights: &[Weights], sums: &mut Products) {
-    use crate::kernels::simd::bytes::{Avx, Avx512};
+    use crate::kernels::simd::bytes::{Avx, Avx512, Pairs};
 
     #[target_feature(enable = "avx2,fma,avx512vnni,avx512vl")]
     fn avx512(inputs: &[Inputs], weights: &[Weights], sums: &mut Products) {
@@ -146,9 +168,20 @@ fn multiply_tile(dots: Dots, inputs: &[Inputs], weights: &[Weights], sums: &mut 
 }
 
 /// See x86-64's.
+#[cfg(target_arch = "aarch64")]
+fn multiply_tile(Dots::Quads: Dots, inputs: &[Inputs], weights: &[Weights], sums: &mut Products) {
+    #[target_feature(enable = "dotprod")]
+    fn quads(inputs: &[Inputs], weights: &[Weights], sums: &mut Products) {
+        tile::<Plain>(inputs, weights, sums);
+    }
+    // SAFETY: `Dots::find` has detected the feature.
+    unsafe { quads(inputs, weights, sums) }
+}
+
+/// See x86-64's.
 #[cfg(target_arch = "wasm32")]
 fn multiply_tile(dots: Dots, inputs: &[Inputs], weights: &[Weights], sums: &mut Products) {
-    use crate::kernels::simd::bytes::Quads;
+    use crate::kernels::simd::bytes::{Pairs, Quads};
 
     #[inline(never)]
     #[target_feature(enable = "relaxed-simd")]
@@ -264,7 +297,7 @@ mod portable {
                     }
                 }
                 // Sums of 32 bytes have 16 bits.
-                let mut sums = Pairs::ZERO;
+                let mut sums = Plain::ZERO;
                 let quads = weights.quads.as_chunks_mut::<LANES>().0;
                 for (part, quads) in parts.into_iter().zip(quads) {
                     for (bytes, quads) in Shorts::transpose(part).into_iter().zip(quads) {
