@@ -11,7 +11,7 @@ own classes (of open_clip's for CLIP's ResNets) on the test pictures, and record
     VENV/bin/python scripts/reference.py NAME...          # only these parts (see --list)
     VENV/bin/python scripts/reference.py --full OUT [NAME...]   # real sizes, two pictures, into OUT
 
-The parts are `pictures`, `tokenizers`, `gguf`, `attention`, `guidance`, `adapters`, `training`, `zero-shot` and the checkpoints' names.
+The parts are `pictures`, `tokenizers`, `gguf`, `attention`, `guidance`, `adapters`, `multilingual`, `training`, `zero-shot` and the checkpoints' names.
 What is drawn at random
 comes from fixed seeds, so a second run gives the same files with the same versions on the same kind of processor;
 another processor may differ in the last bits of the recorded floats.
@@ -35,7 +35,8 @@ ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "scripts"))
 
 from reference import (  # noqa: E402
-    adapters, attention, blip, checkpoints, clip, configurations, generation, guidance, pictures, quantized, record, resnet, siglip,
+    adapters, attention, blip, checkpoints, clip, coca, configurations, generation, guidance, multilingual, pictures, quantized, record,
+    resnet, siglip,
     texts,
     training, zero_shot,
 )
@@ -92,6 +93,7 @@ def parts(full, out: Path):
     made = {c.name: (lambda c=c: make(c, out)) for c in (configurations.full() if full else configurations.small())}
     if full:
         made["clip-rn50"] = lambda: resnet.make(resnet.full(), out / "clip-rn50", FULL_PICTURES, seed=7, dtype=torch.float32)
+        made["coca-b32"] = lambda: coca.make(coca.full(), out / "coca-b32", FULL_PICTURES[:1], seed=6, dtype=torch.float16)
         return made
 
     def draw():
@@ -105,9 +107,12 @@ def parts(full, out: Path):
         "gguf": lambda: quantized.record(blocks),
         **made,
         "clip-resnet": lambda: resnet.make(resnet.small(), out / "clip-resnet", SIX, seed=6),
+        "coca": lambda: coca.make(coca.pooled(), out / "coca", SIX[:3], seed=6),
+        "coca-bare": lambda: coca.make(coca.bare(), out / "coca-bare", SIX[:2], seed=7),
         "attention": lambda: attention.record(out, out / "attention", ("blip-caption", "blip-retrieval"), SIX[:2]),
         "guidance": lambda: guidance.record(out, out / "guidance", ["clip-quick", "clip-gelu"]),
         "adapters": lambda: adapters.record(out, out / "adapters"),
+        "multilingual": lambda: multilingual.make(out / "multilingual", out / "clip-quick/model"),
         "training": lambda: training.record(out / "training"),
         "zero-shot": lambda: zero_shot.record(out, {c.name: c for c in configurations.small()}),
     }
@@ -130,6 +135,7 @@ def main():
     torch.set_num_threads(1)  # more make it slower: twenty times, where anything else runs beside it
     if given.full:
         generation.less()
+        coca.less()
     torch.use_deterministic_algorithms(True)
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()

@@ -6,10 +6,12 @@ use crate::{Error, Result};
 use burn::backend::{BackendTensor, DispatchTensorKind};
 use burn::tensor::{Device, Tensor};
 #[cfg(not(target_arch = "wasm32"))]
-use burn_wgpu::into_contiguous;
+use burn_wgpu::{into_contiguous, wgpu};
 #[cfg(not(target_arch = "wasm32"))]
 use cubecl::server::CopyDescriptor;
 use std::str::FromStr;
+#[cfg(not(target_arch = "wasm32"))]
+use std::sync::OnceLock;
 
 /// What a caller asks for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -86,19 +88,9 @@ impl Placement {
 /// Opens the device asked for. The GPU is opened once per process.
 #[cfg(not(target_arch = "wasm32"))]
 pub fn open(preference: DevicePreference) -> Result<Placement> {
-    static GPU: std::sync::OnceLock<Result<Device>> = std::sync::OnceLock::new();
-    let gpu = || {
-        // Without any adapter the runtime panics instead of returning its error.
-        let opened = GPU.get_or_init(|| {
-            std::panic::catch_unwind(|| Device::wgpu_options().init())
-                .map_err(|_| no_gpu("no adapter was found"))?
-                .map_err(|error| no_gpu(&error.to_string()))
-        });
-        opened.clone().map(|device| Placement::gpu(device, None))
-    };
     match preference {
         DevicePreference::Cpu => Ok(Placement::cpu()),
-        DevicePreference::Gpu => gpu(),
+        DevicePreference::Gpu => open_gpu(),
         #[cfg(feature = "cuda")]
         DevicePreference::Cuda => Ok(Placement {
             device: Device::cuda(0),
@@ -106,8 +98,44 @@ pub fn open(preference: DevicePreference) -> Result<Placement> {
             adapter: None,
             precision: Precision::default(),
         }),
-        DevicePreference::Auto => Ok(gpu().unwrap_or_else(|_| Placement::cpu())),
+        DevicePreference::Auto if !has_real_gpu() => Ok(Placement::cpu()),
+        DevicePreference::Auto => Ok(open_gpu().unwrap_or_else(|_| Placement::cpu())),
     }
+}
+
+#[cfg(not(target_arch = "wasm32"))]
+fn open_gpu() -> Result<Placement> {
+    static GPU: OnceLock<Result<(Device, String)>> = OnceLock::new();
+    // Without any adapter the runtime panics instead of returning its error.
+    let opened = GPU.get_or_init(|| {
+        std::panic::catch_unwind(|| Device::wgpu_options().init_with_setup())
+            .map_err(|_| no_gpu("no adapter was found"))?
+            .map(|(device, setup)| (device, setup.adapter.get_info().name))
+            .map_err(|error| no_gpu(&error.to_string()))
+    });
+    let (device, name) = opened.clone()?;
+    Ok(Placement::gpu(device, Some(name)))
+}
+
+/// Whether there is a GPU that is no program, as Mesa's llvmpipe is: that takes the CPU, and takes
+/// longer than the CPU's own kernels.
+#[cfg(not(target_arch = "wasm32"))]
+fn has_real_gpu() -> bool {
+    static FOUND: OnceLock<bool> = OnceLock::new();
+    *FOUND.get_or_init(|| {
+        let adapters = std::panic::catch_unwind(|| {
+            let instance = wgpu::Instance::new(wgpu::InstanceDescriptor {
+                backends: wgpu::Backends::PRIMARY,
+                ..wgpu::InstanceDescriptor::new_without_display_handle()
+            });
+            crate::at_once::at_once(instance.enumerate_adapters(wgpu::Backends::PRIMARY))
+        });
+        let is_real = |adapter: &wgpu::Adapter| {
+            let kind = adapter.get_info().device_type;
+            !matches!(kind, wgpu::DeviceType::Cpu | wgpu::DeviceType::Other)
+        };
+        adapters.is_ok_and(|adapters| adapters.iter().any(is_real))
+    })
 }
 
 /// The error of a missing GPU.

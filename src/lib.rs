@@ -30,7 +30,7 @@
 //! # The way of the data
 //!
 //! ```text
-//! file  -weights-> tensors -load-> Clip | Blip                      (nn::Parameters in between)
+//! file  -weights-> tensors -load-> Clip | Blip | Coca               (nn::Parameters in between)
 //! bytes -image::decode-> RGB8 -image::Preprocessor-> [1, 3, S, S]
 //!       -nn::vit-> [1, 1 + (S/P)^2, D]
 //!          Clip: class token -> projection -> unit vector
@@ -45,9 +45,10 @@
 //!   texts. Start reading here.
 //! - [`load`]: model files to models; [`weights`]: the bytes of gguf, safetensors and PyTorch files.
 //! - [`image`], [`tokenizer`]: the two ends of every task, equal to the reference's.
-//! - [`models`]: Clip, Bert, Blip, over the layers of [`nn`] and the operations of [`kernels`].
+//! - [`models`]: Clip, Bert, Blip, Coca, over the layers of [`nn`] and the operations of [`kernels`].
 //! - [`generate`]: logits to texts.
 //! - [`search`]: vectors of a million pictures in a file, and the nearest of them.
+//! - `sidecars`: texts in files beside pictures.
 //! - [`device`], [`error`]: where to compute, and what can go wrong.
 //! - Natively, `hub` downloads models, `train` makes them, from the pictures of `scenes` or one's own,
 //!   and `evaluate` measures them by `metrics`.
@@ -66,6 +67,8 @@
 //!
 //! The reference for every number is the `transformers` Python package in eager float32 on the CPU.
 
+#[cfg(not(target_arch = "wasm32"))]
+mod at_once;
 pub mod device;
 pub mod error;
 #[cfg(feature = "train")]
@@ -83,6 +86,8 @@ pub mod nn;
 #[cfg(feature = "train")]
 pub mod scenes;
 pub mod search;
+#[cfg(all(any(feature = "cli", feature = "train"), not(target_arch = "wasm32")))]
+pub mod sidecars;
 pub mod tasks;
 pub mod tokenizer;
 #[cfg(feature = "train")]

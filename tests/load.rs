@@ -7,8 +7,12 @@
 mod adapter_refusals;
 #[path = "load/adapters.rs"]
 mod adapters;
+#[path = "load/coca.rs"]
+mod coca;
 #[path = "load/entry.rs"]
 mod entry;
+#[path = "load/languages.rs"]
+mod languages;
 #[path = "load/layouts.rs"]
 mod layouts;
 #[path = "load/memory.rs"]

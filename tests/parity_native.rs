@@ -6,7 +6,7 @@ mod parity;
 
 use obscura::device::{self, DevicePreference, Placement};
 use obscura::load::{self, convert};
-use obscura::nn::Dtype;
+use obscura::nn::{Dtype, token_ids};
 use obscura::tasks::{Model, Network};
 use parity::golden::{decode_picture, to_vec};
 use parity::tolerance::relative_error;
@@ -36,7 +36,9 @@ models! {
     blip_captioning_equals_the_reference: "blip-caption",
     blip_captioning_with_its_own_head_and_shards_equals_the_reference: "blip-caption-untied",
     blip_retrieval_equals_the_reference: "blip-retrieval",
-    blip_question_answering_equals_the_reference: "blip-vqa"
+    blip_question_answering_equals_the_reference: "blip-vqa",
+    coca_equals_the_reference: "coca",
+    coca_without_a_pooler_and_with_other_options_equals_the_reference: "coca-bare"
 }
 
 #[test]
@@ -148,6 +150,7 @@ fn a_converted_file_gives_what_converting_on_load_gives() {
         "siglip2",
         "blip-caption-untied",
         "blip-all",
+        "coca",
     ] {
         let folder = format!("{}/tests/golden/{name}/model", env!("CARGO_MANIFEST_DIR"));
         for dtype in [Dtype::F32, Dtype::F16, Dtype::Q8, Dtype::Q4] {
@@ -194,6 +197,13 @@ fn results(model: &Model) -> [Vec<f32>; 2] {
             let context = decoder.context(states.clone());
             let logits = decoder.all_logits(&[vec![798, 41, 271, 653, 206]], &context);
             [block_on(to_vec(states)), block_on(to_vec(logits))]
+        }
+        Network::Coca(coca) => {
+            let states = coca.image_states(pixels);
+            let ids = token_ids(&[vec![558, 41, 271, 0, 206]], &states.device());
+            let logits = coca.writer(states.clone()).all_logits(ids);
+            let image = coca.project_image(states);
+            [block_on(to_vec(image)), block_on(to_vec(logits))]
         }
     }
 }

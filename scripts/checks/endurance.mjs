@@ -2,12 +2,15 @@
 // the GPU at the end is compared with that after the first ten rounds. The full run writes the table of
 // docs/endurance.md; tests/browser/endurance.mjs makes a short one.
 //
-//   node scripts/checks/endurance.mjs [chromium-cpu|firefox-cpu|chromium-webgpu ...]      CHROMIUM and FIREFOX name the browsers
+//   node scripts/checks/endurance.mjs [--first 10] [chromium-cpu|firefox-cpu|chromium-webgpu ...]
+//
+// --first compares with what is there after so many rounds. CHROMIUM and FIREFOX name the browsers.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
+import { parseArgs } from "node:util";
 import { serve } from "../serve.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
@@ -44,7 +47,7 @@ const ROUNDS = {
 };
 
 /** How often; on a GPU in software, which takes its time, less often. */
-const ON_GPU = { "a caption": 60, "a model loaded, used and disposed of": 20, "two models at once": 20, "five calls, aborted one after the other": 20, "a model disposed of during a call": 20 };
+const ON_GPU = { "a caption": 120, "a model loaded, used and disposed of": 20, "two models at once": 20, "five calls, aborted one after the other": 20, "a model disposed of during a call": 20 };
 export const FULL = { "a caption": 300, "a model loaded, used and disposed of": 30, "two models at once": 60, "five calls, aborted one after the other": 60, "a model disposed of during a call": 30 };
 
 /**
@@ -56,6 +59,7 @@ export const FULL = { "a caption": 300, "a model loaded, used and disposed of": 
  */
 export async function* endure(browser, url, { counts = FULL, device = "cpu", settle = 4000, first = FIRST, asksBrowser = false } = {}) {
   for (const [work, count] of Object.entries(counts)) {
+    if (count <= first) continue; // nothing would be left to compare
     const page = await browser.newPage();
     page.setDefaultTimeout(0);
     await page.goto(`${url}package.json`); // a page without a model of its own
@@ -147,7 +151,7 @@ export async function launch(puppeteer, name) {
 }
 
 async function main() {
-  const wanted = process.argv.slice(2);
+  const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { first: { type: "string", default: String(FIRST) } } });
   const { default: puppeteer } = await import(createRequire(new URL("../../tests/browser/package.json", import.meta.url)).resolve("puppeteer-core"));
   const server = await serve({ root: `${ROOT}www`, isolate: true });
   const rows = [];
@@ -156,7 +160,7 @@ async function main() {
     if (wanted.length > 0 && !wanted.includes(`${name}-${device}`)) continue;
     const browser = await launch(puppeteer, name);
     const version = (await browser.version()).replace("Chrome/", "Chromium ").replace("firefox", "Firefox").replace(/[/]/g, " ").replace(/(\d+)\.[\d.]+/, "$1");
-    for await (const { work, count, memory } of endure(browser, server.url, { counts, device, asksBrowser: true, settle: name === "firefox" ? 16_000 : 6000 })) {
+    for await (const { work, count, memory } of endure(browser, server.url, { counts, device, first: Number(values.first), asksBrowser: true, settle: name === "firefox" ? 16_000 : 6000 })) {
       for (const [what, [before, after]] of Object.entries(memory)) {
         const share = after / before - 1;
         if (share > MOST) grown++;

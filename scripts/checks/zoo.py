@@ -3,7 +3,8 @@
 A configuration keeps all its options and loses size: two layers of two heads, few pixels, a small vocabulary. The
 weights are seeded noise. timm's image encoders of SigLIP have their sizes by name, so they are not scaled, their texts are. open_clip saves each model in its own format, loads that folder again (`local-dir:`) and
 computes the vectors of a picture and of some texts with its own transforms and tokenizer; obscura does the same with the
-folder. Configurations with another encoder of timm or one of transformers are not built: their folder has the configuration alone,
+folder. RoBERTa and XLM-RoBERTa lie in the folder, too, with a config.json of their own, for which open_clip would ask the hub.
+Configurations with another encoder of timm or one of transformers are not built: their folder has the configuration alone,
 which is what obscura refuses.
 """
 
@@ -107,6 +108,30 @@ def sentence_tokenizer(folder, normalised):
     return len(transformers.AutoTokenizer.from_pretrained(folder))
 
 
+def roberta_tokenizer(folder):
+    """RoBERTa's bytes and a few merges."""
+    words = ["<s>", "<pad>", "</s>", "<unk>", *letters()]
+    merges = [("t", "h"), ("th", "e"), ("\u0120", "c"), ("\u0120c", "at"), ("a", "t"), ("\u0120", "the"), ("h", "ou"), ("o", "u")]
+    words += [left + right for left, right in merges] + ["<mask>"]
+    vocabulary = {word: place for place, word in enumerate(words)}
+    transformers.RobertaTokenizer(vocab=vocabulary, merges=merges).save_pretrained(folder)
+    return len(transformers.AutoTokenizer.from_pretrained(folder))
+
+
+def language_model(folder, name, vocabulary, width):
+    """config.json of a small encoder of transformers, in the model's own folder."""
+    kind = {"roberta": transformers.RobertaConfig, "xlm-roberta": transformers.XLMRobertaConfig, "bert": transformers.BertConfig}
+    config = kind[language_kind(name)](
+        vocab_size=vocabulary, hidden_size=width, num_hidden_layers=2, num_attention_heads=2, intermediate_size=2 * width,
+        max_position_embeddings=82, **({} if name.startswith("bert") else {"type_vocab_size": 1, "layer_norm_eps": 1e-5}))
+    settings = config.to_diff_dict() | {"model_type": config.model_type}
+    (folder / "config.json").write_text(json.dumps(settings, indent=2) + "\n")
+
+
+def language_kind(name):
+    return re.sub(r"-(base|large).*$", "", name or "")
+
+
 def siglip_tokenizer(folder, name):
     """Small ones of SigLIP's two kinds."""
     sys.path.insert(0, str(ROOT / "scripts"))
@@ -133,7 +158,14 @@ def small(model_cfg, width=64, head_width=None):
         vision |= {"layers": 2, "width": 2 * head, "image_size": 3 * side}
         if head_width:
             vision["head_width"] = head_width
-    text |= {"layers": 2, "width": width, "heads": 2}
+    if not text.get("hf_model_name"):
+        text |= {"layers": 2, "width": width, "heads": 2}
+    if "multimodal_cfg" in cfg:
+        # The decoder reads the texts' states and looks at pooled tokens, or at the image encoder's own.
+        seen = width if vision.get("attentional_pool") else vision["width"]
+        text["width"] = cfg["embed_dim"] = seen
+        cfg["multimodal_cfg"] |= {"layers": 2, "width": seen, "heads": 2}
+        return cfg
     cfg["embed_dim"] = 24 if text.get("proj_type", "linear") == "linear" else width
     return cfg
 
@@ -152,7 +184,9 @@ def seeded(name, tensor, seed=5):
         return np.float32(0.5) + np.float32(0.2) * noise
     if "bn3" in name:
         return np.float32(0.5) + np.float32(0.1) * noise
-    if any(part in name for part in ("bn", "ln_", "downsample.1", "norm")):
+    if name.endswith(("cls_emb", "attn_pool.query")):
+        return noise
+    if any(part in name for part in ("bn", "ln_", "downsample.1", "norm", "LayerNorm")):
         return 1 + np.float32(0.1) * noise
     if "embedding" in name:
         return np.float32(0.5 if "position" in name else 1.0) * noise
@@ -166,17 +200,27 @@ def save(name, cfg, pixels, folder, dtype=torch.float32, normalised=True):
     folder.mkdir(parents=True, exist_ok=True)
     text, simple = cfg["text_cfg"], None
     kind = text.get("hf_tokenizer_name", "")
-    if "bert" in kind:
-        text["vocab_size"] = bert_tokenizer(folder)
-    elif "SigLIP" in kind:
-        text["vocab_size"] = siglip_tokenizer(folder, kind)
+    if kind.startswith("roberta"):
+        vocabulary = roberta_tokenizer(folder)
     elif "xlm" in kind:
-        text["vocab_size"] = sentence_tokenizer(folder, normalised)
+        vocabulary = sentence_tokenizer(folder, normalised)
+    elif "bert" in kind:
+        vocabulary = bert_tokenizer(folder)
+    elif "SigLIP" in kind:
+        vocabulary = siglip_tokenizer(folder, kind)
     else:
-        text["vocab_size"], simple = clip_tokenizer(folder)
+        vocabulary, simple = clip_tokenizer(folder)
+    if name_of_encoder := text.get("hf_model_name"):
+        language_model(folder, name_of_encoder, vocabulary, 64 if normalised else 16)
+        # The folder that open_clip is in while it reads the name.
+        text |= {"hf_model_name": ".", "hf_model_pretrained": False}
+        os.chdir(folder)
+    else:
+        text["vocab_size"] = vocabulary
     # The class takes no `custom_text`: that chooses the class.
-    custom = cfg.pop("custom_text", False)
-    made = (open_clip.CustomTextCLIP if custom else open_clip.CLIP)(**cfg)
+    custom = cfg.pop("custom_text", False) or "hf_model_name" in text
+    kind = open_clip.CustomTextCLIP if custom else open_clip.CLIP
+    made = (open_clip.CoCa if "multimodal_cfg" in cfg else kind)(**cfg)
     tensors = {}
     for tensor_name, tensor in made.state_dict().items():
         if tensor.is_floating_point():
@@ -186,6 +230,7 @@ def save(name, cfg, pixels, folder, dtype=torch.float32, normalised=True):
     save_file(tensors, folder / "open_clip_model.safetensors")
     if custom:
         cfg["custom_text"] = True
+    text.pop("hf_model_pretrained", None)
     preprocess = {"mean": open_clip.OPENAI_DATASET_MEAN, "std": open_clip.OPENAI_DATASET_STD} | pixels
     (folder / "open_clip_config.json").write_text(
         json.dumps({"model_cfg": cfg, "preprocess_cfg": preprocess}, indent=2) + "\n")
@@ -194,10 +239,13 @@ def save(name, cfg, pixels, folder, dtype=torch.float32, normalised=True):
 
 def reference(folder, simple):
     """What open_clip computes of a folder: ids and unit vectors."""
+    os.chdir(folder)  # where a text encoder of transformers is called "."
     model = open_clip.create_model(f"local-dir:{folder}").eval()
     prepare = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
     tokenize = open_clip.get_tokenizer(f"local-dir:{folder}") if simple is None else simple
-    ids = tokenize(TEXTS, context_length=model.context_length)
+    # A text encoder of transformers says how many positions it has, not where its texts are cut.
+    ids = tokenize(TEXTS, context_length=model.context_length if simple else tokenize.context_length)
+    os.chdir(ROOT)
     image = model.encode_image(prepare(Image.open(PICTURE))[None], normalize=True)[0]
     return {"ids": ids.tolist(), "picture": image.tolist(), "texts": model.encode_text(ids, normalize=True).tolist()}
 
@@ -209,6 +257,25 @@ def ask(obscura, folder, *arguments):
     if ran.returncode:
         return ran.stderr.strip()
     return [json.loads(line)["embedding"] for line in ran.stdout.splitlines() if line.strip()]
+
+
+def writes_as_open_clip(obscura, folder, ids_of):
+    """What is wrong with a CoCa's caption, greedily chosen: open_clip's search takes a class that transformers has dropped."""
+    model = open_clip.create_model(f"local-dir:{folder}").eval()
+    prepare = image_transform_v2(PreprocessCfg(**model.visual.preprocess_cfg), is_train=False)
+    pixels, ids = prepare(Image.open(PICTURE))[None], [ids_of["<|startoftext|>"]]
+    end = ids_of["<|endoftext|>"]
+    while ids[-1] not in (end, 0):
+        logits = model(pixels, torch.tensor([ids]), output_labels=False)["logits"][0, -1]
+        if len(ids) < 5:
+            logits[end] = -torch.inf
+        ids.append(end if len(ids) == 11 else int(logits.argmax()))
+    ran = subprocess.run([obscura, "caption", str(folder), str(PICTURE), "--beams", "1", "--max-new-tokens", "11", "--min-length", "5",
+                          "--json", "--dtype", "f32"], capture_output=True, text=True)
+    if ran.returncode:
+        return ran.stderr.strip()
+    found = json.loads(ran.stdout.splitlines()[-1])["tokens"]
+    return None if found == ids else f"writes {found} instead of {ids}"
 
 
 def difference(found, expected):
@@ -229,11 +296,12 @@ def compare(obscura, folder, expected):
 def kind_of(cfg):
     vision, text = cfg["vision_cfg"], cfg["text_cfg"]
     if "multimodal_cfg" in cfg:
-        return "CoCa"
+        return f"CoCa with {text['hf_model_name']}" if text.get("hf_model_name") else "CoCa"
     if vision.get("timm_model_name"):
         return "SigLIP (timm)" if "init_logit_bias" in cfg and not text.get("hf_model_name") else f"timm: {vision['timm_model_name']}"
-    if text.get("hf_model_name"):
-        return f"text encoder {text['hf_model_name']}"
+    if name := text.get("hf_model_name"):
+        known = {"roberta": "RoBERTa", "xlm-roberta": "XLM-RoBERTa"}
+        return known.get(language_kind(name), f"text encoder {name}")
     if isinstance(vision["layers"], list):
         return "ResNet"
     if text.get("no_causal_mask"):
@@ -243,7 +311,7 @@ def kind_of(cfg):
     return "ViT"
 
 
-NATIVE = ("ViT", "ResNet", "CLIPA", "MetaCLIP 2", "SigLIP (timm)")
+NATIVE = ("ViT", "ResNet", "CLIPA", "MetaCLIP 2", "SigLIP (timm)", "CoCa", "RoBERTa", "XLM-RoBERTa")
 
 
 def names_encoder(message, cfg):
@@ -269,6 +337,8 @@ def check(obscura, name, scratch):
     is_large = kind == "SigLIP (timm)"
     simple = save(name, small(cfg), pixels, folder, torch.float16 if is_large else torch.float32)
     came = compare(obscura, folder, reference(folder, simple))
+    if kind == "CoCa" and not isinstance(came, str):
+        came = writes_as_open_clip(obscura, folder, json.loads((folder / "vocab.json").read_text())) or came
     shutil.rmtree(folder)
     if isinstance(came, str):
         return name, kind, False, "refused: " + came
@@ -284,7 +354,8 @@ def write_table(rows):
         f"{open_clip.__version__}, scaled down to two layers and a small vocabulary with all its options kept (SigLIP's image "
         "encoders in full), saved by "
         "open_clip in its own format, and computed by open_clip and by `obscura embed --dtype f32`. The number is the largest "
-        "1 - cosine of a picture's and three texts' vectors; at most 1e-5 is right.",
+        "1 - cosine of a picture's and three texts' vectors; at most 1e-5 is right. Of a CoCa the ids of a caption, greedily chosen, "
+        "are equal, too.",
         "",
         f"{counts['computed']} of {len(rows)} are computed, {counts['refused']} are refused by the name of their encoder, "
         f"{len(rows) - sum(counts.values())} are wrong. What of a configuration is read: [configurations.md](configurations.md).",
@@ -319,12 +390,19 @@ def golden_models():
     yield "options", custom | {"custom_text": True}, {"interpolation": "bilinear"}
     bare = like("ViT-B-16", text_cfg={"proj_type": "none", "pool_type": "last"})
     yield "no-projection", bare | {"embed_dim": 16}, {}
+    yield "roberta", like("roberta-ViT-B-32"), {}
+    yield "xlm-roberta", like("xlm-roberta-base-ViT-B-32", text_cfg={"hf_proj_type": "linear", "context_length": 12}), {}
+    bert = {"hf_model_name": "bert-base", "hf_tokenizer_name": "bert-base", "hf_pooler_type": "cls_pooler", "hf_proj_type": None}
+    yield "bert", like("roberta-ViT-B-32", text_cfg=bert) | {"embed_dim": 16}, {}
 
 
-def make_golden():
-    shutil.rmtree(GOLDEN, ignore_errors=True)
+def make_golden(names):
+    """Those of these names, or all."""
     for name, cfg, pixels in golden_models():
+        if names and name not in names:
+            continue
         folder = GOLDEN / name
+        shutil.rmtree(folder, ignore_errors=True)
         simple = save(name, cfg, pixels, folder, torch.float16, normalised=False)
         expected = reference(folder, simple)
         rounded = {key: [[float(f"{x:.9g}") for x in row] for row in value] if key == "texts" else value
@@ -342,13 +420,13 @@ def main():
     parser.add_argument("names", nargs="*")
     chosen = parser.parse_args()
     if chosen.golden:
-        return make_golden()
+        return make_golden(chosen.names)
     if not chosen.names:
-        make_golden()
-    rows = []
+        make_golden([])
+    rows, obscura = [], str(Path(chosen.obscura).resolve())
     with tempfile.TemporaryDirectory() as scratch:
         for name in chosen.names or open_clip.list_models():
-            rows.append(check(str(Path(chosen.obscura).resolve()), name, Path(scratch)))
+            rows.append(check(obscura, name, Path(scratch)))
             print(*rows[-1], sep="  ")
     if not chosen.names:
         write_table(rows)

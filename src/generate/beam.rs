@@ -1,9 +1,12 @@
 //! Beam search as the reference's `_beam_search` (transformers 5) does it, for one text: in each
 //! step the best `2 * num_beams` continuations of all beams are looked at; of those, the ones that
 //! end among the first `num_beams` may enter the finished texts, the best others run on.
+//!
+//! open_clip's search ([`Rules::OpenClip`]) is that of `BeamSearchScorer` (transformers 4), which differs
+//! in the length that sums are divided by, and in that a text that ends just now may promise more, too.
 
 use super::steps::Steps;
-use super::{EarlyStopping, Generated, GenerationOptions, NextLogits};
+use super::{EarlyStopping, Generated, GenerationOptions, NextLogits, Rules};
 use crate::Result;
 
 /// A text that is still growing, or has just ended.
@@ -27,12 +30,16 @@ pub async fn generate(
     let mut search = Search {
         options,
         prompt_length: prompt.len(),
+        uncounted: match options.rules {
+            Rules::Transformers => prompt.len(),
+            Rules::OpenClip => 0,
+        },
         finished: Vec::new(),
     };
     let mut steps = Steps::new(decoder, prompt, stop, options);
     let mut texts = vec![prompt.to_vec()];
     loop {
-        let continuations = steps.next().await?;
+        let continuations = steps.next(&texts).await?;
         on_token(None).await?;
         let length = texts[0].len() + 1;
         let last = length - prompt.len() >= options.max_new_tokens;
@@ -48,8 +55,13 @@ pub async fn generate(
         search.finish(&continuations);
         // The device chose the same.
         let running = continuations.iter().filter(|beam| !beam.ends);
-        let running: Vec<&Beam> = running.take(options.num_beams).collect();
-        if running.is_empty() || !search.could_improve(running[0].sum, length) {
+        let running: Vec<&Beam> = running.take(options.beams()).collect();
+        let promising = match options.rules {
+            Rules::Transformers => running.first().map(|beam| beam.sum),
+            Rules::OpenClip => continuations.first().map(|beam| beam.sum),
+        };
+        let could_improve = promising.is_some_and(|sum| search.could_improve(sum, length));
+        if running.is_empty() || !could_improve {
             return Ok(search.finished);
         }
         steps.continue_from(running.iter().map(|beam| beam.parent));
@@ -61,18 +73,20 @@ pub async fn generate(
 struct Search<'a> {
     options: &'a GenerationOptions,
     prompt_length: usize,
+    /// Tokens at the start that a score's length leaves out.
+    uncounted: usize,
     finished: Vec<Generated>,
 }
 
 impl Search<'_> {
     /// A sum of log-probabilities as a score at a text's length.
     fn score(&self, sum: f32, length: usize) -> f32 {
-        sum / ((length - self.prompt_length) as f32).powf(self.options.length_penalty)
+        sum / ((length - self.uncounted) as f32).powf(self.options.length_penalty)
     }
 
     /// Takes in what ended among the best `num_beams`, and keeps the best.
     fn finish(&mut self, continuations: &[Beam]) {
-        let best = continuations.iter().take(self.options.num_beams);
+        let best = continuations.iter().take(self.options.beams());
         for beam in best.filter(|beam| beam.ends && beam.sum > f32::MIN) {
             self.finished.push(Generated {
                 ids: beam.ids.clone(),
@@ -80,12 +94,12 @@ impl Search<'_> {
             });
         }
         self.finished.sort_by(|a, b| b.score.total_cmp(&a.score));
-        self.finished.truncate(self.options.num_beams);
+        self.finished.truncate(self.options.beams());
     }
 
     /// Whether the best running beam might still beat the worst finished text.
     fn could_improve(&self, best_sum: f32, length: usize) -> bool {
-        if self.finished.len() < self.options.num_beams {
+        if self.finished.len() < self.options.beams() {
             return true;
         }
         let longest = self.prompt_length + self.options.max_new_tokens;

@@ -1,6 +1,7 @@
 //! The steps of a decoder. What a step chooses stays on the device for the next one; a device that
 //! works ahead is asked for the next one before it is read.
 
+use super::bad_words::BadWords;
 use super::{GenerationOptions, NextLogits};
 use crate::Result;
 use crate::device::{flush, read};
@@ -27,6 +28,7 @@ pub struct Steps<'a, D> {
     prompt: &'a [u32],
     stop: u32,
     options: &'a GenerationOptions,
+    bad_words: BadWords,
     /// Steps that were asked for.
     asked: usize,
     /// Steps that were read.
@@ -50,6 +52,7 @@ impl<'a, D: NextLogits> Steps<'a, D> {
             prompt,
             stop,
             options,
+            bad_words: BadWords::new(&options.bad_words_ids, stop),
             asked: 0,
             read: 0,
             chosen: None,
@@ -57,19 +60,21 @@ impl<'a, D: NextLogits> Steps<'a, D> {
         }
     }
 
-    /// The best continuations of the next step, best first.
-    pub async fn next(&mut self) -> Result<Vec<Continuation>> {
+    /// The best continuations of the next step, best first. `texts` are those that go on.
+    pub async fn next(&mut self, texts: &[Vec<u32>]) -> Result<Vec<Continuation>> {
         if self.asked == self.read {
-            self.ask();
+            self.ask(texts);
         }
         let chosen = self.chosen.as_ref().expect("a step was asked for");
         let mut state = pin!(read(chosen.state.clone()));
-        let ahead = self.decoder.works_ahead() && self.asked < self.options.max_new_tokens;
+        let ahead = self.decoder.works_ahead()
+            && !self.bad_words.mind_text()
+            && self.asked < self.options.max_new_tokens;
         let mut early = Poll::Pending;
         if ahead {
             // Reading is asked for by polling, so that the device copies before it goes on.
             early = poll_fn(|context| Poll::Ready(state.as_mut().poll(context))).await;
-            self.ask();
+            self.ask(texts);
             flush(&self.device())?;
         }
         let state = match early {
@@ -77,7 +82,7 @@ impl<'a, D: NextLogits> Steps<'a, D> {
             Poll::Pending => state.await,
         }?;
         self.read += 1;
-        let kept = state[self.options.num_beams..].chunks_exact(3);
+        let kept = state[self.options.beams()..].chunks_exact(3);
         let continuation = |numbers: &[f32]| Continuation {
             parent: numbers[0] as usize,
             id: numbers[1] as u32,
@@ -103,14 +108,14 @@ impl<'a, D: NextLogits> Steps<'a, D> {
     fn texts(&self) -> usize {
         match self.read {
             ..=1 => 1,
-            _ => self.options.num_beams,
+            _ => self.options.beams(),
         }
     }
 
-    /// Has the device take the next step.
-    pub fn ask(&mut self) {
+    /// Has the device take the next step. `texts` are those that go on, as far as bad words mind them.
+    pub fn ask(&mut self, texts: &[Vec<u32>]) {
         let choice = Choice {
-            beams: self.options.num_beams,
+            beams: self.options.beams(),
             stop: self.stop,
             may_stop: self.prompt.len() + self.asked >= self.options.min_length,
             repetition_penalty: self.options.repetition_penalty,
@@ -126,7 +131,7 @@ impl<'a, D: NextLogits> Steps<'a, D> {
                 (logits, watched, Tensor::zeros([1], &device))
             }
             Some(chosen) => {
-                if self.options.num_beams > 1 && !self.stays {
+                if self.options.beams() > 1 && !self.stays {
                     self.decoder.reorder(chosen.parents);
                 }
                 (
@@ -136,15 +141,24 @@ impl<'a, D: NextLogits> Steps<'a, D> {
                 )
             }
         };
-        let best = kernels::top_logits(
-            logits.clone(),
-            watched.clone(),
-            candidates(choice.kept(), watched.dims()[1], logits.dims()[1]),
-        );
+        let top = candidates(choice.kept(), watched.dims()[1], logits.dims()[1]);
+        let best = (self.bad_words).top_logits(logits, watched.clone(), top, texts);
+        let best = match self.options.adds_logits() {
+            true => without_log_sum(best),
+            false => best,
+        };
         self.chosen = Some(kernels::next_tokens(best, watched, sums, choice));
         self.asked += 1;
         self.stays = false;
     }
+}
+
+/// Rows of [`kernels::top_logits`] that take logits for log-probabilities: the number that would be
+/// subtracted, their last, is 0.
+fn without_log_sum(best: Tensor<2>) -> Tensor<2> {
+    let [texts, numbers] = best.dims();
+    let last = Tensor::zeros([texts, 1], &best.device());
+    Tensor::cat(vec![best.narrow(1, 0, numbers - 1), last], 1)
 }
 
 /// The tokens whose scores the processors change, the stop token first.

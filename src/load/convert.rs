@@ -1,9 +1,10 @@
 //! From any readable model to a GGUF file, tensor by tensor.
 
-use super::files::{Folder, at_once};
+use super::files::Folder;
 use super::plan::Plan;
 pub use super::source::Source;
 use crate::Result;
+use crate::at_once::at_once;
 use crate::nn::Dtype;
 use crate::weights::gguf::Writer;
 use std::collections::BTreeMap;

@@ -64,6 +64,9 @@ async fn load_source<F: Files + Clone, S: Store>(
     if let Some(note) = source.note() {
         on_event(Event::Warning(note));
     }
+    if let Some(note) = source.generation().note_of_left_out() {
+        on_event(Event::Warning(&note));
+    }
     cache.begin(&plan, &mut source, on_event).await;
     let assembled = assemble(
         &mut source,
@@ -99,7 +102,8 @@ async fn assemble<F: Files + Clone, S: Store>(
         tensors,
         placement,
         target,
-    )?;
+    )?
+    .with_generation(source.generation().settings.clone());
     if rehearse {
         assembly.rehearse(tensors)?;
     }

@@ -37,7 +37,7 @@ impl<F: Files + ?Sized> Files for &F {
     }
 }
 
-/// The files of a folder on this machine. Its answers are there at once.
+/// The files of a folder on this machine, and the one that is compiled in. Its answers are there at once.
 #[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, Clone)]
 pub struct Folder(pub PathBuf);
@@ -53,6 +53,9 @@ impl Folder {
 impl Files for Folder {
     async fn size(&self, file: &str) -> Result<Option<u64>> {
         let path = self.0.join(file);
+        if let Some(bytes) = compiled_in(&path) {
+            return Ok(Some(bytes.len() as u64));
+        }
         match std::fs::metadata(&path) {
             Ok(found) if found.is_file() => Ok(Some(found.len())),
             Ok(_) => Ok(None),
@@ -64,6 +67,10 @@ impl Files for Folder {
     async fn read(&self, file: &str, offset: u64, length: u64) -> Result<Vec<u8>> {
         use std::io::{Read, Seek, SeekFrom};
         let path = self.0.join(file);
+        if let Some(bytes) = compiled_in(&path) {
+            let rest = bytes.get(super::fits(offset)?..).unwrap_or_default();
+            return Ok(rest[..super::fits(length)?.min(rest.len())].to_vec());
+        }
         let mut bytes = vec![0; super::fits(length)?];
         let read = std::fs::File::open(&path).and_then(|mut file| {
             file.seek(SeekFrom::Start(offset))?;
@@ -74,15 +81,14 @@ impl Files for Folder {
     }
 }
 
-/// The result of a future whose every wait is over at once, as with [`Folder`].
-///
-/// # Panics
-/// If it has to wait for anything else.
+/// The bytes of the embedded model, where the program has one.
 #[cfg(not(target_arch = "wasm32"))]
-pub fn at_once<T>(future: impl Future<Output = T>) -> T {
-    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
-    match std::pin::pin!(future).poll(&mut context) {
-        std::task::Poll::Ready(result) => result,
-        std::task::Poll::Pending => panic!("a file on this machine kept us waiting"),
+pub(super) fn compiled_in(path: &Path) -> Option<&'static [u8]> {
+    #[cfg(feature = "cli")]
+    return super::embedded(path);
+    #[cfg(not(feature = "cli"))]
+    {
+        let _ = path;
+        None
     }
 }

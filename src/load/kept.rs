@@ -2,6 +2,7 @@
 //! the entry does not work.
 
 use super::entry::{Entry, Store, Stores, request_digest};
+use super::generation::Generation;
 use super::options::{Event, Options};
 use super::plan::{Plan, main_format, restrict};
 use super::reader::Hashed;
@@ -89,6 +90,8 @@ impl<S: Store> Cache<S> {
             placement.clone(),
             Target::Keep { tied },
         )?;
+        let generation = Generation::of_metadata(&header.metadata)?;
+        assembly = assembly.with_generation(generation.settings);
         if options.rehearse {
             assembly.rehearse(&header.tensors)?;
         }

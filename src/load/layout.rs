@@ -2,10 +2,11 @@
 //! a folder that sentence-transformers names; in the folders of a diffusers pipeline, each of which is
 //! one part. The root's config.json is asked for first, so that an ordinary model costs no request more.
 
+use super::sentence::{self, Modules};
 use super::text_file::read;
 use super::weight_file::{Promises, named};
 use super::{Files, refusals, tokens};
-use crate::models::ModelConfig;
+use crate::models::{ModelConfig, language};
 use crate::weights::safetensors;
 use crate::{Error, Result};
 use serde_json::Value;
@@ -45,6 +46,10 @@ pub struct Layout {
     pub folder: String,
     /// Its configuration.
     pub configuration: Configuration,
+    /// The folder of the weights that project vectors, where they lie apart: sentence-transformers'.
+    pub projection: Option<String>,
+    /// The text of a language model's config.json beside an open_clip_config.json.
+    pub encoder: Option<String>,
 }
 
 impl Layout {
@@ -55,11 +60,18 @@ impl Layout {
             return Self::in_folder(files, folder, promises).await;
         }
         let root = Self::in_folder(files, "", promises).await?;
-        if root.configuration != Configuration::None {
+        let is_language_model = root.is_language_model();
+        if root.configuration != Configuration::None && !is_language_model {
             return Ok(root);
         }
-        let folder = match read(files, MODULES, promises).await? {
-            Some(modules) => Some(sentence_transformers_folder(&modules)?),
+        let folder = match Modules::of(files, promises).await? {
+            Some(Modules::Clip(folder)) => Some(folder),
+            Some(Modules::Texts {
+                encoder,
+                pooling,
+                dense,
+            }) => return Self::of_texts(files, encoder, &pooling, dense, promises).await,
+            None if is_language_model => return Ok(root),
             None => {
                 let pipeline = read(files, "model_index.json", promises).await?;
                 pipeline.map(|index| text_encoder_of(&index)).transpose()?
@@ -71,28 +83,60 @@ impl Layout {
         }
     }
 
+    /// The layout of a text encoder of sentence-transformers.
+    async fn of_texts(
+        files: &impl Files,
+        encoder: String,
+        pooling: &str,
+        dense: String,
+        promises: &Promises,
+    ) -> Result<Self> {
+        let folders = [encoder.as_str(), pooling, &dense];
+        let config = sentence::configuration(files, folders, promises).await?;
+        Ok(Self {
+            folder: encoder,
+            configuration: Configuration::HuggingFace(config),
+            projection: Some(dense),
+            ..Self::default()
+        })
+    }
+
+    /// Whether its configuration is that of a text encoder alone, as language models have it. In a model of
+    /// sentence-transformers and in one of open_clip it is a part.
+    fn is_language_model(&self) -> bool {
+        match &self.configuration {
+            Configuration::HuggingFace(text) => is_language_model(text),
+            _ => false,
+        }
+    }
+
     /// What lies in one folder.
     pub async fn in_folder(files: &impl Files, folder: &str, promises: &Promises) -> Result<Self> {
         const OPEN_CLIP: &str = "open_clip_config.json";
         let folder = folder.to_string();
         let config = read(files, &format!("{folder}config.json"), promises).await?;
         let foreign = config.as_deref().and_then(refusals::foreign_config);
-        if let (Some(text), None) = (config, &foreign) {
-            let configuration = Configuration::HuggingFace(text);
-            return Ok(Self {
-                folder,
-                configuration,
-            });
-        }
-        let open_clip = read(files, &format!("{folder}{OPEN_CLIP}"), promises).await?;
-        let configuration = match (open_clip, foreign) {
-            (Some(text), _) => Configuration::OpenClip(text),
-            (None, Some(refusal)) => return Err(refusal),
-            (None, None) => Configuration::None,
+        let config = config.filter(|_| foreign.is_none());
+        let is_part = config.as_deref().is_none_or(is_language_model);
+        let open_clip = match is_part {
+            true => read(files, &format!("{folder}{OPEN_CLIP}"), promises).await?,
+            false => None,
+        };
+        let mut encoder = None;
+        let configuration = match (open_clip, config, foreign) {
+            (Some(text), config, _) => {
+                encoder = config;
+                Configuration::OpenClip(text)
+            }
+            (None, Some(text), _) => Configuration::HuggingFace(text),
+            (None, None, Some(refusal)) => return Err(refusal),
+            (None, None, None) => Configuration::None,
         };
         Ok(Self {
             folder,
             configuration,
+            projection: None,
+            encoder,
         })
     }
 
@@ -110,6 +154,23 @@ impl Layout {
 
     /// The files with weights: name and length.
     pub async fn weights(
+        &self,
+        files: &impl Files,
+        promises: &Promises,
+    ) -> Result<Vec<(String, u64)>> {
+        let mut found = self.own_weights(files, promises).await?;
+        if let Some(folder) = &self.projection {
+            let projection = Self {
+                folder: folder.clone(),
+                ..Self::default()
+            };
+            let apart = projection.own_weights(files, promises).await;
+            found.extend(apart.map_err(|error| named(folder, error))?);
+        }
+        Ok(found)
+    }
+
+    async fn own_weights(
         &self,
         files: &impl Files,
         promises: &Promises,
@@ -148,6 +209,18 @@ impl Layout {
         names
     }
 
+    /// Whether vocab.json and merges.txt are CLIP's: a language model's need a tokenizer.json.
+    pub fn takes_clips_words(&self) -> bool {
+        let names_encoder = |text: &str| {
+            let config: Value = serde_json::from_str(text).unwrap_or_default();
+            config["model_cfg"]["text_cfg"]["hf_model_name"].is_string()
+        };
+        match &self.configuration {
+            Configuration::OpenClip(text) => !names_encoder(text),
+            _ => self.projection.is_none(),
+        }
+    }
+
     /// Whether a tokenizer.json means what a class of the reference makes of it, which
     /// tokenizer_config.json names: of a SigLIP, and of open_clip's models.
     pub fn asks_for_class(&self) -> bool {
@@ -166,6 +239,14 @@ impl Layout {
             _ => Takes::BOTH,
         }
     }
+}
+
+/// Whether the text of a config.json is that of a language model that encodes texts.
+fn is_language_model(text: &str) -> bool {
+    let config: Value = serde_json::from_str(text).unwrap_or_default();
+    config["model_type"]
+        .as_str()
+        .is_some_and(language::is_encoder)
 }
 
 /// What a model takes, and so which files it needs.
@@ -189,6 +270,10 @@ impl Takes {
             Ok(ModelConfig::Clip(clip)) => Takes {
                 pictures: clip.encoders.image,
                 texts: clip.encoders.text,
+            },
+            Ok(ModelConfig::Coca(coca)) => Takes {
+                pictures: coca.parts.image(),
+                texts: coca.parts.text(),
             },
             _ => Takes::BOTH,
         }
@@ -232,52 +317,6 @@ pub async fn single_file(
     found.ok_or_else(|| Error::BadWeights(format!("there is no file {name}")))
 }
 
-const MODULES: &str = "modules.json";
-
-/// The folder of a sentence-transformers model's CLIP, from the text of its modules.json.
-fn sentence_transformers_folder(text: &str) -> Result<String> {
-    /// Classes that hold the network, and one that changes no direction of a vector.
-    const NETWORKS: [&str; 2] = ["CLIPModel", "Transformer"];
-    const HARMLESS: &str = "Normalize";
-    let bad = |what: String| Error::BadWeights(format!("{MODULES}: {what}"));
-    let modules: Value =
-        serde_json::from_str(text).map_err(|error| bad(format!("is not valid JSON: {error}")))?;
-    let modules = modules.as_array().cloned().unwrap_or_default();
-    let mut folder = None;
-    for module in &modules {
-        let class = module["type"].as_str().unwrap_or_default();
-        match class.rsplit('.').next().unwrap_or_default() {
-            name if NETWORKS.contains(&name) && folder.is_none() => {
-                folder = Some(module["path"].as_str().unwrap_or_default());
-            }
-            HARMLESS => {}
-            _ => {
-                return Err(bad(format!(
-                    "the module {class:?} is not supported, expected a CLIPModel alone, with or without Normalize"
-                )));
-            }
-        }
-    }
-    match folder {
-        None => Err(bad("it names no CLIPModel".to_string())),
-        Some("" | ".") => Ok(String::new()),
-        Some(folder) if is_folder(folder) => Ok(format!("{}/", folder.trim_end_matches('/'))),
-        Some(folder) => Err(bad(format!("{folder:?} is not a folder's name"))),
-    }
-}
-
-/// Whether a name from outside stays within the repository.
-fn is_folder(path: &str) -> bool {
-    let mut parts = path.trim_end_matches('/').split('/');
-    parts.all(|part| {
-        !part.is_empty()
-            && !part.starts_with('.')
-            && part
-                .bytes()
-                .all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte))
-    })
-}
-
 /// The folder of a diffusers pipeline's first text encoder, from the text of its model_index.json.
 fn text_encoder_of(text: &str) -> Result<String> {
     let index: Value = serde_json::from_str(text).map_err(|error| {
@@ -312,34 +351,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn modules_json_names_the_folder() {
-        let modules = |list: &str| sentence_transformers_folder(list);
-        let old = r#"[{"idx": 0, "name": "0", "path": "0_CLIPModel", "type": "sentence_transformers.models.CLIPModel"}]"#;
-        assert_eq!(modules(old), Ok("0_CLIPModel/".to_string()));
-        let at_root = r#"[{"idx": 0, "path": "", "type": "sentence_transformers.models.CLIPModel"}, {"idx": 1, "path": "1_Normalize", "type": "sentence_transformers.models.Normalize"}]"#;
-        assert_eq!(modules(at_root), Ok(String::new()));
-        for (list, word) in [
-            (r#"[{"path": "../x", "type": "a.CLIPModel"}]"#, "../x"),
-            (
-                r#"[{"path": "0", "type": "a.CLIPModel"}, {"path": "1", "type": "a.Dense"}]"#,
-                "a.Dense",
-            ),
-            ("[]", "CLIPModel"),
-            ("{", "JSON"),
-        ] {
-            let error = modules(list).expect_err("refused").to_string();
-            assert!(
-                error.contains("modules.json") && error.contains(word),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
     fn a_pipelines_texts_lie_beside_its_encoders() {
         let layout = |folder: &str| Layout {
             folder: folder.to_string(),
-            configuration: Configuration::None,
+            ..Layout::default()
         };
         let beside = |folder: &str| layout(folder).beside("text_encoder", "tokenizer");
         assert_eq!(beside("text_encoder/").as_deref(), Some("tokenizer/"));

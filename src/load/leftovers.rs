@@ -42,12 +42,14 @@ const BESIDE_PARTS: [&str; 4] = [
 
 /// Copies of what is taken under another name, and what only other tasks use: of a language-model head
 /// the bias has two names; `temp` belongs to BLIP's retrieval head; poolers of BERT are never asked.
-const UNASKED: [&str; 5] = [
+const UNASKED: [&str; 7] = [
     "text_decoder.cls.predictions.bias",
     "text_decoder.cls.predictions.decoder.bias",
     "temp",
     "text_encoder.pooler.dense.weight",
     "text_encoder.pooler.dense.bias",
+    "text_model.pooler.dense.weight",
+    "text_model.pooler.dense.bias",
 ];
 
 /// Whether a tensor may be there without being taken.
@@ -66,7 +68,7 @@ pub(super) fn check<'t>(
 ) -> Result<()> {
     let is_part = match config {
         ModelConfig::Clip(clip) => !(clip.encoders.image && clip.encoders.text),
-        ModelConfig::Blip(_) => false,
+        ModelConfig::Blip(_) | ModelConfig::Coca(_) => false,
     };
     let unknown = tensors.find(|tensor| {
         let name = tensor.name.as_str();

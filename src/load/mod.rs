@@ -4,11 +4,15 @@
 //! [`Files`]' business, where they are kept is [`Store`]'s.
 
 mod adapter;
+mod coca;
 #[cfg(not(target_arch = "wasm32"))]
 pub mod convert;
 mod driver;
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+mod embedded;
 mod entry;
 mod files;
+pub(crate) mod generation;
 mod kept;
 pub(crate) mod layout;
 mod leftovers;
@@ -22,6 +26,7 @@ mod plan;
 mod prefixes;
 mod reader;
 mod refusals;
+mod sentence;
 mod shapes;
 mod source;
 mod table;
@@ -29,17 +34,22 @@ pub(crate) mod text_file;
 pub(crate) mod texts;
 mod timm;
 mod tokens;
+mod towers;
 mod weight_file;
 
+#[cfg(not(target_arch = "wasm32"))]
+pub use crate::at_once::at_once;
 pub use adapter::{
     AdapterPlace, BaseName, CONFIG_FILE as ADAPTER_CONFIG_FILE, Merged,
     WEIGHT_FILES as ADAPTER_WEIGHT_FILES, base_of,
 };
 pub use driver::load;
+#[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+pub use embedded::{EMBEDDED, embedded};
 pub use entry::{Store, Stores, VERSION as ENTRY_VERSION, is_complete};
 pub use files::Files;
 #[cfg(not(target_arch = "wasm32"))]
-pub use files::{Folder, at_once};
+pub use files::Folder;
 pub use kept::NoStore;
 #[cfg(not(target_arch = "wasm32"))]
 pub use open::{open, open_adapted, open_with};
@@ -50,6 +60,7 @@ pub use weight_file::Promises;
 pub(crate) use weight_file::named;
 
 use crate::device::Placement;
+use crate::generate::GenerationSettings;
 use crate::image::Preprocessor;
 use crate::models::blip::TIES;
 use crate::models::{Family, ModelConfig, Network, joined_with};
@@ -69,6 +80,8 @@ pub const CONFIG_KEY: &str = "obscura.config";
 pub const PREPROCESSOR_KEY: &str = "obscura.preprocessor";
 /// Metadata key of the adapters that were merged into a file: a JSON list of [`Merged`].
 pub const ADAPTERS_KEY: &str = "obscura.adapters";
+/// Metadata key of the generation_config.json text.
+pub const GENERATION_KEY: &str = "obscura.generation";
 /// Metadata key of ggml's code for a file's main number format.
 pub const FILE_TYPE_KEY: &str = "general.file_type";
 
@@ -127,6 +140,7 @@ pub struct Assembly {
     preprocessor: Option<Preprocessor>,
     parameters: Parameters,
     placement: Placement,
+    generation: GenerationSettings,
 }
 
 impl Assembly {
@@ -162,12 +176,13 @@ impl Assembly {
         let mut parameters =
             Parameters::new(placement.device.clone(), target).with_precision(placement.precision);
         parameters.join(joined_with);
-        let takes = layout::Takes::of(&description.config);
-        let tokenizer = takes
-            .texts
+        // Of the tasks that are wanted, which may be fewer than the description's.
+        let (pictures, texts) = (config.image_size(), config.vocabulary());
+        let tokenizer = texts
+            .is_some()
             .then(|| Tokenizer::from_json(&description.tokenizer));
-        let preprocessor = takes
-            .pictures
+        let preprocessor = pictures
+            .is_some()
             .then(|| Preprocessor::from_json(&description.preprocessor));
         Ok(Self {
             config,
@@ -175,7 +190,13 @@ impl Assembly {
             preprocessor: preprocessor.transpose()?,
             parameters,
             placement,
+            generation: GenerationSettings::default(),
         })
+    }
+
+    /// The same with the checkpoint's own settings of generation.
+    fn with_generation(self, generation: GenerationSettings) -> Self {
+        Self { generation, ..self }
     }
 
     /// Has a GPU compile what the model will run that `tensors` make, while they arrive.
@@ -195,14 +216,15 @@ impl Assembly {
     /// The model, once all its tensors have arrived.
     pub fn finish(mut self) -> Result<Model> {
         let network = Network::load(&mut self.parameters, &self.config)?;
-        Model::new(
+        let model = Model::new(
             network,
             self.tokenizer,
             self.preprocessor,
             &self.config,
             &self.parameters,
             self.placement,
-        )
+        )?;
+        Ok(model.with_generation(self.generation))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Checkpoints under the names of their first authors, brought to those of Hugging Face: CLIP's as
 //! OpenAI and open_clip name its parts, with a transformer or a ResNet, SigLIP's as open_clip and timm
-//! do, BLIP's as Salesforce does. SigLIP gets CLIP's names wherever it has the same part.
+//! do, BLIP's as Salesforce does. SigLIP gets CLIP's names wherever it has the same part, DistilBERT BERT's.
 
 use super::prefixes::unwrapped;
 use super::table::Located;
@@ -85,10 +85,98 @@ const CLIP: &Table = &[
         "text_model.encoder.layers.#.mlp.fc2",
     ),
     ("ln_final", "text_model.final_layer_norm"),
+    // CoCa's class token, pooler and decoder.
+    ("cls_emb", "text_model.cls_emb"),
+    ("visual.attn_pool.query", "vision_model.attn_pool.probe"),
+    ("visual.attn_pool.ln_q", "vision_model.attn_pool.ln_q"),
+    ("visual.attn_pool.ln_k", "vision_model.attn_pool.ln_k"),
+    (
+        "visual.attn_pool.attn.q_proj_weight",
+        "vision_model.attn_pool.attention.q_proj.weight",
+    ),
+    (
+        "visual.attn_pool.attn.k_proj_weight",
+        "vision_model.attn_pool.attention.k_proj.weight",
+    ),
+    (
+        "visual.attn_pool.attn.v_proj_weight",
+        "vision_model.attn_pool.attention.v_proj.weight",
+    ),
+    ("visual.attn_pool.attn", "vision_model.attn_pool.attention"),
+    (
+        "text_decoder.resblocks.#.ln_1",
+        "multimodal_model.layers.#.layer_norm1",
+    ),
+    (
+        "text_decoder.resblocks.#.ln_2",
+        "multimodal_model.layers.#.layer_norm2",
+    ),
+    (
+        "text_decoder.resblocks.#.ls_1",
+        "multimodal_model.layers.#.layer_scale1",
+    ),
+    (
+        "text_decoder.resblocks.#.ls_2",
+        "multimodal_model.layers.#.layer_scale2",
+    ),
+    (
+        "text_decoder.resblocks.#.attn",
+        "multimodal_model.layers.#.self_attn",
+    ),
+    (
+        "text_decoder.resblocks.#.mlp.c_fc",
+        "multimodal_model.layers.#.mlp.fc1",
+    ),
+    (
+        "text_decoder.resblocks.#.mlp.c_proj",
+        "multimodal_model.layers.#.mlp.fc2",
+    ),
+    (
+        "text_decoder.cross_attn.#.ln_1",
+        "multimodal_model.cross_layers.#.layer_norm1",
+    ),
+    (
+        "text_decoder.cross_attn.#.ln_1_kv",
+        "multimodal_model.cross_layers.#.layer_norm_context",
+    ),
+    (
+        "text_decoder.cross_attn.#.ln_2",
+        "multimodal_model.cross_layers.#.layer_norm2",
+    ),
+    (
+        "text_decoder.cross_attn.#.ls_1",
+        "multimodal_model.cross_layers.#.layer_scale1",
+    ),
+    (
+        "text_decoder.cross_attn.#.ls_2",
+        "multimodal_model.cross_layers.#.layer_scale2",
+    ),
+    (
+        "text_decoder.cross_attn.#.attn",
+        "multimodal_model.cross_layers.#.cross_attn",
+    ),
+    (
+        "text_decoder.cross_attn.#.mlp.c_fc",
+        "multimodal_model.cross_layers.#.mlp.fc1",
+    ),
+    (
+        "text_decoder.cross_attn.#.mlp.c_proj",
+        "multimodal_model.cross_layers.#.mlp.fc2",
+    ),
+    ("text_decoder.ln_final", "multimodal_model.final_layer_norm"),
+    (
+        "text_decoder.text_projection",
+        "multimodal_model.lm_head.weight",
+    ),
     // With a bias it is a layer of PyTorch, whose weight lies as Hugging Face's.
     ("text_projection.weight", "text_projection.weight"),
     ("text_projection.bias", "text_projection.bias"),
     ("text_projection", "text_projection.weight"),
+    // A language model in place of the text encoder.
+    ("transformer.embeddings", "text_model.embeddings"),
+    ("transformer.encoder.layer.#", "text_model.encoder.layer.#"),
+    ("transformer.pooler", "text_model.pooler"),
+    ("proj", "text_projection"),
     // timm's vision transformer, in a SigLIP.
     (
         "visual.trunk.patch_embed.proj",
@@ -147,6 +235,43 @@ const CLIP: &Table = &[
 /// Hugging Face's SigLIP has its own name for what projects texts.
 const SIGLIP: &Table = &[("text_model.head", "text_projection")];
 
+/// DistilBERT's parts by BERT's names, and sentence-transformers' projection.
+const LANGUAGE: &Table = &[
+    (
+        "text_model.transformer.layer.#.attention.q_lin",
+        "text_model.encoder.layer.#.attention.self.query",
+    ),
+    (
+        "text_model.transformer.layer.#.attention.k_lin",
+        "text_model.encoder.layer.#.attention.self.key",
+    ),
+    (
+        "text_model.transformer.layer.#.attention.v_lin",
+        "text_model.encoder.layer.#.attention.self.value",
+    ),
+    (
+        "text_model.transformer.layer.#.attention.out_lin",
+        "text_model.encoder.layer.#.attention.output.dense",
+    ),
+    (
+        "text_model.transformer.layer.#.sa_layer_norm",
+        "text_model.encoder.layer.#.attention.output.LayerNorm",
+    ),
+    (
+        "text_model.transformer.layer.#.ffn.lin1",
+        "text_model.encoder.layer.#.intermediate.dense",
+    ),
+    (
+        "text_model.transformer.layer.#.ffn.lin2",
+        "text_model.encoder.layer.#.output.dense",
+    ),
+    (
+        "text_model.transformer.layer.#.output_layer_norm",
+        "text_model.encoder.layer.#.output.LayerNorm",
+    ),
+    ("linear", "text_projection"),
+];
+
 /// A ResNet's parts, which Hugging Face has no names for, keep open_clip's within `vision_model`. As
 /// of all positions, those of its pooling are no `positional_embedding` here.
 const RESNET: &Table = &[
@@ -194,7 +319,11 @@ const BLIP: &Table = &[
 ];
 
 /// What is applied from the right (`x @ proj`) where Hugging Face applies its transpose.
-const TRANSPOSED: [&str; 2] = ["visual.proj", "text_projection"];
+const TRANSPOSED: [&str; 3] = [
+    "visual.proj",
+    "text_projection",
+    "text_decoder.text_projection",
+];
 
 /// What holds queries, keys and values, or two of them, one above the other where Hugging Face, or the
 /// models here, have them apart.
@@ -223,6 +352,9 @@ const RESNET_MARK: &str = "visual.attnpool.positional_embedding";
 const TIMM_MARK: &str = "visual.trunk.attn_pool.latent";
 const SIGLIP_MARKS: [&str; 2] = ["vision_model.head.probe", "text_model.head.weight"];
 
+/// A name of the encoders of texts that come from language models.
+const LANGUAGE_MARK: &str = "text_model.embeddings.word_embeddings.weight";
+
 /// A name of open_clip's text encoder, which may be alone.
 const TEXT_MARK: &str = "transformer.resblocks.0.ln_1.weight";
 
@@ -247,6 +379,12 @@ pub(super) fn translate(tensors: Vec<Located>) -> Result<(Vec<Located>, Author)>
             info.name = renamed(BLIP, &info.name);
         }
         return Ok((tensors, Author::Salesforce));
+    }
+    if has(LANGUAGE_MARK) {
+        for Located { info, .. } in &mut tensors {
+            info.name = renamed(LANGUAGE, &info.name);
+        }
+        return Ok((tensors, Author::HuggingFace));
     }
     let is_resnet = has(RESNET_MARK);
     if SIGLIP_MARKS.iter().any(|name| has(name)) {

@@ -3,12 +3,13 @@
 use super::adapter::AdapterPlace;
 use super::driver::load;
 use super::entry::Stores;
-use super::files::{Folder, at_once};
+use super::files::{Folder, compiled_in};
 use super::kept::NoStore;
 use super::layout::is_part;
 use super::options::{Event, Options};
 use super::source::Source;
 use super::weight_file::{Promises, named};
+use crate::at_once::at_once;
 use crate::device::Placement;
 use crate::nn::Dtype;
 use crate::tasks::Model;
@@ -80,7 +81,7 @@ impl Source<Folder> {
 /// pipeline's part, which has its texts beside itself.
 fn locate(path: &Path) -> Result<(Folder, Option<String>)> {
     let name = path.file_name().and_then(|name| name.to_str());
-    if path.is_dir() {
+    if path.is_dir() && compiled_in(path).is_none() {
         return Ok(match (path.parent(), name) {
             (Some(parent), Some(name)) if is_part(name) => {
                 (Folder(parent.to_path_buf()), Some(format!("{name}/")))
@@ -88,7 +89,7 @@ fn locate(path: &Path) -> Result<(Folder, Option<String>)> {
             _ => (Folder(path.to_path_buf()), None),
         });
     }
-    match (path.is_file(), name) {
+    match (path.is_file() || compiled_in(path).is_some(), name) {
         (true, Some(name)) => {
             let folder = path.parent().unwrap_or(Path::new(""));
             Ok((Folder(folder.to_path_buf()), Some(name.to_string())))

@@ -6,11 +6,10 @@
 //! `image::config` (pictures).
 
 use super::original::Texts;
-use super::timm;
-use super::tokens::TokenizerConfig;
+use super::tokens::{self, TokenizerConfig};
+use super::{coca, timm, towers};
+use crate::Result;
 use crate::models::section::Section;
-use crate::tokenizer::Tokenizer;
-use crate::{Error, Result};
 use serde_json::{Value, json};
 
 const FILE: &str = "open_clip_config.json";
@@ -62,10 +61,10 @@ const IDLE_RESNET: [&str; 13] = [
 /// The same of the text encoder; its `final_ln_after_pool` is never read, `pad_id` only with
 /// `embed_cls`.
 const IDLE_TEXT: [&str; 5] = [
-    "pad_id",
+    "pad_id", // of a CoCa it is checked
     "final_ln_after_pool",
     "hf_model_pretrained",
-    "hf_proj_type",
+    "hf_proj_type", // beside a language model: `towers`
     "hf_pooler_type",
 ];
 
@@ -107,22 +106,31 @@ struct HuggingFace {
 }
 
 impl OpenClip {
-    /// Reads the text of an open_clip_config.json.
-    pub fn parse(text: &str) -> Result<Self> {
+    /// Reads the text of an open_clip_config.json; `encoder` is that of a config.json beside it, if that is
+    /// a language model's.
+    pub fn parse(text: &str, encoder: Option<&str>) -> Result<Self> {
         let root = Section::root(FILE, text)?;
         if root.get("model_cfg").is_none() {
             return Err(root.wrong("model_cfg", "an object", &Value::Null));
         }
         let model = root.section("model_cfg")?;
         let (vision, text) = (model.section("vision_cfg")?, model.section("text_cfg")?);
-        refuse_other_models(&model, &vision, &text)?;
+        let is_coca = coca::is_coca(&model);
+        let language = match is_coca {
+            true => coca::check(&model, &vision, &text).map(|()| None),
+            false => towers::encoder(&text, encoder),
+        }?;
+        refuse_other_models(&model, &vision, &text, language.is_some())?;
         let gelu = match model.switch("quick_gelu")? {
             true => "quick_gelu",
             false => "gelu",
         };
         let image_size = vision.side("image_size", 224)?;
         let hugging_face = HuggingFace::parse(&text)?;
-        let text_config = text_config(&text, gelu)?;
+        let text_config = match language {
+            Some(encoder) => towers::text_config(&text, encoder)?,
+            None => text_config(&text, gelu, is_coca)?,
+        };
         if let Some(tower) = timm::siglip(&vision, image_size)? {
             let projection = model.size("embed_dim", 512)?;
             model.finish(&[&IDLE_MODEL])?;
@@ -137,14 +145,21 @@ impl OpenClip {
                 sees_filling: true,
             });
         }
-        let sees_filling =
-            text_config["no_causal_mask"] == true || text_config["pool_type"] == "last";
-        let config = json!({
-            "model_type": "clip",
+        let sees_filling = !is_coca
+            && (text_config["no_causal_mask"] == true || text_config["pool_type"] == "last");
+        let mut config = json!({
+            "model_type": if is_coca { "coca" } else { "clip" },
             "projection_dim": model.size("embed_dim", 512)?,
-            "vision_config": vision_config(&vision, image_size, gelu)?,
+            "vision_config": vision_config(&vision, image_size, gelu, is_coca)?,
             "text_config": text_config,
         });
+        if is_coca {
+            config["multimodal_config"] = coca::decoder(&model, gelu)?;
+            if let Some(text) = config["text_config"].as_object_mut() {
+                // What its vector is of is the class token.
+                text.retain(|name, _| !["pool_type", "eos_token_id"].contains(&name.as_str()));
+            }
+        }
         model.finish(&[&IDLE_MODEL])?;
         Ok(Self {
             config,
@@ -165,18 +180,24 @@ impl OpenClip {
         let mut filling = 0;
         if let Some(hugging_face) = &self.hugging_face {
             let classed = TokenizerConfig::parse(names)?;
+            let mut words = tokens::parsed(tokenizer)?;
             if self.config["model_type"] == "siglip" {
-                *tokenizer = classed.applied(tokenizer)?;
+                words = classed.applied(words)?;
                 self.config["text_config"]["fill_side"] = json!(classed.side());
             }
-            let words = Tokenizer::from_json(tokenizer)?;
             let special = |key: &str, usual: [&str; 2]| classed.special(&words, key, usual);
             filling = special("pad_token", ["[PAD]", "<pad>"]).unwrap_or(0);
+            towers::check_padding(&self.config["text_config"], filling)?;
             if hugging_face.strips_separator {
                 let separator = special("sep_token", ["[SEP]", "</s>"]);
                 self.config["text_config"]["zeroed_token_id"] = json!(separator);
             }
-            *tokenizer = hugging_face.cleaning(tokenizer)?;
+            *tokenizer = hugging_face.cleaning(words);
+        }
+        if self.config["model_type"] == "coca" {
+            let [start, end] = coca::start_and_end(tokenizer)?;
+            self.config["bos_token_id"] = json!(start);
+            self.config["eos_token_id"] = json!(end);
         }
         if self.sees_filling {
             self.config["text_config"]["fill_token_id"] = json!(filling);
@@ -189,14 +210,14 @@ impl OpenClip {
 }
 
 /// Refuses models that are made of other parts, naming these.
-fn refuse_other_models(model: &Section, vision: &Section, text: &Section) -> Result<()> {
+fn refuse_other_models(
+    model: &Section,
+    vision: &Section,
+    text: &Section,
+    is_known_language: bool,
+) -> Result<()> {
     let is_siglip = timm::is_siglip(vision);
     for (section, field, what) in [
-        (
-            model,
-            "multimodal_cfg",
-            "this is a CoCa, which is not supported",
-        ),
         (
             vision,
             "timm_model_name",
@@ -205,7 +226,7 @@ fn refuse_other_models(model: &Section, vision: &Section, text: &Section) -> Res
         (
             text,
             "hf_model_name",
-            "this text encoder is one of transformers', of which none is supported; open_clip's own is",
+            "this text encoder is one of transformers', of which RoBERTa and XLM-RoBERTa alone are supported, by their names or by a config.json beside; open_clip's own is",
         ),
         (
             model,
@@ -213,7 +234,8 @@ fn refuse_other_models(model: &Section, vision: &Section, text: &Section) -> Res
             "this CLIP was trained with SigLIP's loss, which is supported with SigLIP's image encoders alone",
         ),
     ] {
-        let belongs = is_siglip && ["timm_model_name", "init_logit_bias"].contains(&field);
+        let belongs = (is_siglip && ["timm_model_name", "init_logit_bias"].contains(&field))
+            || (is_known_language && field == "hf_model_name");
         if let Some(found) = section.get(field)
             && !belongs
         {
@@ -223,7 +245,7 @@ fn refuse_other_models(model: &Section, vision: &Section, text: &Section) -> Res
     Ok(())
 }
 
-fn vision_config(vision: &Section, image_size: usize, gelu: &str) -> Result<Value> {
+fn vision_config(vision: &Section, image_size: usize, gelu: &str, is_coca: bool) -> Result<Value> {
     let head_width = vision.size("head_width", 64)?;
     let width = vision.size("width", 768)?;
     match vision.get("layers") {
@@ -245,13 +267,18 @@ fn vision_config(vision: &Section, image_size: usize, gelu: &str) -> Result<Valu
         let expected = format!("at most width, {width}");
         return Err(vision.wrong("head_width", &expected, &json!(head_width)));
     }
-    // CoCa pools by attention.
-    vision.only("attentional_pool", json!(false))?;
+    let pooling = match is_coca {
+        true => coca::pooling(vision)?,
+        false => {
+            vision.only("attentional_pool", json!(false))?;
+            json!({})
+        }
+    };
     vision.choice("pos_embed_type", &["learnable", "sin_cos_2d"])?; // stored in either case
     let pool_type = ["tok", "avg"];
     let pool_type = pool_type[vision.choice("pool_type", &pool_type)?];
     let config = with(
-        tower(vision, width, gelu)?,
+        with(tower(vision, width, gelu, is_coca)?, pooling),
         json!({
             "num_attention_heads": width / head_width,
             "image_size": image_size,
@@ -265,13 +292,13 @@ fn vision_config(vision: &Section, image_size: usize, gelu: &str) -> Result<Valu
     Ok(config)
 }
 
-fn text_config(text: &Section, gelu: &str) -> Result<Value> {
+fn text_config(text: &Section, gelu: &str, is_coca: bool) -> Result<Value> {
     // CoCa appends a class token.
-    text.only("embed_cls", json!(false))?;
+    text.only("embed_cls", json!(is_coca))?;
     let pool_types = ["argmax", "eos", "first", "last"];
     let proj_types = ["linear", "none"];
     let config = with(
-        tower(text, text.size("width", 512)?, gelu)?,
+        tower(text, text.size("width", 512)?, gelu, is_coca)?,
         json!({
             "num_attention_heads": text.size("heads", 8)?,
             "max_position_embeddings": text.size("context_length", 77)?,
@@ -290,8 +317,8 @@ fn text_config(text: &Section, gelu: &str) -> Result<Value> {
 }
 
 /// What both encoders have.
-fn tower(section: &Section, width: usize, gelu: &str) -> Result<Value> {
-    section.only("output_tokens", json!(false))?;
+fn tower(section: &Section, width: usize, gelu: &str, gives_tokens: bool) -> Result<Value> {
+    section.only("output_tokens", json!(gives_tokens))?;
     section.choice("block_type", &["default", "custom"])?; // the same where no option below is on
     for option in UNUSED_BLOCKS {
         section.only(option, json!(false))?;
@@ -385,9 +412,7 @@ impl HuggingFace {
     }
 
     /// The tokenizer.json that cleans texts first.
-    fn cleaning(&self, tokenizer: &str) -> Result<String> {
-        let mut words: Value = serde_json::from_str(tokenizer)
-            .map_err(|error| Error::BadWeights(format!("tokenizer.json: {error}")))?;
+    fn cleaning(&self, mut words: Value) -> String {
         let replace = |pattern: Value, content: &str| json!({ "type": "Replace", "pattern": pattern, "content": content });
         let mut steps = Vec::new();
         if self.clean == Clean::Canonicalize {
@@ -402,6 +427,6 @@ impl HuggingFace {
         let own = words["normalizer"].take();
         steps.extend((!own.is_null()).then_some(own));
         words["normalizer"] = json!({ "type": "Sequence", "normalizers": steps });
-        Ok(words.to_string())
+        words.to_string()
     }
 }

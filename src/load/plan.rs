@@ -58,6 +58,7 @@ impl Plan {
             .collect();
         let mut metadata = description.metadata(config.family(), choice.file_type());
         source.note_adapters(&mut metadata);
+        source.generation().note(&mut metadata);
         Ok(Self {
             tied: main_format(&metadata),
             layout: Layout::new(&metadata, &planned)?,
@@ -208,7 +209,7 @@ fn check_head(tensors: &[Located], whole: &ModelConfig, config_json: &str) -> Re
     let (head, _) = TIES[0];
     let decodes = match whole {
         ModelConfig::Blip(blip) => blip.heads.captioning || blip.heads.answering,
-        ModelConfig::Clip(_) => false,
+        ModelConfig::Clip(_) | ModelConfig::Coca(_) => false,
     };
     if !decodes || has(head) || ties_word_embeddings(config_json) {
         return Ok(());
@@ -240,7 +241,7 @@ fn ties_word_embeddings(config_json: &str) -> bool {
 }
 
 /// The configuration with those parts only that `tasks` take. Beside a model's own tasks these may
-/// be `embed-image` and `embed-text`, each of which takes one encoder of a CLIP.
+/// be `embed-image` and `embed-text`, each of which takes one encoder of a CLIP or a CoCa.
 pub(super) fn restrict(mut config: ModelConfig, tasks: &[String]) -> Result<ModelConfig> {
     const SHARED_SPACE: [&str; 3] = ["embed", "classify", "match"];
     const HALVES: [&str; 2] = ["embed-image", "embed-text"];
@@ -262,12 +263,15 @@ pub(super) fn restrict(mut config: ModelConfig, tasks: &[String]) -> Result<Mode
     }
     let wants = |names: &[&str]| tasks.iter().any(|task| names.contains(&task.as_str()));
     let both = wants(&SHARED_SPACE);
+    let encoders = Encoders {
+        image: both || wants(&["embed-image"]),
+        text: both || wants(&["embed-text"]),
+    };
     match &mut config {
-        ModelConfig::Clip(clip) => {
-            clip.encoders = Encoders {
-                image: both || wants(&["embed-image"]),
-                text: both || wants(&["embed-text"]),
-            };
+        ModelConfig::Clip(clip) => clip.encoders = encoders,
+        ModelConfig::Coca(coca) => {
+            coca.parts.vectors = encoders;
+            coca.parts.captions &= wants(&["caption"]);
         }
         ModelConfig::Blip(blip) => {
             blip.heads = Heads {
@@ -353,12 +357,13 @@ fn written_format(tensor: &TensorInfo) -> Format {
 }
 
 /// Tables of more tokens than this take more room than all the rest of most models: SigLIP 2's has
-/// 256,000.
+/// 256,000, XLM-RoBERTa's 250,002.
 const LARGEST_TABLE: usize = 1 << 16;
 
 /// Whether it is a table of so many tokens that its rows are quantized, too.
 fn is_large_table(tensor: &TensorInfo) -> bool {
-    tensor.name.ends_with("token_embedding.weight") && tensor.shape[0] > LARGEST_TABLE
+    const TABLES: [&str; 2] = ["token_embedding.weight", "word_embeddings.weight"];
+    TABLES.iter().any(|name| tensor.name.ends_with(name)) && tensor.shape[0] > LARGEST_TABLE
 }
 
 /// The format that a tensor is stored in. Embeddings stay F16 (F32 with `f32`), but of the largest

@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// Names of which each kind of checkpoint has one, the most telling first: what of them is the end of a
 /// tensor's name shows the prefix.
-const ANCHORS: [&str; 14] = [
+const ANCHORS: [&str; 16] = [
     "visual_encoder.cls_token",
     "visual.class_embedding",
     "visual.attnpool.positional_embedding",
@@ -19,22 +19,26 @@ const ANCHORS: [&str; 14] = [
     "text_model.embeddings.token_embedding.weight",
     "text_decoder.bert.embeddings.word_embeddings.weight",
     "text_encoder.embeddings.word_embeddings.weight",
+    "text_model.embeddings.word_embeddings.weight",
     "embeddings.class_embedding",
     "head.probe",
     "embeddings.token_embedding.weight",
     "token_embedding.weight",
+    "embeddings.word_embeddings.weight",
 ];
 
 /// What the encoders' names begin with in a whole model, and their own name that tells them where they
 /// were saved alone: since transformers 5.6 without it.
-const ALONE: [(&str, &str); 3] = [
+const ALONE: [(&str, &str); 4] = [
     ("head.probe", "vision_model."),
     ("embeddings.class_embedding", "vision_model."),
     ("embeddings.token_embedding.weight", "text_model."),
+    ("embeddings.word_embeddings.weight", "text_model."),
 ];
 
-/// Projections, which an encoder that was saved alone has beside itself.
-const BESIDE: [&str; 2] = ["visual_projection.", "text_projection."];
+/// Projections, which an encoder that was saved alone has beside itself; the last as sentence-transformers
+/// names it.
+const BESIDE: [&str; 3] = ["visual_projection.", "text_projection.", "linear."];
 
 /// The tensors without what wraps them, and with the prefixes that they lack.
 pub(super) fn unwrapped(mut tensors: Vec<Located>) -> Result<Vec<Located>> {

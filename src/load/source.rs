@@ -2,6 +2,7 @@
 //! be in one file or several. Opening reads texts and tables; the weights stay where they are.
 
 use super::adapter::{self, Adapter, AdapterPlace, Base, Merge, Merged};
+use super::generation::Generation;
 use super::layout::{self, Configuration, Layout};
 use super::reader::Hashed;
 use super::table::Located;
@@ -24,6 +25,8 @@ pub struct Source<F> {
     metadata: Option<BTreeMap<String, Value>>,
     /// What should be said of the model.
     note: Option<&'static str>,
+    /// How the checkpoint has texts written.
+    generation: Generation,
     /// What adapters do to the tensors.
     merge: Merge,
 }
@@ -107,12 +110,22 @@ impl<F: Files + Clone> Source<F> {
         };
         let (description, note) =
             texts::describe(&files, promises, layout, metadata.as_ref(), &located).await?;
+        let beside = folder.as_deref().unwrap_or(located.folder());
+        let generation = Generation::find(
+            &files,
+            beside,
+            metadata.as_ref(),
+            &description.config,
+            promises,
+        )
+        .await?;
         let source = Self {
             description,
             weights,
             tensors,
             metadata,
             note,
+            generation,
             merge: Merge::default(),
         };
         Ok((source, folder))
@@ -196,6 +209,11 @@ impl<F: Files + Clone> Source<F> {
     /// What should be said of the model, where something about it had to be guessed.
     pub fn note(&self) -> Option<&str> {
         self.note
+    }
+
+    /// How the checkpoint has texts written.
+    pub fn generation(&self) -> &Generation {
+        &self.generation
     }
 
     /// The texts beside the weights.

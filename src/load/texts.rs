@@ -7,6 +7,7 @@ use super::open_clip::OpenClip;
 use super::shapes::{self, Origin};
 use super::table::Located;
 use super::text_file::{read, read_bytes};
+use super::tokens::TOKENIZER_CONFIG;
 use super::weight_file::{Promises, named};
 use super::{
     CONFIG_KEY, Description, Files, PREPROCESSOR_KEY, TOKENIZER_KEY, original, refusals, tokens,
@@ -16,9 +17,6 @@ use crate::tokenizer::{Tokenizer, sentencepiece};
 use crate::weights::gguf::Value;
 use crate::{Error, Result};
 use std::collections::BTreeMap;
-
-/// Says which class of transformers takes a tokenizer, and what that class does.
-const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// The description of a model whose folder `layout` is, known unless one file was asked for, and which
 /// may have GGUF metadata; and what should be said of it, if something had to be guessed.
@@ -71,7 +69,7 @@ pub(super) async fn describe(
             }
         }
         Found::OpenClip(text) => {
-            let open_clip = OpenClip::parse(&text)?; // what it is comes before what it lacks
+            let open_clip = OpenClip::parse(&text, layout.encoder.as_deref())?; // what it is comes before what it lacks
             let mut tokenizer = beside.tokenizer(true).await?;
             let names = match open_clip.names_tokens() {
                 true => beside.text(TOKENIZER_CONFIG).await?,
@@ -168,7 +166,7 @@ impl Tensors<'_> {
     }
 
     /// The folder that the file is in.
-    fn folder(&self) -> &str {
+    pub(super) fn folder(&self) -> &str {
         &self.file[..self.file.rfind('/').map_or(0, |slash| slash + 1)]
     }
 
@@ -275,7 +273,10 @@ pub(crate) async fn tokenizer_files(
                 true => &["vocab.txt", TOKENIZER_CONFIG], // says whether upper case matters
                 false => &["vocab.txt"],
             }
-        } else if has("vocab.json").await? && has("merges.txt").await? {
+        } else if layout.takes_clips_words()
+            && has("vocab.json").await?
+            && has("merges.txt").await?
+        {
             &["vocab.json", "merges.txt"]
         } else if has(SENTENCEPIECE).await? {
             match has(TOKENIZER_CONFIG).await? {

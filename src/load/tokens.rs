@@ -3,9 +3,12 @@
 //! Version 5.24 is followed; versions before it differ (docs/configurations.md).
 
 use super::weight_file::named;
-use crate::tokenizer::{Tokenizer, sentencepiece};
+use crate::tokenizer::sentencepiece;
 use crate::{Error, Result};
 use serde_json::{Value, json};
+
+/// Says which class of transformers takes a tokenizer, and what that class does.
+pub(super) const TOKENIZER_CONFIG: &str = "tokenizer_config.json";
 
 /// The text of a SigLIP's config.json, given that of its tokenizer.json, which becomes what the
 /// reference's class makes of it, and perhaps of its tokenizer_config.json. What a text is filled up
@@ -20,8 +23,8 @@ pub(super) fn of_siglip(
         return Ok(config);
     };
     let classed = TokenizerConfig::parse(names)?;
-    *tokenizer = classed.applied(tokenizer)?;
-    let words = Tokenizer::from_json(tokenizer)?;
+    let words = classed.applied(parsed(tokenizer)?)?;
+    *tokenizer = words.to_string();
     if let Some(token) = classed.special(&words, "pad_token", ["<pad>", "</s>"]) {
         section["fill_token_id"] = json!(token);
     }
@@ -48,6 +51,27 @@ fn text_section(root: &mut Value) -> Option<&mut Value> {
         _ => return None,
     };
     section["fill_token_id"].is_null().then_some(section)
+}
+
+/// The text of a tokenizer.json, which may be tens of megabytes: it is taken apart once.
+pub(super) fn parsed(tokenizer: &str) -> Result<Value> {
+    serde_json::from_str(tokenizer)
+        .map_err(|error| Error::BadWeights(format!("tokenizer.json is not valid JSON: {error}")))
+}
+
+/// The id of a token in a tokenizer.json.
+fn id_of(words: &Value, name: &str) -> Option<u32> {
+    let added = words["added_tokens"].as_array().into_iter().flatten();
+    let mut added = added.filter(|token| token["content"] == name);
+    let id = match (added.next(), &words["model"]["vocab"]) {
+        (Some(token), _) => token["id"].as_u64(),
+        (None, Value::Array(pieces)) => {
+            let place = pieces.iter().position(|piece| piece[0] == name);
+            place.map(|place| place as u64)
+        }
+        (None, vocabulary) => vocabulary[name].as_u64(),
+    };
+    id.and_then(|id| u32::try_from(id).ok())
 }
 
 /// A tokenizer_config.json; empty where there is none.
@@ -81,11 +105,11 @@ impl TokenizerConfig {
         name.as_str().or_else(|| name["content"].as_str())
     }
 
-    /// The id of a special token: by its name here, or by one of the usual names.
-    pub fn special(&self, words: &Tokenizer, key: &str, usual: [&str; 2]) -> Option<u32> {
+    /// The id of a special token in a tokenizer.json: by its name here, or by one of the usual names.
+    pub fn special(&self, words: &Value, key: &str, usual: [&str; 2]) -> Option<u32> {
         match self.token(key) {
-            Some(name) => words.token_to_id(name),
-            None => usual.into_iter().find_map(|name| words.token_to_id(name)),
+            Some(name) => id_of(words, name),
+            None => usual.into_iter().find_map(|name| id_of(words, name)),
         }
     }
 
@@ -99,20 +123,12 @@ impl TokenizerConfig {
     }
 
     /// The tokenizer.json of what the class makes of one.
-    pub fn applied(&self, tokenizer: &str) -> Result<String> {
-        let parse = || {
-            serde_json::from_str::<Value>(tokenizer).map_err(|error| {
-                Error::BadWeights(format!("tokenizer.json is not valid JSON: {error}"))
-            })
-        };
+    pub fn applied(&self, words: Value) -> Result<Value> {
         match self.class() {
-            "GemmaTokenizer" | "Siglip2Tokenizer" => Ok(self.gemma(parse()?).to_string()),
-            "SiglipTokenizer" => Ok(self.siglip(parse()?)?.to_string()),
-            "" => match parse()? {
-                words if words["model"]["type"] == "Unigram" => Ok(self.siglip(words)?.to_string()),
-                _ => Ok(tokenizer.to_string()),
-            },
-            _ => Ok(tokenizer.to_string()),
+            "GemmaTokenizer" | "Siglip2Tokenizer" => Ok(self.gemma(words)),
+            "SiglipTokenizer" => self.siglip(words),
+            "" if words["model"]["type"] == "Unigram" => self.siglip(words),
+            _ => Ok(words),
         }
     }
 
@@ -158,6 +174,7 @@ impl TokenizerConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::tokenizer::Tokenizer;
 
     /// A vocabulary of letters with the steps of Gemma's.
     fn letters(steps: Value) -> String {
@@ -182,8 +199,9 @@ mod tests {
         let lower = json!({ "type": "Lowercase" });
         let steps = json!({ "type": "Sequence", "normalizers": [lower, space] });
         let config = TokenizerConfig::parse(Some(&config.to_string())).expect("JSON");
-        let words = config.applied(&letters(steps)).expect("a tokenizer");
-        let words = Tokenizer::from_json(&words).expect("a tokenizer");
+        let words = parsed(&letters(steps)).expect("a tokenizer");
+        let words = config.applied(words).expect("a tokenizer");
+        let words = Tokenizer::from_json(&words.to_string()).expect("a tokenizer");
         words.encode(text, 64).expect("ids")
     }
 

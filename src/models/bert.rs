@@ -1,6 +1,7 @@
-//! BERT (Devlin et al., arXiv 1810.04805): Chinese-CLIP's text encoder, and BLIP's text transformer, whose
-//! layers may also attend to an image or to a question. One stack serves BLIP as text encoder,
-//! image-grounded encoder and image-grounded decoder; only masks and context differ.
+//! BERT (Devlin et al., arXiv 1810.04805): the text encoder of Chinese-CLIP and of other CLIPs that took one
+//! over from a language model (`language.rs`), and BLIP's text transformer, whose layers may also
+//! attend to an image or to a question. One stack serves BLIP as text encoder, image-grounded encoder
+//! and image-grounded decoder; only masks and context differ.
 
 mod localisation;
 
@@ -17,8 +18,10 @@ use burn::tensor::{Device, Int, Tensor};
 pub struct BertConfig {
     /// Entries of the token table.
     pub vocabulary: usize,
-    /// Longest text, in tokens.
+    /// Entries of the position table.
     pub positions: usize,
+    /// The entry of a text's first token; those before it are never used.
+    pub first_position: usize,
     /// Width of the token vectors.
     pub width: usize,
     /// Width of what cross-attention attends to; none without cross-attention.
@@ -35,6 +38,13 @@ pub struct BertConfig {
     pub activation: Activation,
     /// Epsilon of the layer norms.
     pub epsilon: f64,
+}
+
+impl BertConfig {
+    /// The most tokens of a text.
+    pub fn longest(&self) -> usize {
+        self.positions.saturating_sub(self.first_position)
+    }
 }
 
 /// What follows an attention: output projection, residual, post-norm.
@@ -335,10 +345,8 @@ impl Bert {
     fn embed(&self, ids: Tensor<2, Int>, first_position: usize) -> Tensor<3> {
         let words = self.word_embeddings.forward(ids);
         let tokens = words.dims()[1];
-        let positions = self
-            .position_embeddings
-            .clone()
-            .narrow(0, first_position, tokens);
+        let start = self.config.first_position + first_position;
+        let positions = self.position_embeddings.clone().narrow(0, start, tokens);
         let mut sum = words + positions.unsqueeze::<3>();
         if let Some(kinds) = &self.kind_embeddings {
             sum = sum + kinds.forward(self.token_ids(&[vec![0]])); // [1, 1, width]

@@ -76,6 +76,7 @@ impl BlipConfig {
             text: BertConfig {
                 vocabulary: text.size("vocab_size", 30_524)?,
                 positions: text.size("max_position_embeddings", 512)?,
+                first_position: 0,
                 width,
                 // The reference overrides text_config.encoder_hidden_size with the vision width.
                 context_width: Some(vision_width),

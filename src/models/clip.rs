@@ -4,12 +4,14 @@
 
 mod config;
 
+pub(in crate::models) use config::block as block_config;
 pub use config::{
     ClipConfig, ClipTextConfig, ClipVisionConfig, Encoders, ImagePooling, TextPooling,
     TextProjection, check_filling,
 };
 
 use crate::Result;
+use crate::kernels::Activation;
 use crate::models::Family;
 use crate::models::bert::Bert;
 use crate::nn::resnet::ResNet;
@@ -99,25 +101,39 @@ impl ImageEncoder {
 /// A vision transformer's tokens, the class token first, if there is one, to one vector: `[batch,
 /// tokens, width]` to `[batch, width]`.
 fn pool(tokens: Tensor<3>, norm: &LayerNorm, how: &Pooling) -> Tensor<2> {
-    let [batch, count, width] = tokens.dims();
-    let mean = |tokens: Tensor<3>| tokens.mean_dim(1).reshape([batch, width]);
     match how {
         Pooling::Attention(head) => head.forward(norm.forward(tokens)),
-        Pooling::Rule(ImagePooling::Average { norm_after: true }) => {
-            norm.forward(mean(tokens.narrow(1, 1, count - 1)))
-        }
-        Pooling::Rule(ImagePooling::Average { norm_after: false }) => {
-            mean(norm.forward(tokens.narrow(1, 1, count - 1)))
-        }
-        Pooling::Rule(_) => norm.forward(tokens.narrow(1, 0, 1).reshape([batch, width])),
+        Pooling::Rule(rule) => pool_by_rule(tokens, norm, *rule),
     }
 }
 
-/// Texts to states of their tokens, and what projects those into the shared space.
+/// The same by a rule, which is not attention.
+pub(in crate::models) fn pool_by_rule(
+    tokens: Tensor<3>,
+    norm: &LayerNorm,
+    rule: ImagePooling,
+) -> Tensor<2> {
+    let [batch, count, width] = tokens.dims();
+    let mean = |tokens: Tensor<3>| tokens.mean_dim(1).reshape([batch, width]);
+    match rule {
+        ImagePooling::Average { norm_after: true } => {
+            norm.forward(mean(tokens.narrow(1, 1, count - 1)))
+        }
+        ImagePooling::Average { norm_after: false } => {
+            mean(norm.forward(tokens.narrow(1, 1, count - 1)))
+        }
+        _ => norm.forward(tokens.narrow(1, 0, 1).reshape([batch, width])),
+    }
+}
+
+/// Texts to states of their tokens, and what makes a vector of the shared space of those.
 #[derive(Debug, Clone)]
 struct TextEncoder {
     body: TextBody,
-    projection: Option<Linear>,
+    /// BERT's layer over the first token, where that pools.
+    pooler: Option<Linear>,
+    /// One after the other; none where states are in the shared space.
+    projection: Vec<Linear>,
 }
 
 /// What encodes texts.
@@ -136,22 +152,18 @@ impl TextEncoder {
                 None => TextBody::Own(Box::new(TextTransformer::load(parameters, &config.text)?)),
                 Some(bert) => TextBody::Bert(Box::new(Bert::load(parameters, "text_model", bert)?)),
             },
-            projection: Self::load_projection(parameters, &config.text)?,
+            pooler: (config.text.pooling == TextPooling::Pooler)
+                .then(|| {
+                    let width = config.text.block.width;
+                    Linear::load(parameters, "text_model.pooler.dense", [width, width])
+                })
+                .transpose()?,
+            projection: load_projection(
+                parameters,
+                config.text.projection,
+                [config.text.block.width, config.text.vectors],
+            )?,
         })
-    }
-
-    fn load_projection(
-        parameters: &mut Parameters,
-        text: &ClipTextConfig,
-    ) -> Result<Option<Linear>> {
-        let shape = [text.vectors, text.block.width];
-        match text.projection {
-            TextProjection::None => Ok(None),
-            TextProjection::Biased => Linear::load(parameters, "text_projection", shape).map(Some),
-            TextProjection::Matrix => {
-                Linear::load_without_bias(parameters, "text_projection.weight", shape).map(Some)
-            }
-        }
     }
 
     /// CLIP's own transformer. To ask for it where there is another is a mistake of ours; the tasks refuse
@@ -165,9 +177,35 @@ impl TextEncoder {
 
     /// The pooled states of texts, `[batch, width]`, to the shared space.
     fn project(&self, pooled: Tensor<2>) -> Tensor<2> {
-        match &self.projection {
-            Some(projection) => projection.forward(pooled),
+        let pooled = match &self.pooler {
+            Some(pooler) => pooler.forward(pooled).tanh(),
             None => pooled,
+        };
+        let layers = self.projection.iter();
+        layers.fold(pooled, |vectors, layer| layer.forward(vectors))
+    }
+}
+
+/// The layers that bring a text's vector from its width to that of the shared space.
+pub(super) fn load_projection(
+    parameters: &mut Parameters,
+    kind: TextProjection,
+    [width, vectors]: [usize; 2],
+) -> Result<Vec<Linear>> {
+    let mut matrix = |name: &str, shape: [usize; 2]| {
+        Linear::load_without_bias(parameters, &format!("text_projection{name}.weight"), shape)
+    };
+    match kind {
+        TextProjection::None => Ok(Vec::new()),
+        TextProjection::Matrix => Ok(vec![matrix("", [vectors, width])?]),
+        TextProjection::Biased => {
+            let layer = Linear::load(parameters, "text_projection", [vectors, width])?;
+            Ok(vec![layer])
+        }
+        TextProjection::Perceptron => {
+            let hidden = (width + vectors) / 2;
+            let expand = matrix(".0", [hidden, width])?.with_activation(Activation::Gelu);
+            Ok(vec![expand, matrix(".2", [vectors, hidden])?])
         }
     }
 }
@@ -359,14 +397,19 @@ impl Clip {
     /// projection]`.
     pub fn pool_text(&self, ids: &[Vec<u32>], hidden: Tensor<3>) -> Tensor<2> {
         let width = hidden.dims()[2];
-        let pooled = ids.iter().enumerate().map(|(row, ids)| {
-            hidden
-                .clone()
-                .narrow(0, row, 1)
-                .narrow(1, self.pooled_position(ids), 1)
-        });
-        let pooled = Tensor::cat(pooled.collect(), 0).reshape([ids.len(), width]); // [batch, width]
-        self.text().project(pooled)
+        let pooled = match self.config.text.pooling {
+            TextPooling::Mean => hidden.mean_dim(1),
+            _ => {
+                let rows = ids.iter().enumerate().map(|(row, ids)| {
+                    hidden
+                        .clone()
+                        .narrow(0, row, 1)
+                        .narrow(1, self.pooled_position(ids), 1)
+                });
+                Tensor::cat(rows.collect(), 0)
+            }
+        };
+        self.text().project(pooled.reshape([ids.len(), width])) // [batch, width]
     }
 
     /// Whether texts that begin alike have states in common, as tokens see only those before them.
@@ -394,10 +437,15 @@ impl Clip {
         self.config.text.pooled_position(ids)
     }
 
+    /// Whether there is a [`Self::logit_scale`].
+    pub fn has_logit_scale(&self) -> bool {
+        self.logit_scale.is_some()
+    }
+
     /// `exp(logit_scale)`, what similarities are multiplied with before the softmax: `[1]`.
     pub fn logit_scale(&self) -> Tensor<1> {
         let scale = self.logit_scale.as_ref();
-        scale.expect("both encoders were loaded").clone().exp()
+        scale.expect("similarities have a scale").clone().exp()
     }
 
     /// What is added to scaled similarities, of which a sigmoid then makes a pair's own probability:

@@ -1,10 +1,11 @@
 //! `config.json`: which family, which heads, which sizes. Missing fields take the reference's
 //! defaults; every number is checked before anything is allocated by it.
 
+use super::clip::Encoders;
 use super::family::Family;
 use super::parts::Part;
 use super::section::Section;
-use super::{BlipConfig, ClipConfig, chinese_clip, families, siglip};
+use super::{BlipConfig, ClipConfig, CocaConfig, chinese_clip, families, siglip};
 use crate::{Error, Result};
 use serde_json::Value;
 
@@ -15,6 +16,8 @@ pub enum ModelConfig {
     Clip(ClipConfig),
     /// One or several of BLIP's classes.
     Blip(BlipConfig),
+    /// open_clip's `CoCa`.
+    Coca(CocaConfig),
 }
 
 impl ModelConfig {
@@ -46,6 +49,7 @@ impl ModelConfig {
                 Ok(ModelConfig::Clip(config))
             }
             Some("blip") => Ok(ModelConfig::Blip(BlipConfig::parse(&root)?)),
+            Some("coca") => Ok(ModelConfig::Coca(CocaConfig::parse(&root)?)),
             found => Err(families::refused(found)),
         }
     }
@@ -53,20 +57,16 @@ impl ModelConfig {
     /// The tasks that the checkpoint has heads for. A CLIP of which one encoder alone is wanted has
     /// half of a task.
     pub fn tasks(&self) -> Vec<&'static str> {
-        const SHARED_SPACE: [&str; 3] = ["embed", "classify", "match"];
+        let with =
+            |has: bool, tasks: &[&'static str]| if has { tasks.to_vec() } else { Vec::new() };
         let heads = match self {
-            ModelConfig::Clip(config) => {
-                return match (config.encoders.image, config.encoders.text) {
-                    (true, true) => SHARED_SPACE.to_vec(),
-                    (true, false) => vec!["embed-image"],
-                    (false, true) => vec!["embed-text"],
-                    (false, false) => Vec::new(),
-                };
+            ModelConfig::Clip(config) => return compared_by(config.encoders),
+            ModelConfig::Coca(CocaConfig { parts, .. }) => {
+                let caption = with(parts.captions, &["caption"]);
+                return [caption, compared_by(parts.vectors)].concat();
             }
             ModelConfig::Blip(config) => config.heads,
         };
-        let with =
-            |has: bool, tasks: &[&'static str]| if has { tasks.to_vec() } else { Vec::new() };
         [
             with(heads.captioning, &["caption"]),
             with(heads.retrieval || heads.comparing, &SHARED_SPACE),
@@ -80,6 +80,7 @@ impl ModelConfig {
         match self {
             ModelConfig::Clip(config) => config.vision.patch_size(),
             ModelConfig::Blip(config) => config.vision.patch_size,
+            ModelConfig::Coca(config) => config.vision.patch_size,
         }
     }
 
@@ -91,6 +92,7 @@ impl ModelConfig {
                 image.then(|| config.vision.image_size())
             }
             ModelConfig::Blip(config) => Some(config.vision.image_size),
+            ModelConfig::Coca(config) => config.parts.image().then_some(config.vision.image_size),
         }
     }
 
@@ -99,6 +101,7 @@ impl ModelConfig {
         match self {
             ModelConfig::Clip(config) => config.encoders.text.then_some(config.text.vocabulary),
             ModelConfig::Blip(config) => Some(config.text.vocabulary),
+            ModelConfig::Coca(config) => config.parts.text().then_some(config.text.vocabulary),
         }
     }
 
@@ -107,7 +110,7 @@ impl ModelConfig {
     pub fn is_projected(&self) -> bool {
         match self {
             ModelConfig::Clip(config) => config.is_projected,
-            ModelConfig::Blip(_) => true,
+            ModelConfig::Blip(_) | ModelConfig::Coca(_) => true,
         }
     }
 
@@ -122,6 +125,19 @@ impl ModelConfig {
         match self {
             ModelConfig::Clip(config) => config.family,
             ModelConfig::Blip(_) => Family::Blip,
+            ModelConfig::Coca(_) => Family::Coca,
         }
+    }
+}
+
+const SHARED_SPACE: [&str; 3] = ["embed", "classify", "match"];
+
+/// The tasks of these encoders: those of a shared space, or half of one.
+fn compared_by(encoders: Encoders) -> Vec<&'static str> {
+    match (encoders.image, encoders.text) {
+        (true, true) => SHARED_SPACE.to_vec(),
+        (true, false) => vec!["embed-image"],
+        (false, true) => vec!["embed-text"],
+        (false, false) => Vec::new(),
     }
 }

@@ -4,8 +4,11 @@
 use crate::{Error, Result};
 use serde_json::Value;
 
+/// Of language models that encode texts, which may be parts of models here.
+const LANGUAGE: &str = "a text encoder without pictures; with a modules.json of sentence-transformers (Transformer, Pooling, Dense) it makes vectors of a CLIP's space, with an open_clip_config.json it is a part of a CLIP";
+
 /// `model_type`s of models that people take for a CLIP or a BLIP, and what they are.
-const OTHERS: [(&str, &str); 25] = [
+const OTHERS: [(&str, &str); 28] = [
     (
         "siglip2",
         "a SigLIP 2 for pictures of any shape (NaFlex); those of one shape have the model_type \"siglip\"",
@@ -42,7 +45,10 @@ const OTHERS: [(&str, &str); 25] = [
     ("florence2", "Florence-2"),
     ("vit", "ViT, an image encoder without texts"),
     ("dinov2", "DINOv2, an image encoder without texts"),
-    ("bert", "BERT, a text encoder without pictures"),
+    ("bert", LANGUAGE),
+    ("distilbert", LANGUAGE),
+    ("roberta", LANGUAGE),
+    ("xlm-roberta", LANGUAGE),
 ];
 
 /// The error of a config.json of another family.
@@ -54,7 +60,7 @@ pub fn refused(model_type: Option<&str>) -> Error {
         (Some(name), Some((_, what))) => format!("{name:?}, this is {what}"),
     };
     Error::BadWeights(format!(
-        "config.json: model_type is {found}; expected \"clip\", \"chinese_clip\", \"siglip\" or \"blip\", or an encoder alone (\"clip_text_model\", \"clip_vision_model\", \"siglip_text_model\", \"siglip_vision_model\")"
+        "config.json: model_type is {found}; expected \"clip\", \"chinese_clip\", \"siglip\", \"blip\" or \"coca\", or an encoder alone (\"clip_text_model\", \"clip_vision_model\", \"siglip_text_model\", \"siglip_vision_model\")"
     ))
 }
 

@@ -11,6 +11,8 @@ pub enum Family {
     Siglip,
     /// Li et al., arXiv 2201.12086.
     Blip,
+    /// Yu et al., arXiv 2205.01917.
+    Coca,
 }
 
 impl Family {
@@ -21,6 +23,7 @@ impl Family {
             Family::ChineseClip => "chinese_clip",
             Family::Siglip => "siglip",
             Family::Blip => "blip",
+            Family::Coca => "coca",
         }
     }
 }

@@ -103,6 +103,23 @@ pub const UNUSED_WIDTHS: &[&str] = &["projection_dim", "encoder_hidden_size"];
 /// CLIP has no language-model head to tie.
 pub const OF_CLIP: &[&str] = &["tie_word_embeddings"];
 
+/// Of the encoders that were taken over from language models: training, heads of other classes, and how
+/// the stored positions were first made.
+pub const OF_LANGUAGE_MODELS: &[&str] = &[
+    "classifier_dropout",
+    "directionality",
+    "output_past",
+    "pooler_fc_size",
+    "pooler_num_attention_heads",
+    "pooler_num_fc_layers",
+    "pooler_size_per_head",
+    "pooler_type",
+    "qa_dropout",
+    "seq_classif_dropout",
+    "sinusoidal_pos_embds",
+    "tie_weights_",
+];
+
 /// `tie_word_embeddings` is read where the tensors are known, `enc_token_id` is a note of obscura's
 /// own training.
 pub const OF_BLIP: &[&str] = &["enc_token_id", "tie_word_embeddings"];

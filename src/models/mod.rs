@@ -5,21 +5,26 @@ pub mod bert;
 pub mod blip;
 mod chinese_clip;
 pub mod clip;
+pub mod coca;
 mod config;
 pub(crate) mod families;
 mod family;
 mod harmless;
+pub(crate) mod language;
 mod network;
 pub(crate) mod parts;
 mod patches;
 pub(crate) mod section;
 mod siglip;
+mod writer;
 
 pub use blip::{Blip, BlipConfig};
 pub use clip::{Clip, ClipConfig, ImageEncoder};
+pub use coca::{Coca, CocaConfig};
 pub use config::ModelConfig;
 pub use family::Family;
 pub use network::{BLIP_TEXT_TOKENS, DEFAULT_TEMPERATURE, Network, Similarity};
+pub use writer::{BlipWriter, Captions, Writer};
 
 use burn::tensor::Tensor;
 
@@ -33,7 +38,7 @@ pub fn normalize(vectors: Tensor<2>) -> Tensor<2> {
 /// The matrices that are multiplied with the same input as `name` and become one matrix with it, in
 /// order.
 pub fn joined_with(name: &str) -> Option<Vec<String>> {
-    const GROUPS: [&[&str]; 4] = [
+    const GROUPS: [&[&str]; 6] = [
         &[
             ".self_attn.q_proj",
             ".self_attn.k_proj",
@@ -45,7 +50,9 @@ pub fn joined_with(name: &str) -> Option<Vec<String>> {
             ".attention.self.value",
         ],
         &[".head.attention.k_proj", ".head.attention.v_proj"],
+        &[".attn_pool.attention.k_proj", ".attn_pool.attention.v_proj"],
         &[".crossattention.self.key", ".crossattention.self.value"],
+        &[".cross_attn.k_proj", ".cross_attn.v_proj"],
     ];
     let name = name.strip_suffix(".weight")?;
     GROUPS.into_iter().find_map(|group| {

@@ -1,9 +1,11 @@
 //! What a model can be asked for, whatever its family: the tasks know abilities, and this file alone knows
 //! who has them.
 
-use super::{Blip, Clip, ModelConfig};
-use crate::Result;
+use super::writer::{BlipWriter, Captions, Writer};
+use super::{Blip, Clip, Coca, ModelConfig};
+use crate::generate::Rules;
 use crate::nn::Parameters;
+use crate::{Error, Result};
 use burn::tensor::Tensor;
 
 /// BLIP's own limit on captions and questions in retrieval and answering.
@@ -21,6 +23,8 @@ pub enum Network {
     Clip(Box<Clip>),
     /// A BLIP: texts in view of pictures.
     Blip(Box<Blip>),
+    /// A CoCa: two encoders, and a decoder of both.
+    Coca(Box<Coca>),
 }
 
 /// How the cosine of a picture's and a text's vectors is read.
@@ -40,6 +44,7 @@ impl Network {
         Ok(match config.clone() {
             ModelConfig::Clip(config) => Network::Clip(Box::new(Clip::load(parameters, config)?)),
             ModelConfig::Blip(config) => Network::Blip(Box::new(Blip::load(parameters, config)?)),
+            ModelConfig::Coca(config) => Network::Coca(Box::new(Coca::load(parameters, config)?)),
         })
     }
 
@@ -48,6 +53,7 @@ impl Network {
         match self {
             Network::Clip(clip) => clip.config().encoders.image,
             Network::Blip(_) => true,
+            Network::Coca(coca) => coca.config().parts.vectors.image,
         }
     }
 
@@ -56,6 +62,7 @@ impl Network {
         match self {
             Network::Clip(clip) => clip.config().encoders.text,
             Network::Blip(_) => true,
+            Network::Coca(coca) => coca.config().parts.vectors.text,
         }
     }
 
@@ -64,6 +71,7 @@ impl Network {
         match self {
             Network::Clip(clip) => Ok(clip.encode_image(pixels)),
             Network::Blip(blip) => blip.project_image(blip.encode_image(pixels)),
+            Network::Coca(coca) => Ok(coca.project_image(coca.image_states(pixels))),
         }
     }
 
@@ -72,6 +80,7 @@ impl Network {
         match self {
             Network::Clip(clip) => Ok(clip.encode_text(ids)),
             Network::Blip(blip) => blip.encode_text(ids),
+            Network::Coca(coca) => Ok(coca.encode_text(ids)),
         }
     }
 
@@ -79,7 +88,7 @@ impl Network {
     pub fn texts_share(&self) -> bool {
         match self {
             Network::Clip(clip) => clip.texts_share(),
-            Network::Blip(_) => false,
+            Network::Blip(_) | Network::Coca(_) => false,
         }
     }
 
@@ -87,7 +96,7 @@ impl Network {
     pub fn sharing_text_vectors(&self, ids: &[Vec<u32>]) -> Result<Tensor<2>> {
         match self {
             Network::Clip(clip) => Ok(clip.encode_sharing(ids)),
-            Network::Blip(blip) => blip.encode_text(ids),
+            Network::Blip(_) | Network::Coca(_) => self.text_vectors(ids),
         }
     }
 
@@ -96,6 +105,7 @@ impl Network {
         match self {
             Network::Clip(clip) => clip.config().text.positions,
             Network::Blip(blip) => BLIP_TEXT_TOKENS.min(blip.config().text.positions),
+            Network::Coca(coca) => coca.config().text.positions,
         }
     }
 
@@ -103,11 +113,20 @@ impl Network {
     pub fn completed(&self, ids: Vec<u32>) -> Vec<u32> {
         match self {
             Network::Clip(clip) => clip.config().text.completed(ids),
-            Network::Blip(_) => ids,
+            Network::Blip(_) | Network::Coca(_) => ids,
         }
     }
 
-    /// How cosines are read; of a network with both encoders.
+    /// Whether it says how cosines are read: an encoder that was saved alone does not.
+    pub fn scales_similarities(&self) -> bool {
+        match self {
+            Network::Clip(clip) => clip.has_logit_scale(),
+            Network::Blip(_) => true,
+            Network::Coca(coca) => coca.logit_scale().is_some(),
+        }
+    }
+
+    /// How cosines are read; of a network that [`Self::scales_similarities`].
     pub fn similarity(&self) -> Similarity {
         match self {
             Network::Clip(clip) => Similarity {
@@ -120,6 +139,10 @@ impl Network {
                 temperature: blip.temperature(),
                 bias: None,
             },
+            Network::Coca(coca) => Similarity {
+                scale: coca.logit_scale(),
+                ..Similarity::default()
+            },
         }
     }
 
@@ -127,14 +150,47 @@ impl Network {
     pub fn text_layers(&self) -> Option<&Clip> {
         match self {
             Network::Clip(clip) => Some(&**clip).filter(|clip| clip.has_text_layers()),
-            Network::Blip(_) => None,
+            Network::Blip(_) | Network::Coca(_) => None,
         }
+    }
+
+    /// What of captions, and of other texts that it writes, is the network's; none where it writes none.
+    pub fn captions(&self) -> Option<Captions> {
+        match self {
+            Network::Clip(_) => None,
+            Network::Blip(blip) => blip.text_decoder().ok().map(|_| Captions {
+                start: blip.config().start_token,
+                stop: blip.config().stop_token,
+                room: blip.config().text.positions,
+                rules: Rules::Transformers,
+            }),
+            Network::Coca(coca) => coca.captions(),
+        }
+    }
+
+    /// What a picture's texts are written from, where there is what writes them: `[1, 3, height, width]` to
+    /// `[1, tokens, width]`.
+    pub fn states_to_describe(&self, pixels: Tensor<4>) -> Result<Tensor<3>> {
+        match self {
+            Network::Clip(_) => Err(no_writer()),
+            Network::Blip(blip) => Ok(blip.encode_image(pixels)),
+            Network::Coca(coca) => Ok(coca.image_states(pixels)),
+        }
+    }
+
+    /// What writes from [`Self::states_to_describe`].
+    pub fn writer<'a>(&'a self, states: Tensor<3>) -> Result<Box<dyn Writer + 'a>> {
+        Ok(match self {
+            Network::Clip(_) => return Err(no_writer()),
+            Network::Blip(blip) => Box::new(BlipWriter::new(blip.text_decoder()?, states)),
+            Network::Coca(coca) => Box::new(coca.writer(states)),
+        })
     }
 
     /// What looks at pictures and texts together.
     pub fn grounded(&self) -> Option<&Blip> {
         match self {
-            Network::Clip(_) => None,
+            Network::Clip(_) | Network::Coca(_) => None,
             Network::Blip(blip) => Some(blip),
         }
     }
@@ -143,4 +199,8 @@ impl Network {
     pub fn matcher(&self) -> Option<&Blip> {
         self.grounded().filter(|blip| blip.has_matching())
     }
+}
+
+fn no_writer() -> Error {
+    Error::UnsupportedTask("this model writes no texts".to_string())
 }

@@ -47,6 +47,16 @@ impl Section {
         self.fields.get(name).filter(|value| !value.is_null())
     }
 
+    /// Whether a field is there and null, where that is not the same as missing.
+    pub fn has_null(&self, name: &str) -> bool {
+        self.fields.get(name).is_some_and(Value::is_null)
+    }
+
+    /// All fields, of one that is handed on as it is.
+    pub fn value(&self) -> Value {
+        Value::Object(self.fields.clone())
+    }
+
     /// Refuses the fields that nobody has asked for, unless they are `harmless`. Names that begin
     /// with `_` are notes of the library that wrote the file.
     pub fn finish(&self, harmless: &[&[&str]]) -> Result<()> {
@@ -228,24 +238,39 @@ impl Section {
 
     /// Heads, checked to divide the width.
     pub fn heads(&self, default: usize, width: usize) -> Result<usize> {
-        let heads = self.size("num_attention_heads", default)?;
+        self.heads_called("num_attention_heads", default, ("hidden_size", width))
+    }
+
+    /// The same under another name; `width` with its own.
+    pub fn heads_called(
+        &self,
+        name: &str,
+        default: usize,
+        (width_name, width): (&str, usize),
+    ) -> Result<usize> {
+        let heads = self.size(name, default)?;
         if width.is_multiple_of(heads) {
             return Ok(heads);
         }
         Err(Error::BadWeights(format!(
-            "{}num_attention_heads is {heads}, which does not divide hidden_size {width}",
+            "{}{name} is {heads}, which does not divide {width_name} {width}",
             self.path
         )))
     }
 
     /// Number of blocks, bounded so that a hostile file can't make us build millions.
     pub fn depth(&self, default: usize) -> Result<usize> {
-        let depth = self.size("num_hidden_layers", default)?;
+        self.depth_called("num_hidden_layers", default)
+    }
+
+    /// The same under another name.
+    pub fn depth_called(&self, name: &str, default: usize) -> Result<usize> {
+        let depth = self.size(name, default)?;
         if depth <= 1024 {
             return Ok(depth);
         }
         Err(Error::BadWeights(format!(
-            "{}num_hidden_layers is {depth}, expected at most 1024",
+            "{}{name} is {depth}, expected at most 1024",
             self.path
         )))
     }

@@ -73,6 +73,12 @@ impl Padding {
         let data = TensorData::new(bias.collect(), [lengths.len(), 1, 1, longest]);
         Some(Self(Tensor::from_data(data, device)))
     }
+
+    /// Of the tokens that are 1 here, not of those that are 0: `[batch, tokens]`.
+    pub fn of(hidden: Tensor<2>) -> Self {
+        let [batch, tokens] = hidden.dims();
+        Self((hidden * UNSEEN).reshape([batch, 1, 1, tokens]))
+    }
 }
 
 /// `[batch, tokens, width]` to `[batch, heads, tokens, width / heads]`.
@@ -149,6 +155,15 @@ pub fn attention_probabilities(queries: Tensor<4>, keys: Tensor<4>, causal: bool
         scores = scores.clone() + future(tokens, &scores.device());
     }
     softmax(scores, 3)
+}
+
+/// What [`attend`] weighs values by, averaged over heads: queries, `[batch, tokens, width]`, to `[batch,
+/// tokens, context tokens]`.
+pub fn mean_attention(queries: Tensor<3>, context: &KeysValues, heads: usize) -> Tensor<3> {
+    let [keys, _] = context.split_heads(heads);
+    let maps = attention_probabilities(split_heads(queries, heads), keys, false);
+    let [batch, _, tokens, keys] = maps.dims();
+    maps.mean_dim(1).reshape([batch, tokens, keys])
 }
 
 /// The gradient of a softmax's input, from its output and that one's gradient: `[batch, heads,

@@ -2,6 +2,7 @@
 //! weights is known to [`Linear`] and [`Embedding`] alone.
 
 mod attention;
+mod attentional_pooler;
 mod bicubic;
 mod cache;
 mod convolution;
@@ -18,9 +19,10 @@ mod tree;
 pub mod vit;
 
 pub use attention::{
-    KeysValues, Padding, attend, attention_probabilities, merge_heads, softmax_gradient,
-    split_heads,
+    KeysValues, Padding, attend, attention_probabilities, mean_attention, merge_heads,
+    softmax_gradient, split_heads,
 };
+pub use attentional_pooler::{AttentionalPooler, PoolerConfig};
 pub use bicubic::resize_positions;
 pub use cache::SelfCache;
 pub use layer_norm::LayerNorm;

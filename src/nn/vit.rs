@@ -58,6 +58,17 @@ pub struct VisionTransformer {
 impl VisionTransformer {
     /// Takes the encoder at `vision_model`.
     pub fn load(parameters: &mut Parameters, config: VitConfig, names: VitNames) -> Result<Self> {
+        let width = config.block.width;
+        Self::load_with_norm(parameters, config, names, width)
+    }
+
+    /// The same, whose last norm is of another width: that of what its tokens are pooled into.
+    pub fn load_with_norm(
+        parameters: &mut Parameters,
+        config: VitConfig,
+        names: VitNames,
+        norm_width: usize,
+    ) -> Result<Self> {
         let block = &config.block;
         let (width, side) = (block.width, config.patch_size);
         let at = |name: &str| format!("vision_model.{name}");
@@ -71,7 +82,7 @@ impl VisionTransformer {
             patch_embedding = patch_embedding.with_bias(bias);
         }
         let positions = usize::from(config.class_token) + config.grid() * config.grid();
-        let norm = |parameters: &mut Parameters, name: &str| {
+        let norm = |parameters: &mut Parameters, name: &str, width: usize| {
             LayerNorm::load(parameters, &at(name), width, block.epsilon)
         };
         Ok(Self {
@@ -82,7 +93,7 @@ impl VisionTransformer {
             position_embedding: parameters.tensor(&at(names.positions), [positions, width])?,
             pre_norm: config
                 .pre_norm
-                .then(|| norm(parameters, "pre_layrnorm"))
+                .then(|| norm(parameters, "pre_layrnorm", width))
                 .transpose()?,
             blocks: load_blocks(
                 parameters,
@@ -91,7 +102,7 @@ impl VisionTransformer {
                 block,
                 names.projections,
             )?,
-            post_norm: norm(parameters, "post_layernorm")?,
+            post_norm: norm(parameters, "post_layernorm", norm_width)?,
             patch_embedding,
             config,
         })

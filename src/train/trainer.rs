@@ -8,7 +8,7 @@ use super::objectives::{
 };
 use super::optimizer::{Optimization, OptimizerConfig, Schedule};
 use super::patch_labels::{PATCH_HEAD, PatchGrid};
-use super::weights::{Weights, tensor_of, values_of};
+use super::weights::{Weights, tensor_of, untrainable, values_of};
 use crate::image::Preprocessor;
 use crate::load::Description;
 use crate::models::blip::TEMPERATURE;
@@ -151,13 +151,16 @@ impl Trainer {
                 "one of CLIP's encoders alone cannot be trained: choose a whole model".to_string(),
             ));
         }
+        if let ModelConfig::Coca(_) = &config {
+            return Err(untrainable());
+        }
         let mut weights = match weights {
             Some(weights) => weights,
             None => Weights::new(&config, recipe.seed, &device)?,
         };
         let momentum = match &config {
             ModelConfig::Blip(config) => prepare(config, &recipe, &mut weights, &device)?,
-            ModelConfig::Clip(_) => None,
+            ModelConfig::Clip(_) | ModelConfig::Coca(_) => None,
         };
         Ok(Self {
             optimization: Optimization::new(&recipe.optimizer, weights.all.len()),
@@ -293,6 +296,7 @@ impl Trainer {
         let config = match &self.config {
             ModelConfig::Blip(config) => config,
             ModelConfig::Clip(config) => return Ok(clip_losses(&leaves.clip(config)?, batch)),
+            ModelConfig::Coca(_) => return Err(untrainable()),
         };
         let blip = leaves.blip(config)?;
         let extras = Extras {

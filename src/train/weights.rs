@@ -23,6 +23,14 @@ pub struct Weights {
     pub all: Vec<Trainable>,
 }
 
+/// The error of a family that is not trained here.
+pub(super) fn untrainable() -> Error {
+    Error::UnsupportedTask(
+        "a CoCa cannot be trained here: train it with open_clip, or choose a CLIP, a SigLIP or a BLIP"
+            .to_string(),
+    )
+}
+
 impl Weights {
     /// A new model's: tables and matrices from a normal distribution with deviation 0.02 (more for
     /// narrow models) cut at two deviations, biases 0, norms 1, as the reference initialises them; a
@@ -36,6 +44,7 @@ impl Weights {
         match config {
             ModelConfig::Blip(config) => drop(Blip::load(&mut parameters, config.clone())?),
             ModelConfig::Clip(config) => drop(Clip::load(&mut parameters, config.clone())?),
+            ModelConfig::Coca(_) => return Err(untrainable()),
         }
         Ok(Self {
             all: parameters.into_created(),

@@ -46,6 +46,23 @@ impl Memory {
         }))
     }
 
+    /// The same with the folders in it.
+    pub fn of_tree(folder: &Path) -> Self {
+        let mut files = BTreeMap::new();
+        for entry in std::fs::read_dir(folder).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.file_name().and_then(|name| name.to_str());
+            let name = name.expect("a name");
+            if path.is_dir() {
+                let inside = Self::of_tree(&path).files.into_iter();
+                files.extend(inside.map(|(file, bytes)| (format!("{name}/{file}"), bytes)));
+            } else {
+                files.insert(name.to_string(), std::fs::read(&path).expect("a file"));
+            }
+        }
+        Self::of(files)
+    }
+
     /// From this offset on, files have no bytes, though they promise them.
     pub fn ends_at(&self, end: u64) {
         self.end.set(end);

@@ -176,6 +176,30 @@ fn half_a_clip_is_enough_for_vectors_of_one_kind() {
 }
 
 #[test]
+fn one_encoder_of_each_family_says_what_the_whole_says() {
+    for name in ["siglip", "siglip-timm", "siglip2", "chinese-clip"] {
+        let load = |tasks: &[&str]| {
+            let options = Options {
+                tasks: tasks.iter().map(|task| task.to_string()).collect(),
+                ..options(Dtype::F32)
+            };
+            load_files(&folder(name), None, &options).expect("a model")
+        };
+        let [all, image, text] = [load(&[]), load(&["embed-image"]), load(&["embed-text"])];
+        assert!(text.info().image_size.is_none(), "{name}");
+        assert_eq!(image.info().image_size, all.info().image_size, "{name}");
+        let picture = std::fs::read(under_tests("pictures/landscape.png")).expect("a picture");
+        let picture = obscura::image::decode(&picture).expect("a picture");
+        let of_image = |model: &Model| block_on(model.embed_image(&picture, true));
+        let of_text = |model: &Model| block_on(model.embed_text("a cat", true));
+        assert_eq!(of_image(&image), of_image(&all), "{name}");
+        assert_eq!(of_text(&text), of_text(&all), "{name}");
+        // How similarities are read is known to the texts, too: a search has a cut-off.
+        assert_eq!(block_on(text.gauge()), block_on(all.gauge()), "{name}");
+    }
+}
+
+#[test]
 fn what_is_missing_or_of_a_wrong_shape_is_found_before_a_tensor_is_read() {
     let whole = folder("clip-quick");
     let missing = "text_model.encoder.layers.1.mlp.fc2.weight";

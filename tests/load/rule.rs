@@ -4,13 +4,20 @@
 //! a field that counts.
 
 use super::memory::{Memory, load_files};
-use super::sources::{folder, options, safetensors_of, tensors_of};
+use super::sources::{options, safetensors_of, tensors_of};
 use super::{opinions, under_tests};
 use obscura::nn::Dtype;
 use obscura::{Error, Result};
 use pollster::block_on;
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The files of a golden model: of `name/model`, or of `name` where that is all of it.
+fn files_of(name: &str) -> BTreeMap<String, Vec<u8>> {
+    let folder = under_tests(&format!("golden/{name}"));
+    let inside = folder.join("model");
+    Memory::of_tree(if inside.is_dir() { &inside } else { &folder }).files
+}
 
 /// What a model says: a picture's vector, and a text's or a caption.
 fn says(files: &Memory) -> Result<Vec<f32>> {
@@ -18,12 +25,17 @@ fn says(files: &Memory) -> Result<Vec<f32>> {
     if model.info().tasks.contains(&"caption") {
         let (tokens, score, vector) = opinions(&model);
         let tokens = tokens.into_iter().map(|token| token as f32);
-        return Ok(tokens.chain([score]).chain(vector).collect());
+        let mut said: Vec<f32> = tokens.chain([score]).chain(vector).collect();
+        said.extend(block_on(model.embed_text("a cat", true))?);
+        return Ok(said);
     }
-    let bytes = std::fs::read(under_tests("pictures/landscape.png")).expect("a picture");
-    let image = obscura::image::decode(&bytes)?;
-    let mut said = block_on(model.embed_image(&image, true))?;
-    said.extend(block_on(model.embed_text("a cat", true))?);
+    let mut said = block_on(model.embed_text("a cat", true))?;
+    if !model.info().tasks.contains(&"embed-text") {
+        let bytes = std::fs::read(under_tests("pictures/landscape.png")).expect("a picture");
+        let image = obscura::image::decode(&bytes)?;
+        said.extend(block_on(model.embed_image(&image, true))?);
+        said.extend(block_on(model.gauge()).map(|gauge| [gauge.scale, gauge.bias])?);
+    }
     Ok(said)
 }
 
@@ -84,11 +96,12 @@ fn others(value: &Value) -> Vec<Value> {
 fn words(path: &str) -> Vec<&str> {
     let (_, field) = path.rsplit_once('/').expect("a pointer");
     let made = match field {
-        "width" if path.contains("text_cfg") => "hidden_size",
+        "width" if path.contains("_cfg") => "hidden_size",
         "heads" => "num_attention_heads",
+        "embed_dim" => "projection",
         // A number in place of a list makes a vision transformer of a ResNet.
         "layers" => "head_width",
-        "height" | "width" | "crop_size" | "size" => "patches",
+        "height" | "width" | "crop_size" | "size" | "image_size" => "patches",
         _ => field,
     };
     vec![field, made, "tensor '"]
@@ -97,7 +110,7 @@ fn words(path: &str) -> Vec<&str> {
 /// Changes every field of `file` and checks what comes of it: fields named in `harmless` change
 /// nothing in all their values, others are refused or count in all theirs.
 fn check_fields(name: &str, file: &str, harmless: &[&str]) {
-    let whole = folder(name).files;
+    let whole = files_of(name);
     let before = says(&Memory::of(whole.clone())).expect("a model");
     let config: Value = serde_json::from_slice(&whole[file]).expect("JSON");
     let mut paths = Vec::new();
@@ -123,7 +136,7 @@ fn check_fields(name: &str, file: &str, harmless: &[&str]) {
 
 /// Gives every field of `file` another name: it is refused by that name.
 fn check_names(name: &str, file: &str) {
-    let whole = folder(name).files;
+    let whole = files_of(name);
     let before = says(&Memory::of(whole.clone())).expect("a model");
     let config: Value = serde_json::from_slice(&whole[file]).expect("JSON");
     let mut paths = Vec::new();
@@ -147,7 +160,7 @@ fn check_names(name: &str, file: &str) {
 
 /// Gives every tensor another name: it is refused by one of both.
 fn check_tensors(name: &str, file: &str, harmless: &[&str]) {
-    let whole = folder(name).files;
+    let whole = files_of(name);
     let before = says(&Memory::of(whole.clone())).expect("a model");
     let tensors = tensors_of(&whole[file]);
     for place in 0..tensors.len() {
@@ -214,6 +227,103 @@ fn every_field_of_a_blip_counts_or_is_refused_or_is_known_to_change_nothing() {
 }
 
 #[test]
+fn every_field_of_a_siglip_counts_or_is_refused_or_is_known_to_change_nothing() {
+    let harmless = [
+        "architectures",
+        "initializer_factor",
+        "text_config/model_type",
+        "vision_config/model_type",
+    ];
+    // One pixel more is no whole patch.
+    let whole_patches = [&harmless[..], &["vision_config/image_size"]].concat();
+    for (name, harmless) in [
+        ("siglip", &harmless[..]),
+        ("siglip-timm", &harmless),
+        ("siglip2", &whole_patches),
+    ] {
+        check_fields(name, "config.json", harmless);
+        check_names(name, "config.json");
+        let harmless = ["do_convert_rgb", "processor_class"]; // pictures are RGB here
+        check_fields(name, "preprocessor_config.json", &harmless);
+    }
+}
+
+#[test]
+fn every_field_of_a_chinese_clip_counts_or_is_refused_or_is_known_to_change_nothing() {
+    let harmless = [
+        "architectures",
+        "initializer_factor",
+        "logit_scale_init_value",
+        "text_config/model_type",
+        "text_config/pad_token_id",
+        "vision_config/model_type",
+    ];
+    check_fields("chinese-clip", "config.json", &harmless);
+    check_names("chinese-clip", "config.json");
+}
+
+#[test]
+fn every_field_of_a_text_encoder_of_sentence_transformers_counts_or_is_refused() {
+    let name = "multilingual";
+    let harmless = [
+        "architectures",
+        "attention_dropout",
+        "bos_token_id",
+        "dropout",
+        "dtype",
+        "eos_token_id",
+        "initializer_range",
+        "pad_token_id",
+        "qa_dropout",
+        "seq_classif_dropout",
+        "sinusoidal_pos_embds",
+        "tie_word_embeddings",
+        "transformers_version",
+    ];
+    check_fields(name, "config.json", &harmless);
+    check_fields(name, "1_Pooling/config.json", &["include_prompt"]);
+    check_fields(name, "2_Dense/config.json", &[]);
+    check_fields(name, "sentence_bert_config.json", &[]);
+    for file in [
+        "config.json",
+        "1_Pooling/config.json",
+        "2_Dense/config.json",
+        "sentence_bert_config.json",
+    ] {
+        check_names(name, file);
+    }
+}
+
+#[test]
+fn every_field_of_a_language_model_in_open_clips_form_counts_or_is_refused() {
+    let harmless = [
+        "attention_probs_dropout_prob",
+        "bos_token_id",
+        "classifier_dropout",
+        "eos_token_id",
+        "hidden_dropout_prob",
+        "initializer_range",
+        "tie_word_embeddings",
+        "transformers_version",
+        "use_cache",
+    ];
+    // The encoder is the one that lies beside, whatever it is called.
+    let mut names = vec![
+        "model_cfg/custom_text",
+        "model_cfg/text_cfg/hf_model_name",
+        "model_cfg/text_cfg/hf_tokenizer_name",
+    ];
+    for name in ["zoo/roberta", "zoo/bert", "zoo/xlm-roberta"] {
+        if name == "zoo/xlm-roberta" {
+            names.push("model_cfg/text_cfg/context_length"); // longer than the text that is asked for
+        }
+        check_fields(name, "config.json", &harmless);
+        check_fields(name, "open_clip_config.json", &names);
+        check_names(name, "config.json");
+    }
+}
+
+#[test]
 fn every_field_of_a_preprocessor_counts_or_is_refused() {
     check_fields("clip-quick", "preprocessor_config.json", &[]);
     check_fields("blip-all", "preprocessor_config.json", &["processor_class"]);
@@ -230,7 +340,20 @@ fn every_field_of_open_clips_configuration_counts_or_is_refused() {
 }
 
 #[test]
+fn every_field_of_a_cocas_configuration_counts_or_is_refused_or_is_known_to_change_nothing() {
+    // open_clip looks at none of the decoder's.
+    let harmless = [
+        "model_cfg/custom_text",
+        "model_cfg/multimodal_cfg/attn_pooler_heads",
+        "model_cfg/multimodal_cfg/context_length",
+        "model_cfg/multimodal_cfg/vocab_size",
+    ];
+    check_fields("coca", "open_clip_config.json", &harmless);
+}
+
+#[test]
 fn every_tensor_is_taken_or_known() {
+    check_tensors("coca", "open_clip_model.safetensors", &[]);
     check_tensors("clip-quick", "model.safetensors", &["position_ids"]);
     check_tensors(
         "clip-resnet",
@@ -238,4 +361,11 @@ fn every_tensor_is_taken_or_known() {
         &["num_batches_tracked"],
     );
     check_tensors("blip-all", "model.safetensors", &[]);
+    for name in ["siglip", "siglip2", "chinese-clip", "multilingual"] {
+        check_tensors(name, "model.safetensors", &[]);
+    }
+    check_tensors("multilingual", "2_Dense/model.safetensors", &[]);
+    for name in ["siglip-timm", "zoo/roberta", "zoo/bert"] {
+        check_tensors(name, "open_clip_model.safetensors", &[]);
+    }
 }

@@ -10,13 +10,16 @@ use obscura::tasks::Model;
 use pollster::block_on;
 use serde_json::{Value, json};
 
-const MODELS: [&str; 6] = [
+const MODELS: [&str; 9] = [
     "vit",
     "layer-scale",
     "clipa",
     "metaclip-2",
     "options",
     "no-projection",
+    "roberta",
+    "xlm-roberta",
+    "bert",
 ];
 
 fn zoo(name: &str) -> Memory {
@@ -76,8 +79,8 @@ fn other_encoders_and_unknown_options_are_refused_by_name() {
         ),
         (
             "text_cfg/hf_model_name",
-            json!("roberta-base"),
-            "roberta-base",
+            json!("google/mt5-base"),
+            "google/mt5-base",
         ),
         (
             "vision_cfg/attentional_pool",
@@ -124,6 +127,30 @@ fn other_encoders_and_unknown_options_are_refused_by_name() {
     }
     let result = load_with("/preprocess_cfg/fill_color", json!("red"));
     result.expect("a colour that is not asked for");
+}
+
+#[test]
+fn a_language_model_needs_its_own_words_and_its_own_configuration() {
+    let mut files = zoo("roberta").files;
+    let config = files.remove("config.json").expect("a configuration");
+    let without = load_files(&Memory::of(files.clone()), None, &options(Dtype::F32));
+    refused(without, &["hf_model_name", "config.json beside"]);
+    let named = String::from_utf8_lossy(&files["open_clip_config.json"]).into_owned();
+    let named = named.replace(
+        r#""hf_model_name": ".""#,
+        r#""hf_model_name": "roberta-base""#,
+    );
+    let mut large = files.clone();
+    large.insert("open_clip_config.json".into(), named.into_bytes());
+    let large = load_files(&Memory::of(large), None, &options(Dtype::F32));
+    refused(large, &["tensor '", "50265", "768"]);
+    files.insert("config.json".into(), config);
+    files.remove("tokenizer.json");
+    for name in ["vocab.json", "merges.txt"] {
+        files.insert(name.into(), b"{}".to_vec()); // read as CLIP's they would be other words
+    }
+    let without = load_files(&Memory::of(files), None, &options(Dtype::F32));
+    refused(without, &["tokenizer.json"]);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use obscura::tasks::{Model, Network};
 pub fn network(model: &Model) -> &Blip {
     match model.network() {
         Network::Blip(blip) => blip,
-        Network::Clip(_) => panic!("not a BLIP"),
+        _ => panic!("not a BLIP"),
     }
 }
 

@@ -11,7 +11,7 @@ use obscura::tasks::{Model, Network};
 pub fn network(model: &Model) -> &Clip {
     match model.network() {
         Network::Clip(clip) => clip,
-        Network::Blip(_) => panic!("not a CLIP"),
+        _ => panic!("not a CLIP"),
     }
 }
 
@@ -86,18 +86,11 @@ async fn compare_texts(with: &Comparison<'_>, clip: &Clip) -> Result<()> {
     Ok(())
 }
 
-/// The probabilities that a user gets, from the picture's file to the label's score.
+/// The probabilities that a user gets, from the picture's file to the label's score, and the logits.
 async fn compare_classification(with: &Comparison<'_>, clip: &Clip, picture: &str) -> Result<()> {
+    compare_probabilities(with, picture).await?;
     let (model, image) = (with.model, decode_picture(picture));
     let labels = with.golden.names("texts");
-    let scored = model.classify(&image, &labels, &["{}".to_string()]).await?;
-    let expected = &with.golden.json["probabilities"][picture];
-    for (index, label) in labels.iter().enumerate() {
-        let found = scored.iter().find(|scored| scored.label == *label);
-        let found = found.expect("every label").score;
-        let place = format!("{picture} {label}");
-        with.score("probabilities", &place, found, &expected[index]);
-    }
     let image = model.embed_image(&image, true).await?;
     let scale = to_vec(clip.logit_scale()).await[0];
     let texts = model.text_vectors(&labels).await?;
@@ -108,6 +101,21 @@ async fn compare_classification(with: &Comparison<'_>, clip: &Clip, picture: &st
     let logit = |text: &Vec<f32>| scale * dot(text, &image) + bias;
     let logits: Vec<f32> = texts.iter().map(logit).collect();
     with.logits_vec(&format!("logits_per_image/{picture}"), &logits);
+    Ok(())
+}
+
+/// What `classify` gives, of which each label is a whole text.
+pub async fn compare_probabilities(with: &Comparison<'_>, picture: &str) -> Result<()> {
+    let (model, image) = (with.model, decode_picture(picture));
+    let labels = with.golden.names("texts");
+    let scored = model.classify(&image, &labels, &["{}".to_string()]).await?;
+    let expected = &with.golden.json["probabilities"][picture];
+    for (index, label) in labels.iter().enumerate() {
+        let found = scored.iter().find(|scored| scored.label == *label);
+        let found = found.expect("every label").score;
+        let place = format!("{picture} {label}");
+        with.score("probabilities", &place, found, &expected[index]);
+    }
     Ok(())
 }
 

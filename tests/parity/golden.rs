@@ -41,8 +41,14 @@ pub fn folders(path: &str) -> Vec<String> {
 pub fn read(path: &str) -> Option<Vec<u8>> {
     use include_dir::{Dir, include_dir};
     static PICTURES: Dir = include_dir!("$CARGO_MANIFEST_DIR/tests/pictures");
-    if path == "models/pictograms.gguf" {
-        let model = include_bytes!("../../www/models/pictograms.gguf");
+    let model: Option<&[u8]> = match path {
+        "models/pictograms.gguf" => Some(include_bytes!("../../www/models/pictograms.gguf")),
+        "models/pictograms-clip.gguf" => {
+            Some(include_bytes!("../../www/models/pictograms-clip.gguf"))
+        }
+        _ => None,
+    };
+    if let Some(model) = model {
         return Some(model.to_vec());
     }
     let file = match path.split_once('/')? {
@@ -199,7 +205,8 @@ pub async fn load_in_any_form(
 ) -> Result<Model> {
     let config = read(&format!("{folder}/config.json"));
     let config = config.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    if config.is_some_and(|config| !config.contains("siglip")) {
+    let is_open_clips = read(&format!("{folder}/open_clip_config.json")).is_some();
+    if !is_open_clips && config.is_some_and(|config| !config.contains("siglip")) {
         return load(folder, placement, format);
     }
     let options = Options {

@@ -6,6 +6,7 @@
 
 mod blip;
 pub mod clip;
+pub mod coca;
 mod comparison;
 pub mod embedded;
 mod generated;
@@ -28,7 +29,7 @@ use obscura::tasks::Model;
 use report::Report;
 
 /// The golden models that have expectations.
-pub const MODELS: [&str; 10] = [
+pub const MODELS: [&str; 12] = [
     "clip-quick",
     "clip-gelu",
     "clip-resnet",
@@ -39,6 +40,8 @@ pub const MODELS: [&str; 10] = [
     "blip-caption-untied",
     "blip-retrieval",
     "blip-vqa",
+    "coca",
+    "coca-bare",
 ];
 
 /// Golden models whose widths are whole blocks of every format.
@@ -67,6 +70,7 @@ pub async fn compare(golden: &Golden, model: &Model) -> Result<Report> {
         "CLIPModel" | "ChineseCLIPModel" | "SiglipModel" | "open_clip.CLIP" => {
             clip::compare(&with).await?
         }
+        "open_clip.CoCa" => coca::compare(&with).await?,
         "BlipForConditionalGeneration" => blip::compare_captions(&with).await?,
         "BlipForImageTextRetrieval" => blip::compare_retrieval(&with).await?,
         "BlipForQuestionAnswering" => blip::compare_answers(&with).await?,

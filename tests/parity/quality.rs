@@ -5,11 +5,12 @@ use super::comparison::stage_of;
 use super::golden::{Golden, decode_picture, numbers, to_vec};
 use super::report::{Measure, Report};
 use super::tolerance::{Quality, turned};
-use super::{blip, clip};
+use super::{blip, clip, coca};
 use burn::tensor::Tensor;
 use obscura::Result;
 use obscura::kernels::PackedFormat;
 use obscura::models::normalize;
+use obscura::nn::token_ids;
 use obscura::tasks::Model;
 
 /// Bounds for the small models. Their few random columns average less out than a real model's:
@@ -72,6 +73,7 @@ pub async fn compare(golden: &Golden, model: &Model, quality: Quality) -> Result
     };
     match golden.class() {
         "CLIPModel" | "open_clip.CLIP" => compare_clip(&mut turned, model).await,
+        "open_clip.CoCa" => compare_coca(&mut turned, model).await,
         "BlipForConditionalGeneration" => compare_captions(&mut turned, model).await?,
         "BlipForImageTextRetrieval" => compare_retrieval(&mut turned, model).await?,
         _ => compare_answers(&mut turned, model).await?,
@@ -90,6 +92,25 @@ async fn compare_clip(turned: &mut Turned<'_>, model: &Model) {
         let embeds = normalize(clip.encode_image(pixels));
         let key = format!("image_embeds/{picture}");
         turned.states(&key, embeds).await;
+    }
+}
+
+async fn compare_coca(turned: &mut Turned<'_>, model: &Model) {
+    let (golden, coca) = (turned.golden, coca::network(model));
+    for (index, ids) in golden.ids("text_ids").into_iter().enumerate() {
+        let embeds = normalize(coca.encode_text(&[ids]));
+        turned.states(&format!("text_embeds/{index}"), embeds).await;
+    }
+    for picture in golden.names("pictures") {
+        let pixels = golden.pixels(&format!("pixels/{picture}"), model.placement());
+        let states = coca.image_states(pixels);
+        let embeds = normalize(coca.project_image(states.clone()));
+        let key = format!("image_embeds/{picture}");
+        turned.states(&key, embeds).await;
+        let ids = numbers(&golden.json["captions"][&picture]["read"]);
+        let ids = token_ids(&[ids], &states.device());
+        let logits = coca.writer(states).all_logits(ids);
+        turned.logits(&format!("logits/{picture}"), logits).await;
     }
 }
 

@@ -9,13 +9,16 @@ use obscura::kernels::PackedFormat;
 use serde_json::Value;
 
 /// One of each working kind, and of options that no released model has.
-pub const MODELS: [&str; 6] = [
+pub const MODELS: [&str; 9] = [
     "vit",
     "layer-scale",
     "clipa",
     "metaclip-2",
     "options",
     "no-projection",
+    "roberta",
+    "xlm-roberta",
+    "bert",
 ];
 
 /// The vectors of a picture and of texts, and the texts' ids, are open_clip's.

@@ -51,7 +51,7 @@ impl Reference {
     fn blip_config(&self) -> &BlipConfig {
         match &self.config {
             ModelConfig::Blip(config) => config,
-            ModelConfig::Clip(_) => panic!("a BLIP"),
+            _ => panic!("a BLIP"),
         }
     }
 

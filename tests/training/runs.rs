@@ -5,12 +5,14 @@ use image::{Rgb, RgbImage};
 use obscura::Result;
 use obscura::device::Placement;
 use obscura::generate::GenerationOptions;
+use obscura::load::convert::Source;
 use obscura::nn::Dtype;
 use obscura::scenes::facts::Bounds;
 use obscura::train::objectives::Objectives;
 use obscura::train::patch_labels::{PATCH_HEAD, Region};
 use obscura::train::{
-    Blueprint, Example, Examples, OptimizerConfig, Recipe, RunFolder, Schedule, Trainer, run,
+    Blueprint, Example, Examples, OptimizerConfig, Recipe, RunFolder, Schedule, Trainer, Weights,
+    run,
 };
 use std::path::PathBuf;
 
@@ -210,6 +212,22 @@ fn pictures_that_are_no_whole_patches_are_refused() {
         panic!("10 pixels were taken for patches of 8");
     };
     assert!(error.to_string().contains("10 pixels"), "{error}");
+}
+
+#[test]
+fn a_coca_is_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/golden/coca/model");
+    let mut source = Source::open(folder.as_ref()).unwrap();
+    let description = source.description().clone();
+    let refusals = [
+        Weights::from_source(&mut source, &Device::flex()).map(drop),
+        Trainer::new(recipe(4), description, None, Device::flex()).map(drop),
+    ];
+    for refusal in refusals {
+        let error = refusal.unwrap_err();
+        assert_eq!(error.code(), "unsupported_task");
+        assert!(error.to_string().contains("CoCa"), "{error}");
+    }
 }
 
 #[test]

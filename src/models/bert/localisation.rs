@@ -8,8 +8,8 @@
 
 use super::{Bert, Context, CrossAttention, Finish, Layer, SelfAttention};
 use crate::nn::{
-    KeysValues, SelfCache, attention_probabilities, matmul, merge_heads, softmax_gradient,
-    split_heads,
+    KeysValues, SelfCache, attention_probabilities, matmul, mean_attention, merge_heads,
+    softmax_gradient, split_heads,
 };
 use burn::tensor::Tensor;
 
@@ -173,9 +173,7 @@ impl Bert {
         let cache = &mut SelfCache::default();
         let hidden = layer.self_attention.forward(hidden, None, Some(cache));
         let attention = layer.cross();
-        let queries = split_heads(attention.query.forward(hidden), attention.heads);
-        let [keys, _] = context.split_heads(attention.heads);
-        mean_of_heads(attention_probabilities(queries, keys, false))
+        mean_attention(attention.query.forward(hidden), context, attention.heads)
     }
 
     /// Grad-CAM of a score of an image-grounded text: a layer's cross-attention times its gradient,

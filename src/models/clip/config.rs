@@ -10,15 +10,20 @@
 //! | text | `fill_token_id` | texts are filled up with this token, because the encoder sees the filling |
 //! | text | `zeroed_token_id` | this token is replaced by token 0 |
 //! | text | `proj_type`, `proj_bias` | `none`: no projection; whether it has a bias |
+//! | text | `encoder` | the config.json of a language model that encodes texts instead ([`crate::models::language`]) |
 //! | vision | `pool_type` | `tok`: the vector is of the class token; `avg`: the mean of the others |
 //! | vision | `no_ln_pre` | no norm before the blocks |
 //! | vision | `final_ln_after_pool` | the last norm comes after pooling |
 //! | vision | `layers` (a list), `width`, `head_width` | a ResNet |
+//!
+//! With an `encoder`, `pool_type` is `mean`, `first` or `pooler` (a layer of the encoder's own over the first
+//! token), `proj_type` may also be `mlp`, and `max_position_embeddings` is where texts are cut.
 
 use crate::kernels::Activation;
 use crate::models::bert::BertConfig;
 use crate::models::family::Family;
 use crate::models::harmless;
+use crate::models::language;
 use crate::models::patches::check_patches;
 use crate::models::section::Section;
 use crate::nn::resnet::{REDUCTION, ResNetConfig};
@@ -67,6 +72,10 @@ pub enum TextPooling {
     First,
     /// The last token.
     Last,
+    /// The mean of all tokens.
+    Mean,
+    /// The first token, through BERT's pooler: a layer and a hyperbolic tangent.
+    Pooler,
 }
 
 /// What brings a text's vector into the shared space.
@@ -76,12 +85,17 @@ pub enum TextProjection {
     Matrix,
     /// A matrix and a bias.
     Biased,
+    /// Two matrices, as wide between them as both ends are on average, and GELU in the middle.
+    Perceptron,
     /// Nothing: the widths are equal.
     None,
 }
 
 impl ClipTextConfig {
     fn parse(text: &Section, vectors: usize) -> Result<Self> {
+        if text.get("encoder").is_some() {
+            return Self::parse_encoder(text, vectors);
+        }
         let end_token = text.id("eos_token_id", 49_407)?;
         const POOLINGS: [&str; 5] = ["", "argmax", "eos", "first", "last"];
         let pooling = match POOLINGS[text.choice("pool_type", &POOLINGS)?] {
@@ -119,6 +133,60 @@ impl ClipTextConfig {
         Ok(config)
     }
 
+    /// Reads a `text_config` whose `encoder` is a language model.
+    fn parse_encoder(text: &Section, vectors: usize) -> Result<Self> {
+        const POOLINGS: [&str; 3] = ["mean", "first", "pooler"];
+        let pooling = match POOLINGS[text.choice("pool_type", &POOLINGS)?] {
+            "mean" => TextPooling::Mean,
+            "first" => TextPooling::First,
+            _ => TextPooling::Pooler,
+        };
+        const PROJECTIONS: [&str; 3] = ["linear", "none", "mlp"];
+        let kind = PROJECTIONS[text.choice("proj_type", &PROJECTIONS)?];
+        let projection = match (kind, text.switch("proj_bias")?) {
+            ("linear", false) => TextProjection::Matrix,
+            ("linear", true) => TextProjection::Biased,
+            ("mlp", _) => TextProjection::Perceptron,
+            _ => TextProjection::None,
+        };
+        let bert = language::parse(&text.section("encoder")?)?;
+        let longest = text.size("max_position_embeddings", 77)?;
+        Ok(Self {
+            positions: longest.min(bert.longest()),
+            ..Self::of_bert(bert, pooling, projection, vectors)
+        })
+    }
+
+    /// Texts of a BERT.
+    pub(in crate::models) fn of_bert(
+        bert: BertConfig,
+        pooling: TextPooling,
+        projection: TextProjection,
+        vectors: usize,
+    ) -> Self {
+        Self {
+            vocabulary: bert.vocabulary,
+            positions: bert.longest(),
+            depth: bert.depth,
+            block: BlockConfig {
+                width: bert.width,
+                hidden: bert.hidden,
+                heads: bert.heads,
+                activation: bert.activation,
+                epsilon: bert.epsilon,
+                layer_scale: false,
+            },
+            bert: Some(bert),
+            causal: false,
+            pooling,
+            filling: None,
+            fills_left: false,
+            zeroed: None,
+            projection,
+            vectors,
+        }
+    }
+
     /// A text's ids as the encoder takes them: filled up to full length, where that changes what it
     /// computes.
     pub fn completed(&self, mut ids: Vec<u32>) -> Vec<u32> {
@@ -133,10 +201,10 @@ impl ClipTextConfig {
         ids
     }
 
-    /// The place of the token whose state becomes the vector.
+    /// The place of the token whose state becomes the vector; the first where it is not one token's.
     pub fn pooled_position(&self, ids: &[u32]) -> usize {
         let token = match self.pooling {
-            TextPooling::First => return 0,
+            TextPooling::First | TextPooling::Mean | TextPooling::Pooler => return 0,
             TextPooling::Last => return ids.len().saturating_sub(1),
             TextPooling::Largest => ids.iter().copied().max(),
             TextPooling::Token(token) => Some(token),
@@ -306,7 +374,11 @@ impl ClipConfig {
 }
 
 /// The sizes of an encoder's blocks; these are its default width and heads.
-fn block(section: &Section, width: usize, heads: usize) -> Result<BlockConfig> {
+pub(in crate::models) fn block(
+    section: &Section,
+    width: usize,
+    heads: usize,
+) -> Result<BlockConfig> {
     let default_hidden = 4 * width;
     let width = section.size("hidden_size", width)?;
     Ok(BlockConfig {

@@ -31,9 +31,9 @@ pub(super) fn role(info: &TensorInfo) -> Role {
 }
 
 /// Whether a checkpoint's tensor is an embedding (of tokens, positions, patches or the class
-/// token), which no format quantizes.
+/// token) or the queries of what pools, which no format quantizes.
 pub fn is_embedding(name: &str) -> bool {
-    name.contains("_embedding")
+    name.contains("_embedding") || name.ends_with(".probe")
 }
 
 /// Damaged weights show as infinities more often than as wrong sizes, and make every answer wrong.

@@ -1,0 +1,4 @@
+export default function (config) {
+  config.addPassthroughCopy("images");
+  return { markdownTemplateEngine: "njk" };
+}
