@@ -4,12 +4,13 @@
 
 import { hasSimd } from "./lib/engine/simd.js";
 import { droppedFiles } from "./obscura.js";
+import { startAgents } from "./page/agents.js";
 import { addToAltText, startAltText } from "./page/alttext.js";
 import { startAsk } from "./page/ask.js";
 import { startCamera } from "./page/camera.js";
 import { captionNew, startCaption } from "./page/caption.js";
 import { classify, startClassify } from "./page/classify.js";
-import { startCompare } from "./page/compare.js";
+import { compareNew, startCompare } from "./page/compare.js";
 import { announce, element, make, showError } from "./page/elements.js";
 import { embedded, main } from "./page/model.js";
 import { openEmbedded, openModel, startModels, wantTask } from "./page/models.js";
@@ -58,6 +59,7 @@ function showSection(moveFocus) {
 /** What a section does by itself once it has a picture and a model. */
 function begin() {
   if (state.section === "search") openSearch();
+  if (state.section === "compare") compareNew();
   if (state.work !== "idle" || !currentPicture()) return;
   if (state.section === "caption") captionNew();
   if (state.section === "classify") classify();
@@ -165,6 +167,7 @@ async function start() {
   startCaption();
   for (const [name, begin] of Object.entries(STARTS)) if (sections.includes(name)) begin();
   startModels();
+  startAgents();
   listen();
   showSection(false);
   showPossible();

@@ -22,7 +22,8 @@ export async function pack(folder, { models = join(WWW, "models") } = {}) {
   const content = join(folder, "package");
   await rm(content, { recursive: true, force: true });
   const entries = Object.values(manifest.exports).flatMap(filesOf).filter((path) => !path.includes("*"));
-  const embedded = await embeddedModel(models);
+  const embedded = await listedModel(models, "default");
+  const beside = await listedModel(models, "beside");
   const files = new Map([[EMBEDDED, moduleOf(embedded)]]);
   for (const entry of [...entries, UNBUNDLED]) await collect(posix.normalize(entry), files);
   for (const folder of new Set([...files.keys()].map(posix.dirname))) {
@@ -30,7 +31,7 @@ export async function pack(folder, { models = join(WWW, "models") } = {}) {
     if (folder !== "." && (await isFile(origins))) files.set(origins, null);
   }
   for (const [path, text] of files) await put(join(WWW, path), join(content, path), text);
-  const ofModel = embedded ? [embedded.url, "README.md", "LICENSE"] : [];
+  const ofModel = embedded ? [embedded.url, ...(beside ? [beside.url] : []), "README.md", "LICENSE"] : [];
   for (const name of await present(models, ofModel)) await put(join(models, name), join(content, "models", name));
   for (const name of ["README.md", "LICENSE-MIT", "LICENSE-APACHE"]) await put(join(ROOT, name), join(content, name));
   const { private: _, name, ...others } = manifest;
@@ -72,10 +73,10 @@ async function present(folder, names) {
   return names.filter((_, index) => found[index]);
 }
 
-/** The default entry of models.json; null where there is none. */
-async function embeddedModel(folder) {
-  const { default: id, models } = JSON.parse(await readFile(join(folder, "models.json"), "utf8"));
-  return models.find((model) => model.id === id) ?? null;
+/** The entry of models.json that is the "default" one, or the one "beside" it; null where there is none. */
+async function listedModel(folder, which) {
+  const { models, ...chosen } = JSON.parse(await readFile(join(folder, "models.json"), "utf8"));
+  return models.find(({ id }) => id === chosen[which]) ?? null;
 }
 
 /** EMBEDDED for the package: bundlers see the model's address, and take the file along. */

@@ -37,6 +37,7 @@ export async function site(folder, { base = "/", model, without = [], quality = 
     await copyFile(join(WWW, name), join(folder, name));
   }
   if (opened) await embed(opened, join(folder, "models"));
+  else if (without.includes("compare")) await leaveOutBeside(join(folder, "models"));
   const page = withoutSections(await readFile(join(WWW, "index.html"), "utf8"), without);
   await writeFile(join(folder, "index.html"), page);
   await writeFile(join(folder, "404.html"), notFound(base));
@@ -80,6 +81,14 @@ async function embed({ name, bytes }, folder) {
   const id = basename(name, extname(name));
   const entry = { id, url: encodeURIComponent(name), bytes: bytes.length, sha256: createHash("sha256").update(bytes).digest("hex"), note: "" };
   await writeFile(join(folder, "models.json"), `${JSON.stringify({ default: id, models: [entry] }, null, 2)}\n`);
+}
+
+/** Compare alone has a use for the model beside the embedded one. */
+async function leaveOutBeside(folder) {
+  const { beside, models, ...list } = JSON.parse(await readFile(join(folder, "models.json"), "utf8"));
+  for (const { url } of models.filter(({ id }) => id === beside)) await rm(join(folder, url));
+  const others = { ...list, models: models.filter(({ id }) => id !== beside) };
+  await writeFile(join(folder, "models.json"), `${JSON.stringify(others, null, 2)}\n`);
 }
 
 /** The page without these sections, and without the links to them. */

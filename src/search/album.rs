@@ -48,20 +48,24 @@ pub struct Found {
 #[derive(Debug)]
 pub struct Album<S> {
     log: Log<S>,
-    /// The model that vectors come from, if one is known.
+    /// The model that vectors come from, or that searches among them, if one is known.
     model: Option<Identity>,
+    /// The model that vectors come from, where the other only searches.
+    maker: Option<Identity>,
     /// None while nothing was ever added.
     index: Option<Index>,
 }
 
 impl<S: Store> Album<S> {
     /// Opens the album in a file, which may be empty. `model`, if there is one, has to be the one that
-    /// the album's vectors come from.
+    /// the album's vectors come from, or a text encoder alone whose texts lie among them, which then
+    /// only searches.
     pub fn open(store: S, model: Option<Identity>) -> Result<Self> {
         let (log, heads) = Log::open(store)?;
         let mut album = Self {
             log,
             model,
+            maker: None,
             index: None,
         };
         let left = |from: usize| heads[from..].iter().map(|head| head.count as usize).sum();
@@ -119,6 +123,10 @@ impl<S: Store> Album<S> {
         check_width(start.width)?;
         self.index = Some(Index::new(start.width));
         match (&start.model, &self.model) {
+            (Some(kept), Some(given)) if given.is_text_encoder() && !kept.is_text_encoder() => {
+                kept.check_texts(given)?;
+                self.maker = start.model;
+            }
             (Some(kept), Some(given)) => kept.check(given)?,
             (None, Some(_)) => {
                 return Err(Error::BadInput(
@@ -135,7 +143,18 @@ impl<S: Store> Album<S> {
     pub fn clear(&mut self) -> Result<()> {
         self.log.clear()?;
         self.index = None;
+        self.maker = None;
         Ok(())
+    }
+
+    /// The model that vectors come from, if one is known.
+    fn origin(&self) -> Option<Identity> {
+        self.maker.clone().or_else(|| self.model.clone())
+    }
+
+    /// The model that the vectors come from, if it is known.
+    pub fn identity(&self) -> Option<&Identity> {
+        self.model.as_ref()
     }
 
     /// How many vectors there are.
@@ -187,7 +206,7 @@ impl<S: Store> Album<S> {
             let start = Start {
                 format: FORMAT,
                 width,
-                model: self.model.clone(),
+                model: self.origin(),
             };
             let keys = json(&start)?;
             let body = Body {
@@ -212,6 +231,12 @@ impl<S: Store> Album<S> {
             )));
         }
         check_width(width)?;
+        if let Some(maker) = &self.maker {
+            return Err(Error::BadInput(format!(
+                "the album's vectors come from {}, and this text encoder only searches among them: open the album with its own model to add to it",
+                maker.describe()
+            )));
+        }
         if let Some(expected) = self.width().filter(|expected| *expected != width) {
             return Err(Error::BadInput(format!(
                 "a vector has {width} numbers, the album's have {expected}"

@@ -25,7 +25,7 @@ const SETS = [
   {
     id: "imagenet",
     title: "ImageNet's 1,000 names",
-    fits: () => ["clip", "siglip"].includes(main.model?.info.family),
+    fits: () => ["clip", "siglip", "coca"].includes(main.model?.info.family),
     read: once(async () => ({ labels: (await labelSet("imagenet")).labels })),
   },
 ];

@@ -1,86 +1,142 @@
-// Two models, one call: CLIP chooses among labels and BLIP writes, about the same picture. One of them is
-// the loaded model; the other, of the other family, is loaded beside it.
+// Two models on one picture: what CLIP chooses and how sure, what BLIP writes, answers and matches; for both where
+// that lies in the picture, how long it took, and how large they are.
 
-import { compare } from "../lib/model/compare.js";
 import { showBars } from "./bars.js";
-import { element, hideError, onPick, onSubmit, showError } from "./elements.js";
-import { companion, describeModel, main } from "./model.js";
+import { openBeside, pair, showCompanion, startCompanion } from "./companion.js";
+import { coveredMap, placesFor } from "./covered.js";
+import { element, onSubmit } from "./elements.js";
+import { drawHeat, meanOf, placeOf } from "./heat.js";
+import { companion } from "./model.js";
 import { currentPicture, events } from "./pictures.js";
-import { percent, splitTexts } from "./words.js";
+import { duration, megabytes, percent, splitTexts } from "./words.js";
 import { perform } from "./work.js";
 
-const SUGGESTED = { clip: "openai/clip-vit-base-patch32", blip: "Salesforce/blip-image-captioning-base" };
+const TEMPLATES = { drawings: "a drawing of a {}", photos: "a photo of a {}" }; // of the models that come with the page, and of others
+const RESULTS = ["verdict", "labels-result", "caption", "answer", "blip-result", "clip-facts", "blip-facts"];
 
-/** Which of the two a model can be: a SigLIP compares as a CLIP does. */
-const roleOf = ({ info }) => (info.family === "blip" ? "blip" : "clip");
+let compared = null; // the picture whose comparison is shown
 
-const roles = () => [main, companion].filter(({ model }) => model).map(({ model }) => roleOf(model));
-
-/** {clip, blip}, or null while one of them is missing. */
-function pair() {
-  const found = Object.fromEntries([main, companion].filter(({ model }) => model).map(({ model }) => [roleOf(model), model]));
-  return found.clip && found.blip ? found : null;
-}
-
-function show() {
-  const other = main.model && roleOf(main.model) === "clip" ? "blip" : "clip";
-  const field = element("companion-source");
-  if (Object.values(SUGGESTED).includes(field.value)) field.value = SUGGESTED[other];
-  const words = main.model ? [`Loaded: ${main.title} (${main.model.info.family.toUpperCase()}).`] : ["Load a model first."];
-  if (companion.model) words.push(`Beside it: ${companion.title}: ${describeModel(companion.model.info)}.`);
-  if (main.model && !pair()) words.push(roles().length === 2 ? `Both are of one family: load a ${other.toUpperCase()} instead.` : `A ${other.toUpperCase()} is missing.`);
-  element("companion-status").textContent = words.join(" ");
-  element("companion-stop").disabled = companion.phase !== "loading";
-  element("compare-button").disabled = !pair() || !currentPicture();
-  if (companion.phase === "loading") element("companion-progress").removeAttribute("value");
-  else Object.assign(element("companion-progress"), { value: companion.model ? 100 : 0 });
-  element("companion-bytes").textContent = companion.phase === "loading" ? "Starting…" : "";
-  if (companion.phase === "failed") showError("companion-error", companion.error);
-  else hideError("companion-error");
-}
-
-/** On the same device and in the same format as was chosen for the first model. */
-function openCompanion(source, title) {
-  return companion.open(source, { title, device: element("model-device").value, dtype: element("model-dtype").value });
+/** Fetches what is missing; then compares a picture that is new. */
+export async function compareNew() {
+  openBeside();
+  if (pair() && currentPicture() && currentPicture() !== compared && document.documentElement.dataset.work === "idle") await run();
 }
 
 async function run() {
-  const models = pair();
+  const { clip, blip } = pair();
   const picture = currentPicture();
   const labels = splitTexts(element("compare-labels").value, /[,\n]/);
-  await perform("compare", { place: "picture", doing: "Both are looking…" }, async (signal) => {
-    const { labels: chosen, caption } = await compare(models, picture.file, { labels, signal });
-    const bars = (scores) => scores.map(({ label, score }) => ({ text: label, share: score, number: percent(score) }));
-    showBars("compare-labels-result", bars(chosen));
-    element("compare-caption").textContent = caption.text;
-    const ofBlip = models.blip.info.tasks.includes("classify") ? await models.blip.classify(picture.file, labels, { signal }) : [];
-    showBars("compare-blip-result", bars(ofBlip));
-    return `CLIP chooses ${chosen[0].label}, ${percent(chosen[0].score)}. BLIP says: ${caption.text}`;
+  compared = picture;
+  await perform("compare", { place: "picture", doing: "CLIP is looking…" }, async (signal, say) => {
+    const decoded = await clip.model.decode(picture.file, { signal }); // once, for both
+    const bitmap = await createImageBitmap(picture.file).catch(() => null); // to draw on, if the browser can read it
+    const template = clip.entry ? TEMPLATES.drawings : TEMPLATES.photos;
+    const sentences = labels.map((label) => template.replace("{}", label));
+    const chosen = await choose(clip.model, decoded, { labels, template, signal });
+    say("BLIP is writing…");
+    const written = await write(blip.model, decoded, { labels, sentences, signal });
+    element("compare-verdict").textContent = verdict(chosen, written);
+    say("Looking where that is…");
+    const sentence = template.replace("{}", chosen.label);
+    if (bitmap) await showWhere(clip.model, bitmap, { ...chosen, sentence, signal });
+    if (bitmap && written.heat) show("blip", bitmap, written.heat, written.about);
+    return `CLIP chooses “${chosen.label}”, ${percent(chosen.share)}. ${written.text && `BLIP writes “${written.text}”.`}`;
   });
 }
 
+/** CLIP's part: {label, share, milliseconds}, of the best label. */
+async function choose(clip, picture, { labels, template, signal }) {
+  const [scores, milliseconds] = await timed(() => clip.classify(picture, labels, { templates: [template], signal }));
+  showBars("compare-labels-result", scores.map(({ label, score }) => ({ text: label, share: score, number: percent(score) })));
+  element("compare-clip-facts").textContent = `${sizeOf(clip)}. ${duration(milliseconds)} for the picture and ${labels.length} labels.`;
+  return { label: scores[0].label, share: scores[0].score, milliseconds };
+}
+
+/** BLIP's part, as far as this one can: {text, heat, about}. */
+async function write(blip, picture, { labels, sentences, signal }) {
+  const can = (task) => blip.info.tasks.includes(task);
+  const took = [];
+  const found = { text: "", heat: null, about: "" };
+  if (can("caption")) {
+    const [caption, milliseconds] = await timed(() => blip.caption(picture, { attention: true, signal }));
+    took.push(`${duration(milliseconds)} to write`);
+    element("compare-caption").textContent = found.text = caption.text;
+    const { rows, columns, tokens } = caption.attention;
+    if (tokens.length > 0) Object.assign(found, { heat: { rows, columns, map: meanOf(tokens.map(({ map }) => map)) }, about: "the sentence" });
+  }
+  const question = element("compare-question").value.trim();
+  if (can("answer") && question) {
+    const [answer, milliseconds] = await timed(() => blip.answer(picture, question, { signal }));
+    took.push(`${duration(milliseconds)} to answer`);
+    element("compare-answer").textContent = `${question} ${answer.text}`;
+  }
+  if (can("match")) {
+    const own = found.text ? [found.text] : []; // its own sentence among them: what a true one gets
+    const [matches, milliseconds] = await timed(() => blip.match(picture, [...own, ...sentences], { attention: true, signal }));
+    took.push(`${duration(milliseconds)} to match ${matches.length} sentences and say where`);
+    Object.assign(found, showMatches(matches, [...own, ...labels]));
+  }
+  element("compare-blip-facts").textContent = `${sizeOf(blip)}. ${took.join(", ")}.`;
+  return found;
+}
+
+/** How likely each sentence is, best first; returns where the best of them lies, if BLIP says. */
+function showMatches(matches, labels) {
+  const shareOf = ({ probability, similarity }) => probability ?? Math.max(0, similarity);
+  const named = matches.map((match, place) => ({ ...match, label: labels[place], share: shareOf(match) }));
+  named.sort((a, b) => b.share - a.share);
+  showBars("compare-blip-result", named.map(({ label, share }) => ({ text: label, share, number: percent(share) })));
+  const [{ attention, label }] = named;
+  return attention ? { heat: attention, about: `“${label}”` } : {};
+}
+
+async function showWhere(clip, bitmap, { label, sentence, milliseconds, signal }) {
+  const places = placesFor(milliseconds);
+  if (places === 0) return;
+  const heat = await coveredMap(clip, bitmap, sentence, places, signal);
+  show("clip", bitmap, heat, `“${label}”, found by covering ${places * places} places`);
+}
+
+function show(role, bitmap, heat, about) {
+  const canvas = element(`compare-${role}-heat`);
+  drawHeat(canvas, bitmap, heat);
+  canvas.setAttribute("aria-label", `Where ${role.toUpperCase()} finds it: ${placeOf(heat)}`);
+  element(`compare-${role}-where`).textContent = `Lit: what speaks for ${about}.`;
+  element(`compare-${role}-map`).hidden = false;
+}
+
+/** Whether they agree, in a sentence; nothing where BLIP has written nothing. */
+function verdict({ label }, { text }) {
+  if (!text) return "";
+  const stem = label.toLowerCase().replace(/^an? /, "");
+  return text.toLowerCase().includes(stem) ? `Both name “${label}”.` : `CLIP chooses “${label}”; BLIP does not name it.`;
+}
+
+const sizeOf = ({ info }) => `${(info.parameters / 1e6).toFixed(1)} million parameters, ${megabytes(info.bytes)}`;
+
+async function timed(act) {
+  const started = performance.now();
+  return [await act(), performance.now() - started];
+}
+
 function forget() {
-  for (const id of ["compare-labels-result", "compare-caption", "compare-blip-result"]) element(id).replaceChildren();
-  show();
+  compared = null;
+  for (const id of RESULTS) element(`compare-${id}`).replaceChildren();
+  for (const role of ["clip", "blip"]) element(`compare-${role}-map`).hidden = true;
+  showPossible();
+}
+
+function showPossible() {
+  element("compare-button").disabled = !pair() || !currentPicture();
 }
 
 export function startCompare() {
   onSubmit("compare-form", run);
-  onSubmit("companion-form", () => {
-    const source = element("companion-source").value.trim();
-    if (source) openCompanion(source, source);
-    else element("companion-source").focus();
+  startCompanion(() => {
+    showCompanion();
+    forget();
+    if (companion.phase === "ready" && document.documentElement.dataset.section === "compare") compareNew();
   });
-  onPick("companion-pick", "companion-file", (files) => {
-    if (files.length > 0) openCompanion(files.length === 1 ? files[0] : files, files[0].name);
-  });
-  element("companion-stop").addEventListener("click", () => companion.cancel());
-  companion.addEventListener("change", show);
-  companion.addEventListener("progress", ({ detail: { percent: value, words } }) => {
-    element("companion-progress").value = value;
-    element("companion-bytes").textContent = words;
-  });
-  main.addEventListener("change", forget);
   events.addEventListener("change", forget);
-  show();
+  forget();
 }

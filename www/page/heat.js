@@ -7,9 +7,24 @@ const SHADE = [13, 12, 9]; // what was not looked at lies in the dark
 const DARKEST = 0.82; // of opacity
 
 /** `map` has one weight for each of rows x columns patches, row by row. */
-export function showHeat({ rows, columns, map }) {
+export function showHeat(heat) {
   const canvas = element("heat");
   fitToPicture(canvas);
+  shade(canvas, heat);
+  canvas.hidden = false;
+}
+
+/** Draws the picture with its map over it on a canvas of its own, `width` pixels wide at most. */
+export function drawHeat(canvas, bitmap, heat, width = 480) {
+  const scale = Math.min(1, width / bitmap.width);
+  canvas.width = Math.round(bitmap.width * scale);
+  canvas.height = Math.round(bitmap.height * scale);
+  const context = canvas.getContext("2d");
+  context.drawImage(bitmap, 0, 0, canvas.width, canvas.height);
+  shade(canvas, heat);
+}
+
+function shade(canvas, { rows, columns, map }) {
   const small = new OffscreenCanvas(columns, rows);
   const pixels = new ImageData(columns, rows);
   const [least, most] = extremes(map);
@@ -19,10 +34,8 @@ export function showHeat({ rows, columns, map }) {
   }
   small.getContext("2d").putImageData(pixels, 0, 0);
   const context = canvas.getContext("2d");
-  context.clearRect(0, 0, canvas.width, canvas.height);
   context.imageSmoothingQuality = "high";
   context.drawImage(small, 0, 0, canvas.width, canvas.height); // enlarged smoothly
-  canvas.hidden = false;
 }
 
 export function hideHeat() {

@@ -36,7 +36,8 @@ export class Slot extends EventTarget {
       await allowHosts(hostsOf(source, hub?.host));
       controller.signal.throwIfAborted();
       const progress = this.#listen(controller);
-      const model = await load(source, { device, dtype, hub, signal: controller.signal, progress });
+      const sha256 = source === undefined ? undefined : entry?.sha256; // that of the embedded one is known to load()
+      const model = await load(source, { device, dtype, hub, sha256, signal: controller.signal, progress });
       if (controller !== this.#loading) return model.dispose();
       this.#loading = null;
       this.model = model;
@@ -99,3 +100,6 @@ export function describeModel({ family, parameters, dtype, device, adapter }) {
 
 /** The entry of the model that comes with the site: null where there is none, or no telling. */
 export const embedded = embeddedModel().catch(() => null);
+
+/** That of the model of the other family that comes with the site, for Compare: null where there is none. */
+export const beside = () => embeddedModel(undefined, "beside").catch(() => null);

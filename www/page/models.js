@@ -9,6 +9,7 @@ import { gigabytes, megabytes } from "./words.js";
 
 const TASK_WORDS = { caption: "captions", answer: "questions", classify: "labels", match: "matching", embed: "search" };
 const EMBEDDED_NOTE = "It knows drawings of a few things, such as a dog, a car or a tree, on plain backgrounds, and is useless for photographs.";
+const EMBEDDED_SHORT = "It knows drawings, not photographs.";
 
 /** Another model, by its address, its files, or (undefined) the embedded one. */
 export async function openModel(source, { title, entry } = {}) {
@@ -41,9 +42,17 @@ async function showModel() {
   }
   if (phase === "failed") showError("model-error", error);
   if (phase === "ready") announce(`The model is ready. ${words.ready}`);
-  element("model-note").textContent = phase === "ready" && entry ? (entry.note ?? EMBEDDED_NOTE) : "";
+  showNote(phase === "ready" ? entry : null);
   await showReasons();
   if (phase !== "loading") await showKept();
+}
+
+/** In a few words what the model that comes with the page knows, and all of it on demand. */
+function showNote(entry) {
+  const words = entry ? (entry.note ?? EMBEDDED_NOTE) : "";
+  element("model-note").hidden = words === "";
+  element("model-note-short").textContent = entry?.short ?? EMBEDDED_SHORT;
+  element("model-note-words").textContent = words;
 }
 
 async function showReasons() {

@@ -21,13 +21,14 @@ impl<S: Store> Album<S> {
     /// opens that.
     pub fn compact_into<T: Store>(&self, store: T) -> Result<Album<T>> {
         let mut compact = Album::open(store, self.model.clone())?;
+        compact.maker = self.maker.clone();
         let Some(index) = &self.index else {
             return Ok(compact);
         };
         let start = Start {
             format: FORMAT,
             width: index.width(),
-            model: self.model.clone(),
+            model: self.origin(),
         };
         let body = Body {
             keys: json(&start)?,

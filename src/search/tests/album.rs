@@ -246,6 +246,41 @@ fn an_album_is_refused_to_another_model_than_its_own() {
     assert!(error.to_string().contains("unknown origin"), "{error}");
 }
 
+/// The identity of a text encoder alone.
+fn text_encoder(probe: [f32; 2]) -> Option<Identity> {
+    identity("q4", probe).map(|identity| Identity {
+        image_size: 0,
+        ..identity
+    })
+}
+
+#[test]
+fn a_text_encoder_of_the_same_space_searches_and_adds_nothing() {
+    let mut album = Album::open(Vec::new(), identity("q8", [0.6, 0.8])).unwrap();
+    album.add(&keys(0..2), &[1.0, 0.0, 0.0, 1.0]).unwrap();
+    let file = album.close();
+    let mut album = Album::open(file.clone(), text_encoder([0.8, 0.6])).unwrap();
+    assert_eq!(album.search(&[1.0, 0.1], 1).unwrap()[0].key, "picture 0");
+    let refused = album.add(&keys(2..3), &[1.0, 0.0]).unwrap_err();
+    assert!(refused.to_string().contains("only searches"), "{refused}");
+    assert_eq!(album.delete(&keys(0..1)), Ok(1));
+    let compact = album.compact_into(Vec::new()).unwrap().close();
+    let own = Album::open(compact, identity("q8", [0.6, 0.8])).map(|album| album.len());
+    assert_eq!(own, Ok(1), "the album is still its own model's");
+    let other = Album::open(file, text_encoder([1.0, -0.2])).unwrap_err();
+    assert!(other.to_string().contains("cosine"), "{other}");
+}
+
+#[test]
+fn an_album_of_texts_is_its_text_encoders_own() {
+    let own = text_encoder([0.6, 0.8]);
+    let mut album = Album::open(Vec::new(), own.clone()).unwrap();
+    album.add(&keys(0..1), &[1.0; 2]).unwrap();
+    let file = album.close();
+    assert!(Album::open(file.clone(), own).is_ok());
+    assert!(Album::open(file, text_encoder([0.8, 0.6])).is_err());
+}
+
 /// A store whose disk is full from some size on.
 struct Small(Vec<u8>);
 

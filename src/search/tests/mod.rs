@@ -4,6 +4,7 @@ mod album;
 mod codes;
 mod file;
 mod npy;
+mod parquet;
 
 use super::{Album, Store, vectors};
 use rand_chacha::ChaCha8Rng;

@@ -39,8 +39,8 @@ const FLAGS = [
 // them would be noticed, too: withPage looks at what pages and workers ask for.
 const OF_THE_BROWSER = /^\w+ (https?:\/\/)?(update\.googleapis\.com|content-autofill\.googleapis\.com|accounts\.google\.com|redirector\.gvt1\.com)[:/]/;
 
-/** The site and a browser. `close` fails if any request left this machine. */
-export async function setUp() {
+/** The site and a browser, with these flags besides. `close` fails if any request left this machine. */
+export async function setUp({ flags = [] } = {}) {
   for (const needed of [OBSCURA, join(ROOT, "www/pkg/obscura_wasm.js")]) {
     assert.ok(existsSync(needed), `${needed} is missing: run scripts/test, which builds it`);
   }
@@ -60,7 +60,7 @@ export async function setUp() {
   const proxy = await startProxy();
   const browser = await chromium.launch({
     executablePath: process.env.CHROMIUM || "/usr/bin/chromium",
-    args: FLAGS,
+    args: [...FLAGS, ...flags],
     proxy: { server: proxy.address, bypass: "<-loopback>" },
   });
   const close = async () => {

@@ -32,10 +32,9 @@ const ACTS = {
     await press(page, "#alttext-button");
   },
   compare: async (page) => {
-    await page.fill("#companion-source", "test-models/clip.gguf");
-    await page.click("#companion-button");
-    await page.waitForSelector("#compare-button:not(:disabled)", PATIENCE);
-    await press(page, "#compare-button");
+    await page.waitForSelector("#compare-clip-map:not([hidden])", PATIENCE);
+    await page.waitForSelector("#compare-blip-map:not([hidden])", PATIENCE);
+    await idle(page);
   },
   models: async () => {},
 };
