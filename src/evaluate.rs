@@ -5,7 +5,7 @@ mod retrieval;
 pub mod zero_shot;
 
 use crate::Result;
-use crate::generate::GenerationOptions;
+use crate::generate::{GenerationOptions, GenerationSettings};
 use crate::image::PictureFiles;
 use crate::metrics::data::{CaptionedImage, Folder, Question};
 use crate::metrics::{Candidate, bleu, cider, vqa};
@@ -147,7 +147,7 @@ pub async fn evaluate(
         let mut generated = Vec::new();
         for picture in pictures {
             let image = data.files.decode(&picture.image)?;
-            let options = GenerationOptions::default();
+            let options = model.generation(&GenerationSettings::default());
             generated.push(
                 model
                     .caption(&image, "", &options, async |_, _| Ok(()))

@@ -11,7 +11,7 @@ mod loading;
 #[cfg(target_feature = "atomics")]
 mod threads;
 
-use crate::generate::{EarlyStopping, GenerationOptions};
+use crate::generate::{EarlyStopping, GenerationSettings};
 use crate::image::{self, DecodeOptions, Grey16, RgbImage};
 use crate::{Error, Result, tasks};
 use js_sys::{Float32Array, Function, JSON, Promise, Reflect, Uint8Array};
@@ -112,9 +112,10 @@ impl Model {
         let options: TextOptions = from_object(&options)?;
         let prompt = options.prompt.clone().unwrap_or_default();
         let on_token = async |text: &str, id: Option<u32>| tell(on_token.as_ref(), text, id).await;
+        let generation = self.0.generation(&options.generation());
         let caption = self
             .0
-            .caption(&picture.0, &prompt, &options.generation(), on_token)
+            .caption(&picture.0, &prompt, &generation, on_token)
             .await;
         to_object(&caption?)
     }
@@ -185,9 +186,10 @@ impl Model {
             return to_object(&ranked);
         }
         let on_token = async |text: &str, id: Option<u32>| tell(on_token.as_ref(), text, id).await;
+        let generation = self.0.generation(&options.generation());
         let answer = self
             .0
-            .answer(&images, &question, &options.generation(), on_token)
+            .answer(&images, &question, &generation, on_token)
             .await;
         to_object(&answer?)
     }
@@ -200,61 +202,71 @@ struct TextOptions {
     prompt: Option<String>,
     answers: Option<Vec<String>>,
     candidates: usize,
-    max_new_tokens: usize,
-    min_length: usize,
-    num_beams: usize,
-    length_penalty: f32,
-    early_stopping: bool,
-    do_sample: bool,
-    temperature: f32,
-    top_k: usize,
-    top_p: f32,
-    repetition_penalty: f32,
-    no_repeat_ngram_size: usize,
+    max_new_tokens: Option<usize>,
+    min_length: Option<usize>,
+    num_beams: Option<usize>,
+    num_beam_groups: Option<usize>,
+    length_penalty: Option<f32>,
+    early_stopping: Option<bool>,
+    do_sample: Option<bool>,
+    temperature: Option<f32>,
+    top_k: Option<usize>,
+    top_p: Option<f32>,
+    repetition_penalty: Option<f32>,
+    no_repeat_ngram_size: Option<usize>,
+    num_return_sequences: Option<usize>,
+    bad_words: Option<Vec<String>>,
     seed: Option<u64>,
 }
 
 impl Default for TextOptions {
     fn default() -> Self {
-        let default = GenerationOptions::default();
         Self {
             prompt: None,
             answers: None,
             candidates: tasks::CANDIDATES,
-            max_new_tokens: default.max_new_tokens,
-            min_length: default.min_length,
-            num_beams: default.num_beams,
-            length_penalty: default.length_penalty,
-            early_stopping: false,
-            do_sample: default.do_sample,
-            temperature: default.temperature,
-            top_k: default.top_k,
-            top_p: default.top_p,
-            repetition_penalty: default.repetition_penalty,
-            no_repeat_ngram_size: default.no_repeat_ngram_size,
-            seed: default.seed,
+            max_new_tokens: None,
+            min_length: None,
+            num_beams: None,
+            num_beam_groups: None,
+            length_penalty: None,
+            early_stopping: None,
+            do_sample: None,
+            temperature: None,
+            top_k: None,
+            top_p: None,
+            repetition_penalty: None,
+            no_repeat_ngram_size: None,
+            num_return_sequences: None,
+            bad_words: None,
+            seed: None,
         }
     }
 }
 
 impl TextOptions {
-    fn generation(&self) -> GenerationOptions {
-        GenerationOptions {
+    /// What is asked for; the rest is the model's.
+    fn generation(&self) -> GenerationSettings {
+        GenerationSettings {
             max_new_tokens: self.max_new_tokens,
             min_length: self.min_length,
             num_beams: self.num_beams,
+            num_beam_groups: self.num_beam_groups,
             length_penalty: self.length_penalty,
-            early_stopping: match self.early_stopping {
+            early_stopping: self.early_stopping.map(|stops| match stops {
                 true => EarlyStopping::Always,
                 false => EarlyStopping::Heuristic,
-            },
+            }),
             do_sample: self.do_sample,
             temperature: self.temperature,
             top_k: self.top_k,
             top_p: self.top_p,
             repetition_penalty: self.repetition_penalty,
             no_repeat_ngram_size: self.no_repeat_ngram_size,
+            num_return_sequences: self.num_return_sequences,
+            bad_words: self.bad_words.clone(),
             seed: self.seed,
+            ..Default::default()
         }
     }
 }

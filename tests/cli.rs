@@ -7,8 +7,12 @@
 mod adapters;
 #[path = "cli/album.rs"]
 mod album;
+#[path = "cli/alt.rs"]
+mod alt;
 #[path = "cli/bench.rs"]
 mod bench;
+#[path = "cli/by_default.rs"]
+mod by_default;
 #[path = "cli/failures.rs"]
 mod failures;
 #[path = "cli/files.rs"]
@@ -16,6 +20,8 @@ mod files;
 #[cfg(feature = "train")]
 #[path = "cli/filter.rs"]
 mod filter;
+#[path = "cli/folder.rs"]
+mod folder;
 #[path = "cli/hub.rs"]
 mod hub;
 #[path = "cli/pictures.rs"]
@@ -28,6 +34,8 @@ mod tasks;
 #[cfg(feature = "train")]
 #[path = "cli/training.rs"]
 mod training;
+#[path = "cli/vectors.rs"]
+mod vectors;
 #[cfg(feature = "train")]
 #[path = "cli/vqa.rs"]
 mod vqa;

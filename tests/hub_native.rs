@@ -108,7 +108,7 @@ impl Drop for Scratch {
 
 /// Stands in for the models' own check.
 fn check_config(text: &str) -> Result<()> {
-    match text.contains("clip") {
+    match text.contains("clip") || text.contains("blip") {
         true => Ok(()),
         false => Err(Error::BadWeights(format!(
             "{text} is no model that is known"

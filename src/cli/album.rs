@@ -1,12 +1,14 @@
 //! `obscura album` and `obscura search`: the browser's index of vectors over a file on disk.
 
+use super::album_file::{ROWS, open};
 use super::arguments::{
     AddToAlbum, AlbumCommand, Common, ExportAlbum, ImportToAlbum, RemoveFromAlbum, Search,
 };
-use super::pictures::read_image;
-use super::{model, progress, report};
-use obscura::image::collection::pictures_under;
-use obscura::search::{Album, FileStore, Found, Identity, npy};
+use super::found::find;
+use super::pictures::{Failures, read_image};
+use super::{model, progress, report, vectors};
+use obscura::image::RgbImage;
+use obscura::search::{Album, FileStore, Found, npy};
 use obscura::tasks::Model;
 use obscura::{Error, Result};
 use pollster::block_on;
@@ -18,8 +20,6 @@ use std::path::{Path, PathBuf};
 
 /// Pictures that are written, and lost by a crash, together.
 const BATCH: usize = 64;
-/// Vectors that are imported or exported together.
-const ROWS: usize = 4096;
 /// Longest header of an .npy file that is looked for.
 const HEADER_BYTES: u64 = 1 << 16;
 
@@ -39,76 +39,49 @@ pub fn album(command: &AlbumCommand, common: &Common) -> Result<()> {
     }
 }
 
-/// Opens an album; without a model it has to exist.
-fn open(path: &Path, model: Option<Identity>) -> Result<Album<FileStore>> {
-    let create = model.is_some();
-    let named = |error: Error| match error {
-        Error::BadInput(text) => Error::BadInput(format!("{}: {text}", path.display())),
-        Error::Integrity(text) => Error::Integrity(format!("{}: {text}", path.display())),
-        other => other,
-    };
-    Album::open(FileStore::open(path, create)?, model).map_err(named)
-}
-
 fn add(command: &AddToAlbum, common: &Common) -> Result<()> {
-    let pictures = find(&command.pictures)?;
+    let pictures = find(&command.pictures)?.files()?;
+    let pictures = BTreeSet::from_iter(pictures); // in the order of their names
     let model = model::load(&command.model, common)?;
     let mut album = open(&command.album, Some(block_on(model.identity())?))?;
     let (mut new, mut there) = (Vec::new(), 0);
+    let mut failures = Failures::default();
     for path in pictures {
-        let key = key_of(&path)?;
+        let key = match key_of(&path) {
+            Ok(key) => key,
+            Err(error) => {
+                failures.take(&path, Err(error), |print| print())?;
+                continue;
+            }
+        };
         match album.contains(&key) && !command.again {
             true => there += 1,
             false => new.push((key, path)),
         }
     }
-    let bar = progress::pictures(new.len());
-    let mut failures = 0;
+    let mut run = progress::Run::over(new.len());
+    let mut added = 0;
     for batch in new.chunks(BATCH) {
         let (mut keys, mut vectors) = (Vec::new(), Vec::new());
         for (key, path) in batch {
             let embedded = read_image(path, common)
                 .and_then(|image| block_on(model.embed_image(&image, true)));
-            match embedded {
-                Ok(vector) => {
-                    keys.push(key.clone());
-                    vectors.extend(vector);
-                }
-                Err(Error::BadImage(message)) => {
-                    failures += 1;
-                    bar.suspend(|| eprintln!("error: {message}"));
-                }
-                Err(error) => return Err(error),
-            }
-            bar.inc(1);
+            let done = embedded.map(|vector| {
+                keys.push(key.clone());
+                vectors.extend(vector);
+                added += 1;
+            });
+            failures.take(path, done, |print| run.suspend(print))?;
+            run.step();
         }
         album.add(&keys, &vectors)?;
     }
-    bar.finish_and_clear();
-    let (added, size) = (new.len() - failures, album.len());
+    run.finish();
+    let (failed, size) = (failures.count(), album.len());
     let text = format!("added {added}, left {there} as they were, {size} in all");
-    let value = json!({ "added": added, "there": there, "failed": failures, "size": size });
+    let value = json!({ "added": added, "there": there, "failed": failed, "size": size });
     report::print(common.json, &value, &text)?;
-    match failures {
-        0 => Ok(()),
-        _ => Err(Error::BadImage(format!(
-            "{failures} of {} pictures could not be read",
-            new.len()
-        ))),
-    }
-}
-
-/// The pictures that are named, and those in the folders that are, without repetitions.
-fn find(paths: &[PathBuf]) -> Result<BTreeSet<PathBuf>> {
-    let mut found = BTreeSet::new();
-    for path in paths {
-        if path.is_dir() {
-            found.extend(pictures_under(path).collect::<Result<Vec<_>>>()?);
-        } else {
-            found.insert(path.clone());
-        }
-    }
-    Ok(found)
+    failures.result()
 }
 
 /// A picture's name in albums: its whole path, so that a search can open it from anywhere.
@@ -180,6 +153,10 @@ fn compact(album: &Album<FileStore>, path: &Path) -> Result<()> {
 }
 
 fn export(command: &ExportAlbum) -> Result<()> {
+    if vectors::is_parquet(&command.vectors) {
+        return vectors::export(command);
+    }
+    let keys_file = names_of(command.keys.as_deref())?;
     let album = open(&command.album, None)?;
     let failed = |error: std::io::Error| {
         Error::BadInput(format!(
@@ -200,22 +177,36 @@ fn export(command: &ExportAlbum) -> Result<()> {
     }
     file.flush().map_err(failed)?;
     let keys = json!(album.keys().collect::<Vec<&str>>()).to_string();
-    std::fs::write(&command.keys, keys).map_err(|error| {
+    std::fs::write(keys_file, keys).map_err(|error| {
         Error::BadInput(format!(
             "{} cannot be written: {error}",
-            command.keys.display()
+            keys_file.display()
         ))
     })
 }
 
+/// The file of names, which NumPy's has none of.
+fn names_of(keys: Option<&Path>) -> Result<&Path> {
+    keys.ok_or_else(|| {
+        Error::BadInput(
+            "an .npy file holds no names: give a .json file for them, too, or a .parquet file for both"
+                .to_string(),
+        )
+    })
+}
+
 fn import(command: &ImportToAlbum, common: &Common) -> Result<()> {
+    if vectors::is_parquet(&command.vectors) {
+        return vectors::import(command, common);
+    }
+    let keys_file = names_of(command.keys.as_deref())?;
     let unreadable = |path: &Path, error: &dyn std::fmt::Display| {
         Error::BadInput(format!("{} cannot be read: {error}", path.display()))
     };
     let vectors_failed = |error: std::io::Error| unreadable(&command.vectors, &error);
-    let keys = std::fs::read(&command.keys).map_err(|error| unreadable(&command.keys, &error))?;
+    let keys = std::fs::read(keys_file).map_err(|error| unreadable(keys_file, &error))?;
     let keys: Vec<String> =
-        serde_json::from_slice(&keys).map_err(|error| unreadable(&command.keys, &error))?;
+        serde_json::from_slice(&keys).map_err(|error| unreadable(keys_file, &error))?;
     let mut file = File::open(&command.vectors).map_err(vectors_failed)?;
     let mut start = Vec::new();
     (&mut file)
@@ -252,45 +243,69 @@ pub fn search(command: &Search, common: &Common) -> Result<()> {
         .map(|path| read_image(path, common))
         .transpose()?;
     let model = model::load(&command.model, common)?;
-    if !command.album.exists() {
-        return Err(Error::BadInput(format!(
-            "{} does not exist: make it with `obscura album add`",
-            command.album.display()
-        )));
-    }
-    let album = open(&command.album, Some(block_on(model.identity())?))?;
-    let query = match (&image, &command.text) {
-        (Some(image), _) => block_on(model.embed_image(image, true))?,
-        (None, text) => block_on(model.embed_text(text.as_deref().unwrap_or_default(), true))?,
+    let query = Query {
+        album: &command.album,
+        text: command.text.as_deref(),
+        image: image.as_ref(),
+        limit: command.limit,
+        rerank: command.rerank,
+        min_score: command.min_score,
     };
-    let again = match &command.text {
-        Some(_) if model.can_rerank() => command.rerank,
-        _ => 0,
-    };
-    if let Some(least) = command.min_score
-        && !(0.0..=1.0).contains(&least)
-    {
-        return Err(Error::BadInput(format!(
-            "--min-score is {least}, expected a probability, 0 to 1"
-        )));
-    }
-    let mut found = album.search(&query, command.limit.max(again))?;
-    let others = found.split_off(again.min(found.len()));
-    let mut results = match &command.text {
-        Some(text) if again > 0 => rerank(&model, text, found, common)?,
-        _ => Vec::new(),
-    };
-    results.extend(others.iter().map(|found| json!(found)));
-    if let Some(least) = command.min_score {
-        results = fitting(&model, &album, results, least)?;
-    }
-    results.truncate(command.limit);
+    let results = found(&model, &query, common)?;
     let lines: Vec<String> = results.iter().map(line).collect();
     let value = match &command.text {
         Some(text) => json!({ "text": text, "found": results }),
         None => json!({ "image": command.image, "found": results }),
     };
     report::print(common.json, &value, &lines.join("\n"))
+}
+
+/// What is looked for in an album: what a text describes, or else what resembles a picture.
+pub struct Query<'a> {
+    pub album: &'a Path,
+    pub text: Option<&'a str>,
+    pub image: Option<&'a RgbImage>,
+    pub limit: usize,
+    pub rerank: usize,
+    pub min_score: Option<f32>,
+}
+
+/// The best pictures of an album, as JSON objects with their `key` and `similarity`.
+pub fn found(model: &Model, query: &Query, common: &Common) -> Result<Vec<Value>> {
+    if !query.album.exists() {
+        return Err(Error::BadInput(format!(
+            "{} does not exist: make it with `obscura album add`",
+            query.album.display()
+        )));
+    }
+    let album = open(query.album, Some(block_on(model.identity())?))?;
+    let vector = match (query.image, query.text) {
+        (Some(image), _) => block_on(model.embed_image(image, true))?,
+        (None, text) => block_on(model.embed_text(text.unwrap_or_default(), true))?,
+    };
+    let again = match query.text {
+        Some(_) if model.can_rerank() => query.rerank,
+        _ => 0,
+    };
+    if let Some(least) = query.min_score
+        && !(0.0..=1.0).contains(&least)
+    {
+        return Err(Error::BadInput(format!(
+            "--min-score is {least}, expected a probability, 0 to 1"
+        )));
+    }
+    let mut found = album.search(&vector, query.limit.max(again))?;
+    let others = found.split_off(again.min(found.len()));
+    let mut results = match query.text {
+        Some(text) if again > 0 => rerank(model, text, found, common)?,
+        _ => Vec::new(),
+    };
+    results.extend(others.iter().map(|found| json!(found)));
+    if let Some(least) = query.min_score {
+        results = fitting(model, &album, results, least)?;
+    }
+    results.truncate(query.limit);
+    Ok(results)
 }
 
 /// The candidates in the order of BLIP's score; those whose files are gone follow.

@@ -3,6 +3,7 @@
 use super::arguments::{Common, Inspect};
 use super::{model, report};
 use obscura::Result;
+use obscura::generate::GenerationSettings;
 use obscura::load::Merged;
 use obscura::models::ModelConfig;
 use obscura::tokenizer::Tokenizer;
@@ -28,6 +29,8 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
         (true, false) => Some("softmax"),
         (false, _) => None,
     };
+    let generation = &source.generation().settings;
+    let generation = (!generation.is_empty()).then_some(generation);
     if common.json {
         let tensors: Vec<_> = tensors
             .iter()
@@ -41,7 +44,7 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
         let value = json!({
             "model": command.model, "container": source.container(),
             "architecture": config.family().name(), "tasks": config.tasks(),
-            "image_size": config.image_size(), "scores": scores, "projected": config.is_projected(), "parameters": elements, "bytes": source.bytes(),
+            "image_size": config.image_size(), "scores": scores, "projected": config.is_projected(), "generation": generation, "parameters": elements, "bytes": source.bytes(),
             "tokenizer": { "vocabulary": vocabulary }, "adapters": source.merged(),
             "tensors": tensors,
         });
@@ -64,6 +67,10 @@ pub fn inspect(command: &Inspect, common: &Common) -> Result<()> {
     }
     if let Some(vocabulary) = vocabulary {
         report::line(&format!("vocabulary    {vocabulary} tokens"))?;
+    }
+    if let Some(own) = generation {
+        let own = GenerationSettings::default().left_to(own).join(", ");
+        report::line(&format!("generation    {own} (generation_config.json)"))?;
     }
     report::line(&format!(
         "parameters    {:.2} million",

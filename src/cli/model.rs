@@ -12,6 +12,9 @@ use obscura::models::ModelConfig;
 use obscura::tasks::Model;
 use std::path::Path;
 
+/// Said where no model was named.
+pub const NOTE: &str = "note: no model is named, so it is pictograms, which knows drawings only; --model or OBSCURA_MODEL name one for photographs";
+
 /// The model that a command names, with adapters, opened but not loaded.
 pub fn open(model: &Path, common: &Common) -> Result<load::Source<Folder>> {
     let Fetched { model, adapters } = locate(model, common)?;

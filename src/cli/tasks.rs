@@ -1,51 +1,99 @@
 //! The commands that run a model on pictures and texts.
 
 use super::arguments::{Answer, Caption, Classify, Common, Embed, Match};
+use super::found::{Found, find};
 use super::labels::Source;
 use super::model::load;
-use super::pictures::{read_frames, read_image};
-use super::{progress, report};
-use obscura::image::RgbImage;
+use super::pictures::{each, read_frames};
+use super::written::Written;
+use super::{report, vectors};
+use obscura::generate::{GenerationOptions, GenerationSettings};
 use obscura::tasks::{LabelScore, LabelSet, Model, Scores};
 use obscura::{Error, Result};
 use pollster::block_on;
 use serde_json::json;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-/// Captions each picture.
+/// Captions each picture: on standard output, or into files.
 pub fn caption(command: &Caption, common: &Common) -> Result<()> {
-    let options = command.options();
-    each_image(
-        &command.model,
-        &command.images,
-        common,
-        |model, path, image| {
-            let prompt = &command.prompt;
-            let silent = async |_: &str, _| Ok(());
-            let (caption, attention) = if command.attention {
-                let attended = model.caption_with_attention(&image, prompt, &options, silent);
-                let (caption, attention) = block_on(attended)?;
-                (caption, Some(attention))
-            } else {
-                let caption = block_on(model.caption(&image, prompt, &options, silent))?;
-                (caption, None)
-            };
-            let mut value = json!({
-                "image": path, "text": caption.text, "tokens": caption.tokens, "score": caption.score,
-            });
-            if !caption.alternatives.is_empty() {
-                value["alternatives"] = json!(caption.alternatives);
-            }
-            if let Some(attention) = attention {
-                value["attention"] = json!(attention);
-            }
-            report::print(
-                common.json,
-                &value,
-                &labelled(&command.images, path, &caption.text),
-            )
-        },
-    )
+    let mut found = find(&command.images)?;
+    let Some(mut written) = Written::open(command, &found)? else {
+        let model = load(&command.model, common)?;
+        return print_captions(command, &found, &model, common);
+    };
+    written.leave_out(&mut found);
+    let run = match found.sources.is_empty() {
+        true => Ok(()), // done already
+        false => write_captions(command, &found, &mut written, common),
+    };
+    match run {
+        Ok(()) | Err(Error::BadImage(_)) => {
+            let (value, line) = written.finish()?;
+            report::print(common.json, &value, &line)?;
+            run
+        }
+        stopped => stopped, // --resume goes on
+    }
+}
+
+fn write_captions(
+    command: &Caption,
+    found: &Found,
+    written: &mut Written,
+    common: &Common,
+) -> Result<()> {
+    let model = load(&command.model, common)?;
+    let options = generation(&model, &command.settings());
+    each(found, common, |path, image| {
+        if written.has(path) {
+            return Ok(()); // a frame
+        }
+        let silent = async |_: &str, _| Ok(());
+        let caption = block_on(model.caption(&image, &command.prompt, &options, silent))?;
+        written.write(path, &caption.text)
+    })
+}
+
+fn print_captions(command: &Caption, found: &Found, model: &Model, common: &Common) -> Result<()> {
+    let options = generation(model, &command.settings());
+    each(found, common, |path, image| {
+        let prompt = &command.prompt;
+        let silent = async |_: &str, _| Ok(());
+        let (caption, attention) = if command.attention {
+            let attended = model.caption_with_attention(&image, prompt, &options, silent);
+            let (caption, attention) = block_on(attended)?;
+            (caption, Some(attention))
+        } else {
+            let caption = block_on(model.caption(&image, prompt, &options, silent))?;
+            (caption, None)
+        };
+        let mut value = json!({
+            "image": path, "text": caption.text, "tokens": caption.tokens, "score": caption.score,
+        });
+        if !caption.alternatives.is_empty() {
+            value["alternatives"] = json!(caption.alternatives);
+        }
+        if let Some(attention) = attention {
+            value["attention"] = json!(attention);
+        }
+        let wanted = options.num_return_sequences.map_or(0, |count| count - 1);
+        let others = caption.alternatives.iter().take(wanted);
+        let texts = [&caption.text]
+            .into_iter()
+            .chain(others.map(|one| &one.text));
+        let lines: Vec<String> = texts.map(|text| labelled(found, path, text)).collect();
+        report::print(common.json, &value, &lines.join("\n"))
+    })
+}
+
+/// The options of a command, which says what of them comes from the model's own settings.
+fn generation(model: &Model, asked: &GenerationSettings) -> GenerationOptions {
+    let of_model = asked.left_to(&model.info().generation);
+    if !of_model.is_empty() {
+        let of_model = of_model.join(", ");
+        eprintln!("note: by the model's generation_config.json: {of_model}");
+    }
+    model.generation(asked)
 }
 
 /// Scores the labels for each picture.
@@ -59,10 +107,11 @@ pub fn classify(command: &Classify, common: &Common) -> Result<()> {
         }
     };
     let ranking = command.ranking();
+    let found = find(&command.images)?;
     let model = load(&command.model, common)?;
     let labels = source.vectors(&model)?;
     let scores = ranking.scores.unwrap_or(labels.default_scores());
-    each_image_of(&model, &command.images, common, |model, path, image| {
+    each(&found, common, |path, image| {
         let scored = block_on(model.classify_among(&image, &labels, ranking))?;
         let line = |label: &LabelScore| match scores {
             Scores::Softmax | Scores::Sigmoid => {
@@ -79,6 +128,9 @@ pub fn classify(command: &Classify, common: &Common) -> Result<()> {
 
 /// Embeds pictures, a video, or texts.
 pub fn embed(command: &Embed, common: &Common) -> Result<()> {
+    if let Some(file) = &command.file.write {
+        return vectors::write(command, file, common);
+    }
     if command.video {
         return embed_video(command, common);
     }
@@ -86,16 +138,13 @@ pub fn embed(command: &Embed, common: &Common) -> Result<()> {
         return embed_tokens(command, common);
     }
     if command.texts.is_empty() {
-        return each_image(
-            &command.model,
-            &command.images,
-            common,
-            |model, path, image| {
-                let vector = unit(&block_on(model.embed_image(&image, true))?);
-                let value = json!({ "image": path, "embedding": vector });
-                report::print(common.json, &value, &singles(&vector))
-            },
-        );
+        let found = find(&command.images)?;
+        let model = load(&command.model, common)?;
+        return each(&found, common, |path, image| {
+            let vector = unit(&block_on(model.embed_image(&image, true))?);
+            let value = json!({ "image": path, "embedding": vector });
+            report::print(common.json, &value, &singles(&vector))
+        });
     }
     let model = load(&command.model, common)?;
     let vectors = block_on(model.text_vectors(&command.texts))?;
@@ -153,8 +202,9 @@ fn embed_tokens(command: &Embed, common: &Common) -> Result<()> {
 
 /// Scores texts against a picture.
 pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
-    let images = [command.image.clone()];
-    each_image(&command.model, &images, common, |model, path, image| {
+    let found = Found::file(&command.image);
+    let model = load(&command.model, common)?;
+    each(&found, common, |path, image| {
         if command.attention {
             let found = block_on(model.match_texts_with_attention(&image, &command.texts))?;
             let matches = found.iter().map(|(found, attention)| {
@@ -189,7 +239,6 @@ pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
 
 /// Answers a question about one picture or a series of frames.
 pub fn answer(command: &Answer, common: &Common) -> Result<()> {
-    let options = command.generation.options();
     let images = read_frames(&command.images, command.frames, common)?;
     let model = load(&command.model, common)?;
     let image = match &command.images[..] {
@@ -197,12 +246,18 @@ pub fn answer(command: &Answer, common: &Common) -> Result<()> {
         frames => json!(frames),
     };
     if command.answers.is_empty() {
+        let options = generation(&model, &command.generation.settings());
         let answer =
             block_on(model.answer(&images, &command.question, &options, async |_, _| Ok(())))?;
-        let value = json!({
+        let mut value = json!({
             "image": image, "text": answer.text, "tokens": answer.tokens, "score": answer.score,
         });
-        return report::print(common.json, &value, &answer.text);
+        let mut texts = vec![answer.text.as_str()];
+        if options.num_return_sequences.is_some() {
+            value["alternatives"] = json!(answer.alternatives);
+            texts.extend(answer.alternatives.iter().map(|one| one.text.as_str()));
+        }
+        return report::print(common.json, &value, &texts.join("\n"));
     }
     let given: Vec<String> = command
         .answers
@@ -222,58 +277,11 @@ pub fn answer(command: &Answer, common: &Common) -> Result<()> {
     )
 }
 
-/// Opens the model, then runs `work` on one picture after another. A picture that cannot be read
-/// does not keep the others from being done; it is reported, and fails the command at the end.
-fn each_image(
-    model: &Path,
-    images: &[PathBuf],
-    common: &Common,
-    work: impl FnMut(&Model, &Path, RgbImage) -> Result<()>,
-) -> Result<()> {
-    each_image_of(&load(model, common)?, images, common, work)
-}
-
-/// [`each_image`] with a model that is open.
-fn each_image_of(
-    model: &Model,
-    images: &[PathBuf],
-    common: &Common,
-    mut work: impl FnMut(&Model, &Path, RgbImage) -> Result<()>,
-) -> Result<()> {
-    let bar = progress::pictures(images.len());
-    let mut failures = 0;
-    for path in images {
-        let result =
-            read_image(path, common).and_then(|image| bar.suspend(|| work(model, path, image)));
-        match result {
-            Err(Error::BadImage(message)) => {
-                failures += 1;
-                bar.suspend(|| eprintln!("error: {message}"));
-            }
-            other => other?,
-        }
-        bar.inc(1);
-    }
-    bar.finish_and_clear();
-    match failures {
-        0 => Ok(()),
-        1 => Err(Error::BadImage(format!(
-            "1 of {} pictures could not be read",
-            images.len()
-        ))),
-        _ => Err(Error::BadImage(format!(
-            "{failures} of {} pictures could not be read",
-            images.len()
-        ))),
-    }
-}
-
 /// The text alone for a single picture, behind the picture's name for several.
-fn labelled(images: &[PathBuf], path: &Path, text: &str) -> String {
-    if images.len() == 1 {
-        text.to_string()
-    } else {
-        format!("{}: {text}", path.display())
+fn labelled(found: &Found, path: &Path, text: &str) -> String {
+    match found.is_single {
+        true => text.to_string(),
+        false => format!("{}: {text}", path.display()),
     }
 }
 

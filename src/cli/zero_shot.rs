@@ -5,18 +5,14 @@ use super::labels::Source;
 use super::pictures::picture_files;
 use super::{model, progress};
 use obscura::evaluate::zero_shot::{Classification, classify_all, labels_of};
-use obscura::metrics::data::{Classes, read_classes};
+use obscura::metrics::data::{Classes, is_described, read_classes};
 use obscura::tasks::LabelSet;
 use obscura::{Error, Result};
 use pollster::block_on;
 
 /// The classes, if it is those that DATA is about: a folder without captions and questions.
 pub fn classes(command: &Eval) -> Result<Option<Classes>> {
-    let has = |name: &str| command.data.join(name).is_file();
-    let described = ["captions.jsonl", "captions.csv", "questions.jsonl"]
-        .into_iter()
-        .any(has);
-    if command.data.is_dir() && (command.label_set.is_some() || !described) {
+    if command.data.is_dir() && (command.label_set.is_some() || !is_described(&command.data)) {
         return read_classes(&command.data).map(Some);
     }
     if command.label_set.is_some() || !command.templates.is_empty() {

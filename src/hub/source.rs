@@ -2,7 +2,7 @@
 
 use super::Environment;
 use super::address::{is_plain_name, parts, same_origin, shown};
-use crate::load::layout::is_part;
+use crate::load::{self, layout::is_part};
 use crate::{Error, Result};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -38,7 +38,7 @@ impl Source {
 
     /// Understands a command line's MODEL. What exists here is meant before anything elsewhere.
     pub fn parse(model: &Path, environment: &Environment) -> Result<Self> {
-        if model.exists() {
+        if model.exists() || load::embedded(model).is_some() {
             return Ok(Source::Local(model.to_path_buf()));
         }
         let text = model.to_str().unwrap_or_default();

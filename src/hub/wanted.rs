@@ -3,6 +3,7 @@
 
 use super::adapters::is_of_another;
 use super::{CheckConfig, check_file};
+use crate::load::generation::Generation;
 use crate::load::layout::{ALONE, Configuration, Layout};
 use crate::load::{
     self, ADAPTER_CONFIG_FILE, ADAPTER_WEIGHT_FILES, Files, Promises, at_once, text_file, texts,
@@ -73,6 +74,9 @@ async fn collect_model(
     let by_itself = matches!(layout.configuration, Configuration::OpenClip(_));
     if takes.pictures && !by_itself && texts::preprocessor(files, &layout, &none).await?.is_none() {
         return Err(Error::BadWeights(texts::no_preprocessor(&layout)));
+    }
+    if let Configuration::HuggingFace(config) = &layout.configuration {
+        Generation::fetch(files, &layout.folder, config).await?;
     }
     if takes.texts && texts::tokenizer_files(files, &layout).await?.is_none() {
         return Err(Error::BadWeights(texts::no_tokenizer(&layout)));

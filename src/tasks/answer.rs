@@ -1,11 +1,13 @@
 //! Answers to questions about a picture, or about the frames of a video one after another: BLIP's
 //! question encoder attends to the picture, its answer decoder to the question's states.
 
-use super::{Caption, Decoding, Model, read};
+use super::{Caption, Model, read};
 use crate::generate::GenerationOptions;
 use crate::image::RgbImage;
 use crate::kernels::{ids_tensor, top_logits};
 use crate::models::Blip;
+use crate::models::bert::Context;
+use crate::models::blip::TextDecoder;
 use crate::{Error, Result};
 use burn::tensor::{Tensor, activation::log_softmax};
 use serde::Serialize;
@@ -42,7 +44,7 @@ impl Model {
         options.check()?;
         let (blip, states) = self.question_states(images, question)?;
         self.check_room(1, options)?;
-        let mut decoding = Decoding::new(blip.text_decoder()?, states);
+        let mut decoding = self.decoding(states)?;
         let start = [blip.config().start_token];
         self.write(&mut decoding, &start, options, on_token).await
     }
@@ -74,11 +76,15 @@ impl Model {
             ids[0] = blip.config().start_token;
             possible.push((answer, ids));
         }
-        let mut decoding = Decoding::new(blip.text_decoder()?, states);
+        let decoder = blip.text_decoder()?;
+        let asked = Asked {
+            context: decoder.context(states),
+            decoder,
+        };
         if possible.len() > candidates {
-            possible = most_likely_start(&mut decoding, possible, candidates).await?;
+            possible = most_likely_start(&asked, possible, candidates).await?;
         }
-        let mut ranked = likelihoods(&decoding, &possible).await?;
+        let mut ranked = likelihoods(&asked, &possible).await?;
         ranked.sort_by(|a, b| b.score.total_cmp(&a.score));
         Ok(ranked)
     }
@@ -104,16 +110,22 @@ impl Model {
     }
 }
 
+/// BLIP's decoder, and the question that it attends to.
+struct Asked<'a> {
+    decoder: &'a TextDecoder,
+    context: Context,
+}
+
 /// The `count` answers whose first token is most likely.
 async fn most_likely_start<'a>(
-    decoding: &mut Decoding<'_>,
+    asked: &Asked<'_>,
     answers: Vec<(&'a String, Vec<u32>)>,
     count: usize,
 ) -> Result<Vec<(&'a String, Vec<u32>)>> {
     let start = answers[0].1[0];
-    let decoder = decoding.decoder;
+    let decoder = asked.decoder;
     let ids = decoder.token_ids(&[vec![start]]);
-    let logits = decoder.next_logits(ids, &decoding.context, &mut decoder.empty_cache());
+    let logits = decoder.next_logits(ids, &asked.context, &mut decoder.empty_cache());
     let first = ids_tensor(
         answers.iter().map(|(_, ids)| ids[1] as i32),
         &logits.device(),
@@ -130,7 +142,7 @@ async fn most_likely_start<'a>(
 
 /// Each answer with the sum of its tokens' log-probabilities, in batches of equal length.
 async fn likelihoods(
-    decoding: &Decoding<'_>,
+    asked: &Asked<'_>,
     answers: &[(&String, Vec<u32>)],
 ) -> Result<Vec<RankedAnswer>> {
     let mut by_length: BTreeMap<usize, Vec<&(&String, Vec<u32>)>> = BTreeMap::new();
@@ -143,7 +155,7 @@ async fn likelihoods(
         .flat_map(|(tokens, equal)| equal.chunks((TOKENS_AT_ONCE / tokens).max(1)));
     for batch in batches {
         let ids: Vec<&[u32]> = batch.iter().map(|(_, ids)| &ids[..]).collect();
-        let scores = log_likelihoods(decoding, &ids).await?;
+        let scores = log_likelihoods(asked, &ids).await?;
         ranked.extend(batch.iter().zip(scores).map(|((text, _), score)| {
             let text = text.to_string();
             RankedAnswer { text, score }
@@ -153,10 +165,10 @@ async fn likelihoods(
 }
 
 /// The sum of the log-probabilities of all tokens but the first, of texts of equal length.
-async fn log_likelihoods(decoding: &Decoding<'_>, ids: &[&[u32]]) -> Result<Vec<f32>> {
+async fn log_likelihoods(asked: &Asked<'_>, ids: &[&[u32]]) -> Result<Vec<f32>> {
     let (batch, tokens) = (ids.len(), ids[0].len() - 1);
     let inputs: Vec<Vec<u32>> = ids.iter().map(|ids| ids[..tokens].to_vec()).collect();
-    let logits = decoding.decoder.all_logits(&inputs, &decoding.context); // [batch, tokens, vocabulary]
+    let logits = asked.decoder.all_logits(&inputs, &asked.context); // [batch, tokens, vocabulary]
     let targets = ids.iter().flat_map(|ids| &ids[1..]).map(|id| *id as i32);
     let targets = ids_tensor(targets, &logits.device()).reshape([batch, tokens, 1]);
     let chosen = log_softmax(logits, 2).gather(2, targets); // [batch, tokens, 1]

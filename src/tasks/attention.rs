@@ -1,4 +1,4 @@
-//! Where a BLIP looked: for each word of a caption, and for how well a text matches, as maps over
+//! Where a BLIP or a CoCa looked: for each word of a caption, and for how well a text matches, as maps over
 //! the picture's patches. `models::bert` says what they are maps of.
 
 use super::{Caption, Match, Model, read};
@@ -60,10 +60,7 @@ impl Model {
             .await?;
         let first = prompt.len();
         let written = &caption.tokens[..caption.tokens.len() - 1];
-        let decoder = decoding.decoder;
-        let layer = decoder.localising_layer();
-        let maps = decoder.attention_of_tokens(&[written.to_vec()], &decoding.context, layer);
-        let maps = self.patches_of(maps).await?;
+        let maps = self.patches_of(decoding.writer.attention(written)).await?;
         let (rows, columns) = self.grid();
         // The last token that was read is the one after which the next was chosen.
         let tokens = self.token_maps(&caption.tokens, first, &maps[first - 1..])?;
@@ -78,7 +75,7 @@ impl Model {
     /// [`Self::match_texts`], and what in the picture makes each text match.
     ///
     /// # Errors
-    /// [`Error::UnsupportedTask`] of a CLIP, which never looks at picture and text together.
+    /// [`Error::UnsupportedTask`] of a model that compares vectors and never looks at picture and text together.
     pub async fn match_texts_with_attention(
         &self,
         image: &RgbImage,
@@ -86,7 +83,7 @@ impl Model {
     ) -> Result<Vec<(Match, MatchAttention)>> {
         if self.network.matcher().is_none() {
             return Err(Error::UnsupportedTask(
-                "a CLIP or SigLIP (or a BlipModel) compares vectors and attends to no text in a picture: attention takes a BLIP with a retrieval head".to_string(),
+                "this model compares vectors and attends to no text in a picture: attention takes a BLIP with a retrieval head".to_string(),
             ));
         }
         let (matches, context) = self.match_and_ground(image, texts).await?;

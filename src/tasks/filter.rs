@@ -1,7 +1,7 @@
 //! CapFilt (section 3.3 of BLIP's paper): a captioner writes what a picture shows, a filter keeps
 //! of the given and the written texts those that match it.
 
-use super::{Decoding, Model};
+use super::Model;
 use crate::generate::GenerationOptions;
 use crate::image::RgbImage;
 use crate::{Error, Result};
@@ -83,7 +83,7 @@ impl Model {
         self.check_room(start.len(), options)?;
         let states = blip.encode_image(self.pixels(image)); // once, for both
         let grounding = blip.grounding(states.clone())?;
-        let mut decoding = Decoding::new(blip.text_decoder()?, states);
+        let mut decoding = self.decoding(states)?;
         let written = self
             .write(&mut decoding, &start, options, async |_, _| {
                 on_token().await

@@ -35,9 +35,11 @@ impl Model {
     /// How this model's similarities are read.
     ///
     /// # Errors
-    /// [`crate::Error::UnsupportedTask`] of an encoder alone.
+    /// [`crate::Error::UnsupportedTask`] of an encoder alone that does not say it.
     pub async fn gauge(&self) -> Result<Gauge> {
-        if !self.info.tasks.contains(&"match") {
+        let is_text_encoder = self.info.tasks.contains(&"embed-text");
+        let says = is_text_encoder && self.network.scales_similarities();
+        if !self.info.tasks.contains(&"match") && !says {
             return Err(self.unsupported("match"));
         }
         let (scale, bias) = self.similarity_scale().await?;

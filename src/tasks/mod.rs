@@ -32,17 +32,15 @@ pub use scores::Scores;
 pub use warm_up::rehearse;
 
 use crate::device::{self, Placement, read};
-use crate::generate::NextLogits;
+use crate::generate::{GenerationSettings, NextLogits};
 use crate::image::{Preprocessor, RgbImage};
 use crate::kernels::{PackedFormat, Precision, linear};
 pub use crate::models::Network;
-use crate::models::bert::{Cache, Context};
-use crate::models::blip::TextDecoder;
-use crate::models::{Blip, ModelConfig};
-use crate::nn::{Dtype, Parameters};
+use crate::models::{Blip, Captions, ModelConfig, Writer};
+use crate::nn::{Dtype, Parameters, token_ids};
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::Serialize;
 use std::collections::HashMap;
 use std::sync::Mutex;
@@ -51,7 +49,7 @@ use std::sync::Mutex;
 #[derive(Debug, Clone, Serialize, PartialEq)]
 #[serde(rename_all = "camelCase")]
 pub struct Info {
-    /// `clip`, `chinese_clip`, `siglip` or `blip`.
+    /// `clip`, `chinese_clip`, `siglip`, `blip` or `coca`.
     pub family: &'static str,
     /// The tasks the checkpoint has heads for.
     pub tasks: Vec<&'static str>,
@@ -76,6 +74,10 @@ pub struct Info {
     /// was saved without its projection, whose vectors are its pooled states.
     #[serde(rename = "projected")]
     pub is_projected: bool,
+    /// What the checkpoint's generation_config.json says about texts that are written, in place of the
+    /// usual defaults.
+    #[serde(skip_serializing_if = "GenerationSettings::is_empty")]
+    pub generation: GenerationSettings,
 }
 
 /// A model with everything it takes to use it.
@@ -129,6 +131,7 @@ impl Model {
                 .contains(&"classify")
                 .then(|| Scores::default_of(config.is_pairwise())),
             is_projected: config.is_projected(),
+            generation: GenerationSettings::default(),
         };
         Ok(Self {
             network,
@@ -140,6 +143,12 @@ impl Model {
             text_vectors: Mutex::default(),
             label_memory: Mutex::default(),
         })
+    }
+
+    /// The same with a checkpoint's own settings of generation.
+    pub fn with_generation(mut self, settings: GenerationSettings) -> Self {
+        self.info.generation = settings;
+        self
     }
 
     /// Facts about the model.
@@ -189,6 +198,19 @@ impl Model {
         let (height, width) = preprocessor.output_size();
         let data = TensorData::new(preprocessor.prepare(image), [1, 3, height, width]);
         Tensor::from_data(data, &self.placement.device)
+    }
+
+    /// What of texts that it writes is the network's, if it has the heads for `task`.
+    fn captions(&self, task: &str) -> Result<Captions> {
+        let captions = self.network.captions();
+        captions
+            .filter(|_| self.info.tasks.contains(&task))
+            .ok_or_else(|| self.unsupported(task))
+    }
+
+    /// What writes from a picture's states, or a question's: `[1, tokens, width]`.
+    fn decoding(&self, states: Tensor<3>) -> Result<Decoding<'_>> {
+        Decoding::new(&self.network, states, &self.placement.device)
     }
 
     /// What looks at pictures and texts together, if it has the heads for `task`.
@@ -247,42 +269,37 @@ fn check_patches(preprocessor: &Preprocessor, patch: usize, trained: Option<usiz
     )))
 }
 
-/// BLIP's decoder with what it attends to and has read.
+/// A decoder at work, on its device.
 struct Decoding<'a> {
-    decoder: &'a TextDecoder,
-    context: Context,
-    cache: Cache,
+    writer: Box<dyn Writer + 'a>,
+    device: &'a Device,
     works_ahead: bool,
 }
 
 impl<'a> Decoding<'a> {
-    /// `states` is an image's, or a question's: `[1, tokens, width]`.
-    fn new(decoder: &'a TextDecoder, states: Tensor<3>) -> Self {
-        Self {
+    /// From a picture's states, or a question's: `[1, tokens, width]`.
+    fn new(network: &'a Network, states: Tensor<3>, device: &'a Device) -> Result<Self> {
+        Ok(Self {
             works_ahead: device::works_ahead(&states.device()),
-            decoder,
-            context: decoder.context(states),
-            cache: decoder.empty_cache(),
-        }
-    }
-
-    fn next_logits(&mut self, ids: Tensor<2, Int>) -> Tensor<2> {
-        self.decoder
-            .next_logits(ids, &self.context, &mut self.cache)
+            writer: network.writer(states)?,
+            device,
+        })
     }
 }
 
 impl NextLogits for Decoding<'_> {
     fn start(&mut self, prompt: &[u32]) -> Tensor<2> {
-        self.next_logits(self.decoder.token_ids(&[prompt.to_vec()]))
+        self.writer.forget();
+        let ids = token_ids(&[prompt.to_vec()], self.device);
+        self.writer.next_logits(ids)
     }
 
     fn follow(&mut self, ids: Tensor<1, Int>) -> Tensor<2> {
-        self.next_logits(ids.unsqueeze_dim(1))
+        self.writer.next_logits(ids.unsqueeze_dim(1))
     }
 
     fn reorder(&mut self, parents: Tensor<1, Int>) {
-        self.cache.reorder(parents);
+        self.writer.reorder(parents);
     }
 
     fn works_ahead(&self) -> bool {

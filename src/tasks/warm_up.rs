@@ -50,8 +50,20 @@ pub fn rehearse(
     });
     let network = make()?;
     match (network.grounded(), pixels) {
-        (None, pixels) => rehearse_encoders(&network, pixels),
-        (Some(blip), Some(pixels)) => rehearse_grounded(blip, tasks, pixels),
+        (None, pixels) => {
+            rehearse_encoders(&network, pixels.clone())?;
+            match pixels.filter(|_| network.captions().is_some()) {
+                Some(pixels) => rehearse_writing(&network, network.states_to_describe(pixels)?),
+                None => Ok(()),
+            }
+        }
+        (Some(blip), Some(pixels)) => {
+            let states = rehearse_grounded(blip, tasks, pixels)?;
+            match network.captions() {
+                Some(_) => rehearse_writing(&network, states),
+                None => Ok(()),
+            }
+        }
         (Some(_), None) => Ok(()), // all of them take pictures
     }
 }
@@ -71,7 +83,8 @@ fn rehearse_encoders(network: &Network, pixels: Option<Tensor<4>>) -> Result<()>
     Ok(())
 }
 
-fn rehearse_grounded(blip: &Blip, tasks: &[&str], pixels: Tensor<4>) -> Result<()> {
+/// Gives the states that texts are then written from.
+fn rehearse_grounded(blip: &Blip, tasks: &[&str], pixels: Tensor<4>) -> Result<Tensor<3>> {
     let mut states = blip.encode_image(pixels);
     if tasks.contains(&"match") {
         normalize(blip.project_image(states.clone())?);
@@ -93,18 +106,20 @@ fn rehearse_grounded(blip: &Blip, tasks: &[&str], pixels: Tensor<4>) -> Result<(
             }
         }
     }
-    let Ok(decoder) = blip.text_decoder() else {
-        return Ok(());
-    };
+    Ok(states)
+}
+
+fn rehearse_writing(network: &Network, states: Tensor<3>) -> Result<()> {
     for num_beams in [1, 3] {
         let options = GenerationOptions {
             num_beams,
             ..GenerationOptions::default()
         };
         // A prompt, with which the cache is made, and tokens that are added to it.
-        let mut decoding = Decoding::new(decoder, states.clone());
+        let device = states.device();
+        let mut decoding = Decoding::new(network, states.clone(), &device)?;
         let mut steps = Steps::new(&mut decoding, &[0; 4], 0, &options);
-        (0..3).for_each(|_| steps.ask());
+        (0..3).for_each(|_| steps.ask(&[]));
     }
     Ok(())
 }

@@ -21,7 +21,7 @@ impl Model {
         let options: TextOptions = from_object(&options)?;
         let prompt = options.prompt.clone().unwrap_or_default();
         let on_token = async |text: &str, id: Option<u32>| tell(on_token.as_ref(), text, id).await;
-        let generation = options.generation();
+        let generation = self.0.generation(&options.generation());
         let attended = self
             .0
             .caption_with_attention(&picture.0, &prompt, &generation, on_token);

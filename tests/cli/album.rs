@@ -185,6 +185,46 @@ fn pictures_are_added_once_and_removed_by_name_or_when_their_files_are_gone() {
 }
 
 #[test]
+fn an_album_answers_a_text_encoder_that_its_model_has_taught() {
+    let scratch = Scratch::new("album-taught");
+    let (file, folder) = album(&scratch, &model("clip-quick"));
+    let student = model("multilingual");
+    let wanted = exact(&[
+        "search",
+        &model("clip-quick"),
+        &file,
+        "--text",
+        "grey letters",
+    ])
+    .object();
+    let search = ["search", &student, &file, "--text", "graue Buchstaben"];
+    let (wanted, answered) = (found(&wanted), found(&exact(&search).object()));
+    for (wanted, answered) in wanted.iter().zip(&answered) {
+        assert_eq!(wanted.0, answered.0);
+        assert_near(&json!(answered.1), &json!(wanted.1), 1e-4);
+    }
+    exact(&["album", "add", &student, &file, &folder, "--again"]).fails(1, &["embed"]);
+    exact(&[&search[..], &["--min-score", "0.5"]].concat()).fails(1, &["match", "embed-text"]);
+    let other = [
+        "search",
+        &student,
+        &scratch.path("other.album"),
+        "--text",
+        "x",
+    ];
+    let (other_album, _) = (scratch.path("other.album"), ());
+    exact(&[
+        "album",
+        "add",
+        &model("clip-gelu"),
+        &other_album,
+        &picture("grey.png"),
+    ])
+    .object();
+    exact(&other).fails(1, &["another space"]);
+}
+
+#[test]
 fn vectors_leave_for_numpy_and_come_back() {
     let scratch = Scratch::new("album-export");
     let model = model("clip-quick");

@@ -135,7 +135,7 @@ fn unreadable_pictures_do_not_keep_the_others_from_being_done() {
             "torn.png",
             "nowhere.png",
             "notes.txt",
-            "3 of 5 pictures could not be read",
+            "3 of 5 pictures could not be done",
         ],
     );
     let reference = &expected("blip-caption")["captions"];

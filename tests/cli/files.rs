@@ -232,6 +232,7 @@ fn inspect_lists_what_a_folder_and_a_file_hold() {
                 "architecture",
                 "bytes",
                 "container",
+                "generation",
                 "image_size",
                 "model",
                 "parameters",
@@ -256,6 +257,7 @@ fn inspect_lists_what_a_folder_and_a_file_hold() {
         );
         assert_eq!(found["tokenizer"], json!({ "vocabulary": 798 }));
         assert_eq!(found["adapters"], json!([]));
+        assert_eq!(found["generation"], json!(null));
         let tensors = found["tensors"].as_array().unwrap();
         assert_eq!(keys(&tensors[0]), ["bytes", "format", "name", "shape"]);
         let total: u64 = tensors

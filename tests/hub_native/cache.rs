@@ -49,6 +49,27 @@ fn a_second_time_takes_one_question() {
     assert_eq!(requests[0].method, "HEAD");
 }
 
+#[test]
+fn a_model_that_writes_comes_with_its_settings_of_generation_where_it_has_some() {
+    let golden = format!(
+        "{}/tests/golden/blip-caption/model",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    let config = fs::read(format!("{golden}/config.json")).unwrap();
+    let mut files = repository();
+    files[0].1 = config;
+    let (hub, mut scratch) = hub_of(&files);
+    let without = scratch.fetch("owner/name").unwrap();
+    check_folder(&without, &files, &WANTED);
+    scratch.options.environment.offline = true;
+    assert_eq!(scratch.fetch("owner/name").unwrap(), without);
+    files.push(("generation_config.json", b"{\"num_beams\": 3}".to_vec()));
+    drop(hub);
+    let (_hub, scratch) = hub_of(&files);
+    let wanted = [&WANTED[..], &["generation_config.json"]].concat();
+    check_folder(&scratch.fetch("owner/name").unwrap(), &files, &wanted);
+}
+
 /// A cache as Python leaves it.
 fn filled_by_python(scratch: &Scratch, files: &[(&'static str, Vec<u8>)], names: &[&str]) {
     let folder = snapshot(scratch, COMMIT);

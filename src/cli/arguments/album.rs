@@ -12,19 +12,19 @@ pub enum AlbumCommand {
     Remove(RemoveFromAlbum),
     /// Print the names of the pictures
     List(ListAlbum),
-    /// Write the vectors as a NumPy file and their names as JSON
+    /// Write the vectors as a Parquet file, or as a NumPy file and their names as JSON
     Export(ExportAlbum),
-    /// Add the vectors of a NumPy file under the names of a JSON file
+    /// Add the vectors of a Parquet file, or of a NumPy file under the names of a JSON file
     Import(ImportToAlbum),
 }
 
 #[derive(Debug, Args)]
 pub struct AddToAlbum {
-    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
     /// The album's file, made if it does not exist
     pub album: PathBuf,
-    /// Pictures, and folders of them
+    /// Pictures: files, folders with all in them, patterns, or - for names on standard input
     #[arg(required = true)]
     pub pictures: Vec<PathBuf>,
     /// Embed pictures anew that are there already
@@ -54,28 +54,29 @@ pub struct ListAlbum {
 pub struct ExportAlbum {
     /// The album's file
     pub album: PathBuf,
-    /// The .npy file to write: float32, one row a picture
+    /// The file to write: .parquet, as `obscura embed --write` does, or .npy: float32, one row a picture
     pub vectors: PathBuf,
-    /// The .json file to write: a list of names, in the same order
-    pub keys: PathBuf,
+    /// With .npy: the .json file to write, a list of names, in the same order
+    pub keys: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 pub struct ImportToAlbum {
-    /// The model that the vectors come from
+    /// The model that the vectors come from; may be left out
     pub model: PathBuf,
     /// The album's file, made if it does not exist
     pub album: PathBuf,
-    /// An .npy file of float32, float16 or float64, one row a picture
+    /// A .parquet file with the columns path (or id) and vector, or an .npy file of float32, float16 or float64, one
+    /// row a picture
     pub vectors: PathBuf,
-    /// A .json file: a list of names, in the same order
-    pub keys: PathBuf,
+    /// With .npy: a .json file, a list of names, in the same order
+    pub keys: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]
 #[command(group(ArgGroup::new("query").required(true).args(["text", "image"])))]
 pub struct Search {
-    /// The model that made the album
+    /// The model that made the album, or a text encoder alone whose texts lie among its vectors; may be left out
     pub model: PathBuf,
     /// The album's file
     pub album: PathBuf,

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// programs and in the browser.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
     /// The picture
     pub image: PathBuf,

@@ -10,8 +10,12 @@ use std::path::PathBuf;
 /// Options of every command.
 #[derive(Debug, Args)]
 pub struct Common {
-    /// Where to compute
-    #[arg(long, global = true, value_enum, default_value = "cpu")]
+    /// The model, instead of one before the other words [default: OBSCURA_MODEL, or the one that comes with
+    /// obscura, pictograms, which knows drawings only]
+    #[arg(long = "model", global = true, value_name = "MODEL")]
+    pub named_model: Option<PathBuf>,
+    /// Where to compute: auto is a real GPU, where there is one, else the CPU
+    #[arg(long, global = true, value_enum, default_value = "auto")]
     device: DeviceArgument,
     /// Number format of the weights: auto keeps a .gguf as it is and makes other files q8 (q4 above 600 million numbers);
     /// f32 is unquantized
@@ -38,6 +42,9 @@ pub struct Common {
     /// leaves most of them white, or scaled to 8 bits [default: clip, with a note]
     #[arg(long, global = true, value_enum, value_name = "HOW")]
     grey16: Option<Grey16Argument>,
+    /// Of a video: so many frames a second, each a picture by itself
+    #[arg(long, global = true, value_name = "N", default_value_t = 1.0, value_parser = frames_a_second)]
+    pub fps: f64,
     /// Fail unless MODEL's file of weights has this SHA-256, in hexadecimal
     #[arg(long, global = true, value_name = "HEX")]
     pub sha256: Option<String>,
@@ -46,6 +53,7 @@ pub struct Common {
 impl Common {
     pub fn device(&self) -> DevicePreference {
         match self.device {
+            DeviceArgument::Auto => DevicePreference::Auto,
             DeviceArgument::Cpu => DevicePreference::Cpu,
             DeviceArgument::Gpu => DevicePreference::Gpu,
             #[cfg(feature = "cuda")]
@@ -79,6 +87,14 @@ impl Common {
     }
 }
 
+fn frames_a_second(text: &str) -> Result<f64, String> {
+    let rate = text
+        .parse()
+        .ok()
+        .filter(|rate| (0.001..=1000.0).contains(rate));
+    rate.ok_or_else(|| "a number from 0.001 to 1000 is expected".to_string())
+}
+
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Grey16Argument {
     Clip,
@@ -87,6 +103,7 @@ enum Grey16Argument {
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum DeviceArgument {
+    Auto,
     Cpu,
     Gpu,
     #[cfg(feature = "cuda")]

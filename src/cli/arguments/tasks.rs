@@ -1,86 +1,160 @@
 //! What can be asked of a model.
 
 use clap::{Args, ValueEnum};
-use obscura::generate::GenerationOptions;
+use obscura::generate::GenerationSettings;
 use obscura::tasks::{CANDIDATES, Filling, GuidanceOptions, Ranking, Scores};
 use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Caption {
-    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
-    /// Pictures
+    /// Pictures: files, folders with all in them, patterns such as "photos/*.jpg", videos, or - for names on
+    /// standard input
     #[arg(required = true)]
     pub images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub writing: WritingArguments,
     /// First words of the caption, which it continues
     #[arg(long, default_value = "", hide_default_value = true)]
     pub prompt: String,
     /// With --json: add where the model looked for each token, as one number a patch
-    #[arg(long, requires = "json")]
+    #[arg(long, requires = "json", conflicts_with = "write")]
     pub attention: bool,
     #[command(flatten)]
     pub generation: Generation,
-    /// Draw the words by chance instead of taking the likeliest
-    #[arg(long)]
-    sample: bool,
-    /// With --sample: draw only among the likeliest words that together reach this probability
-    #[arg(long, default_value_t = 1.0, requires = "sample")]
-    top_p: f32,
-    /// With --sample: draw only among this many of the likeliest words (0: all)
-    #[arg(long, default_value_t = 50, requires = "sample")]
-    top_k: usize,
-    /// With --sample: above 1 more surprising, below 1 less
-    #[arg(long, default_value_t = 1.0, requires = "sample")]
-    temperature: f32,
+    /// Draw the words by chance instead of taking the likeliest; --sample=false where the model would
+    #[arg(long, num_args = 0..=1, require_equals = true, default_missing_value = "true", value_name = "BOOL")]
+    sample: Option<bool>,
+    /// With --sample: draw only among the likeliest words that together reach this probability [default: 1]
+    #[arg(long, requires = "sample")]
+    top_p: Option<f32>,
+    /// With --sample: draw only among this many of the likeliest words (0: all) [default: 50]
+    #[arg(long, requires = "sample")]
+    top_k: Option<usize>,
+    /// With --sample: above 1 more surprising, below 1 less [default: 1]
+    #[arg(long, requires = "sample")]
+    temperature: Option<f32>,
     /// With --sample: the same seed draws the same words
     #[arg(long, requires = "sample")]
     seed: Option<u64>,
-    /// Above 1, words that are already there become less likely
-    #[arg(long, default_value_t = 1.0)]
-    repetition_penalty: f32,
+    /// Above 1, words that are already there become less likely [default: 1]
+    #[arg(long)]
+    repetition_penalty: Option<f32>,
 }
 
 impl Caption {
-    pub fn options(&self) -> GenerationOptions {
-        GenerationOptions {
+    pub fn settings(&self) -> GenerationSettings {
+        GenerationSettings {
             do_sample: self.sample,
             top_p: self.top_p,
             top_k: self.top_k,
             temperature: self.temperature,
             seed: self.seed,
             repetition_penalty: self.repetition_penalty,
-            ..self.generation.options()
+            ..self.generation.settings()
         }
     }
 }
 
-/// Options of all generated texts.
+/// Where captions go, other than to standard output.
+#[derive(Debug, Args)]
+pub struct WritingArguments {
+    /// Write the captions into files: a text beside each picture (txt, as training tools read it), an XMP
+    /// sidecar beside each with IPTC's alternative text and description (xmp), or one table of all
+    /// (jsonl: Hugging Face's metadata.jsonl; csv: captions.csv)
+    #[arg(long, value_enum, value_name = "FORM")]
+    pub write: Option<Form>,
+    /// With --write jsonl or csv: the file [default: metadata.jsonl or captions.csv in the one folder that is named]
+    #[arg(long, value_name = "FILE", requires = "write")]
+    pub output: Option<PathBuf>,
+    /// With --write: what each text begins with, as it stands
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "write",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub prefix: String,
+    /// With --write: what each text ends with, as it stands
+    #[arg(
+        long,
+        value_name = "TEXT",
+        requires = "write",
+        default_value = "",
+        hide_default_value = true
+    )]
+    pub suffix: String,
+    /// With --write: leave the pictures that have a text already, and go on with a run that was stopped
+    #[arg(long, visible_alias = "skip-existing", requires = "write")]
+    pub resume: bool,
+    /// With --write: replace texts that are there already; of an XMP file, these two alone
+    #[arg(long, requires = "write", conflicts_with = "resume")]
+    pub overwrite: bool,
+    /// With --write txt or xmp: the files' names, photo.txt and photo.xmp (stem), or photo.jpg.txt and
+    /// photo.jpg.xmp (full) [default: stem for txt, full for xmp]
+    #[arg(long, value_enum, value_name = "HOW", requires = "write")]
+    pub names: Option<Names>,
+}
+
+/// What a run's texts are written as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Form {
+    Txt,
+    Jsonl,
+    Csv,
+    Xmp,
+}
+
+/// How files beside pictures are called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Names {
+    Stem,
+    Full,
+}
+
+/// Options of all generated texts. Defaults are the model's own, in its generation_config.json, where it has some.
 #[derive(Debug, Args)]
 pub struct Generation {
-    /// Follow so many alternatives at once and take the best
-    #[arg(long, default_value_t = 1)]
-    beams: usize,
-    /// Add at most so many tokens
-    #[arg(long, default_value_t = 20)]
-    max_new_tokens: usize,
-    /// Do not end before the text, start token and prompt included, has so many tokens
-    #[arg(long, default_value_t = 0)]
-    min_length: usize,
-    /// Do not write the same so many tokens twice, against texts that go round in circles (0: allow it)
-    #[arg(long, default_value_t = 0)]
-    no_repeat_ngram_size: usize,
-    /// With --beams: above 1 prefers longer texts, below 1 shorter ones
-    #[arg(long, default_value_t = 1.0)]
-    length_penalty: f32,
+    /// Follow so many alternatives at once and take the best [default: 1]
+    #[arg(long)]
+    beams: Option<usize>,
+    /// With --beams of a CoCa, as open_clip: so many groups of equally many beams, which search by themselves
+    /// [default: 3]
+    #[arg(long, value_name = "N")]
+    beam_groups: Option<usize>,
+    /// Add at most so many tokens, up to what the model has positions for [default: 20]
+    #[arg(long)]
+    max_new_tokens: Option<usize>,
+    /// Do not end before the text, start token and prompt included, has so many tokens [default: 0]
+    #[arg(long)]
+    min_length: Option<usize>,
+    /// Do not write the same so many tokens twice, against texts that go round in circles [default: 0, allow it]
+    #[arg(long)]
+    no_repeat_ngram_size: Option<usize>,
+    /// Words that are not written, separated by commas
+    #[arg(long, value_name = "WORDS", value_delimiter = ',')]
+    bad_words: Option<Vec<String>>,
+    /// So many texts: with --beams the best of them, with --sample as many drawn. With --json the others
+    /// are "alternatives", else lines of their own
+    #[arg(long, value_name = "N")]
+    num_return_sequences: Option<usize>,
+    /// With --beams: above 1 prefers longer texts, below 1 shorter ones [default: 1]
+    #[arg(long)]
+    length_penalty: Option<f32>,
 }
 
 impl Generation {
-    pub fn options(&self) -> GenerationOptions {
-        GenerationOptions {
+    pub fn settings(&self) -> GenerationSettings {
+        GenerationSettings {
             num_beams: self.beams,
+            num_beam_groups: self.beam_groups,
             max_new_tokens: self.max_new_tokens,
             min_length: self.min_length,
             no_repeat_ngram_size: self.no_repeat_ngram_size,
+            bad_words: self.bad_words.clone(),
+            num_return_sequences: self.num_return_sequences,
             length_penalty: self.length_penalty,
             ..Default::default()
         }
@@ -89,9 +163,9 @@ impl Generation {
 
 #[derive(Debug, Args)]
 pub struct Classify {
-    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
-    /// Pictures
+    /// Pictures: files, folders with all in them, patterns, videos, or - for names on standard input
     #[arg(required = true)]
     pub images: Vec<PathBuf>,
     /// The labels, separated by commas
@@ -137,7 +211,7 @@ enum ScoresArgument {
 /// Turns a set of labels into vectors, once, for `classify --label-set` and the page.
 #[derive(Debug, Args)]
 pub struct Labels {
-    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
     /// imagenet (its 1,000 classes and CLIP's 80 templates), or a file of labels: JSON, or one in
     /// each line
@@ -151,9 +225,9 @@ pub struct Labels {
 
 #[derive(Debug, Args)]
 pub struct Embed {
-    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
-    /// Pictures
+    /// Pictures: files, folders with all in them, patterns, videos, or - for names on standard input
     #[arg(required_unless_present = "texts")]
     pub images: Vec<PathBuf>,
     /// A text; may be given several times
@@ -180,6 +254,8 @@ pub struct Embed {
     /// or with the token of this number
     #[arg(long, requires = "tokens", num_args = 0..=1, value_name = "TOKEN")]
     pub pad: Option<Option<u32>>,
+    #[command(flatten)]
+    pub file: super::VectorsFile,
 }
 
 impl Embed {
@@ -207,7 +283,7 @@ fn number_of_frames(text: &str) -> std::result::Result<usize, String> {
 
 #[derive(Debug, Args)]
 pub struct Match {
-    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
     /// The picture
     pub image: PathBuf,
@@ -221,7 +297,7 @@ pub struct Match {
 
 #[derive(Debug, Args)]
 pub struct Answer {
-    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
     /// One picture, or a video's frames in order
     #[arg(required = true)]

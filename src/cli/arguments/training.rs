@@ -1,5 +1,6 @@
 //! What can be asked of the commands around training; the comments are the help texts.
 
+use super::{Shard, parse_shard};
 use clap::{ArgGroup, Args, ValueEnum};
 use obscura::scenes::Mix;
 use obscura::{Error, Result};
@@ -7,11 +8,11 @@ use std::path::PathBuf;
 
 #[derive(Debug, Args)]
 pub struct Eval {
-    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id
+    /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
-    /// A folder with captions.jsonl, captions.csv or questions.jsonl beside its pictures; a folder
-    /// with a folder of pictures for each class; a file of captions in COCO's format; or VQA v2's file
-    /// of questions
+    /// A folder with captions.jsonl, captions.csv, metadata.jsonl (Hugging Face's) or questions.jsonl beside
+    /// its pictures, or with a .txt or .xmp file beside each of them; a folder with a folder of pictures
+    /// for each class; a file of captions in COCO's format; or VQA v2's file of questions
     pub data: PathBuf,
     /// The pictures of a file in COCO's or VQA v2's format [default: the file's own folder]
     #[arg(long)]
@@ -45,11 +46,12 @@ pub struct Eval {
 
 #[derive(Debug, Args)]
 pub struct Filter {
-    /// A BLIP that can caption and match: a .gguf file, a folder, the URL of either, or a hub id
+    /// A BLIP that can caption and match: a .gguf file, a folder, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
     /// A .jsonl file with a line for each picture, {"image": "a.jpg", "captions": ["a dog"]}, the
-    /// captions being optional; a captions.csv; a folder with one of the two, or with nothing but
-    /// pictures; or - for lines on standard input. It is read as it is needed, whatever its size
+    /// captions being optional; Hugging Face's metadata.jsonl; a captions.csv; a folder with one of them, or
+    /// with pictures, which may have .txt or .xmp files beside them; or - for lines on standard input. It is
+    /// read as it is needed, whatever its size
     pub data: PathBuf,
     /// The .jsonl file to write, or - for standard output: a line for each picture, with the texts
     /// that were kept, what became of each, or why the picture could not be read
@@ -69,38 +71,6 @@ pub struct Filter {
     /// Only the I-th of N parts, counted from 1: every N-th picture. Each part has an OUTPUT of its own
     #[arg(long, value_name = "I/N", value_parser = parse_shard)]
     pub shard: Option<Shard>,
-}
-
-/// One of several parts of the pictures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Shard {
-    /// From 0.
-    pub index: u64,
-    pub count: u64,
-}
-
-impl Shard {
-    /// All of them.
-    pub const WHOLE: Self = Self { index: 0, count: 1 };
-
-    /// Whether the picture at this place is one of the part's.
-    pub fn holds(self, place: u64) -> bool {
-        place % self.count == self.index
-    }
-}
-
-fn parse_shard(text: &str) -> std::result::Result<Shard, String> {
-    let numbers = text.split_once('/').and_then(|(index, count)| {
-        let numbers: (u64, u64) = (index.parse().ok()?, count.parse().ok()?);
-        (1..=numbers.1).contains(&numbers.0).then_some(numbers)
-    });
-    match numbers {
-        Some((index, count)) => Ok(Shard {
-            index: index - 1,
-            count,
-        }),
-        None => Err("expected I/N, I from 1 to N, as in 2/4".to_string()),
-    }
 }
 
 /// Shares of scenes, in the order in which `--mix` names them.
@@ -158,7 +128,8 @@ pub struct Train {
     /// Train on scenes of the drawings in this folder, made by `obscura scenes`
     #[arg(long)]
     pub scenes: Option<PathBuf>,
-    /// Train on the pictures of this folder, described by its captions.jsonl or captions.csv
+    /// Train on the pictures of this folder, described by its captions.jsonl, captions.csv, metadata.jsonl
+    /// or metadata.csv, or by a .txt or .xmp file beside each
     #[arg(long)]
     pub data: Option<PathBuf>,
     /// Show easy-VQA's shapes too, from this folder that `scripts/pictograms/fetch` filled

@@ -28,7 +28,7 @@ pub fn read_classes(folder: &Path) -> Result<Classes> {
     }
     if classes.pictures.is_empty() {
         return Err(Error::BadInput(format!(
-            "{}: no data found, expected a folder with captions.jsonl, captions.csv or questions.jsonl, or with a folder of pictures for each class",
+            "{}: no data found, expected a folder with captions.jsonl, captions.csv, metadata.jsonl, metadata.csv or questions.jsonl, with a .txt or .xmp file beside each picture, or with a folder of pictures for each class",
             folder.display()
         )));
     }

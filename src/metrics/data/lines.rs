@@ -23,8 +23,8 @@ pub(super) fn captions(file: &Path) -> Result<Vec<Entry>> {
         if object.is_without_texts() {
             return Ok(());
         }
-        let image = object.text("image")?;
-        for caption in object.one_or_more("caption", "captions")? {
+        let (image, one) = object.image()?;
+        for caption in object.one_or_more(one, "captions")? {
             entries.push(Entry {
                 place: object.place.clone(),
                 image: image.clone(),
@@ -150,6 +150,24 @@ impl Object {
                 .place
                 .refuse(&format!("'{field}' is {}, expected a text", kind(other))),
             None => self.place.refuse(&format!("'{field}' is missing")),
+        }
+    }
+
+    /// The picture's name, and the field of a single caption: Hugging Face's `metadata.jsonl` calls them
+    /// `file_name` and `text`.
+    pub(super) fn image(&self) -> Result<(String, &'static str)> {
+        match self.fields.contains_key("file_name") && !self.fields.contains_key("image") {
+            true => Ok((self.text("file_name")?, "text")),
+            false => Ok((self.text("image")?, "caption")),
+        }
+    }
+
+    /// The field `id`, if it is a text or a number.
+    pub(super) fn id(&self) -> Option<String> {
+        match self.fields.get("id")? {
+            Value::String(text) => Some(text.clone()),
+            Value::Number(number) => Some(number.to_string()),
+            _ => None,
         }
     }
 

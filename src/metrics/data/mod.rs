@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `*.jsonl` | one object a line: `{"image": "a.png", "captions": ["a cat", ...]}`, or `{"image": "a.png", "question": "what is it", "answer": "a cat"}`, or `"answers": [...]` for several |
 //! | `*.csv` | the columns `image` and `caption`, by name; a picture may have several rows |
+//! | `metadata.jsonl`, `metadata.csv` | the same as Hugging Face's `imagefolder` has them: `file_name` and `text` |
+//! | `a.txt`, `a.png.xmp` | beside a picture, for itself alone: see [`crate::sidecars`] |
 //! | `*.json` | COCO's captions format: `images` with `id` and `file_name`, `annotations` with `image_id` and `caption` |
 //!
 //! Besides, [`read_vqa`] reads VQA v2's two files, [`read_classes`] a folder of pictures for each
@@ -22,7 +24,8 @@ pub use classes::{Classes, read_classes};
 pub use stream::{Item, Items, stream, stream_lines};
 pub use vqa::{VqaQuestions, is_vqa, read_vqa};
 
-use crate::{Error, Result};
+use crate::image::collection::pictures_under;
+use crate::{Error, Result, sidecars};
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -49,36 +52,77 @@ pub struct Question {
 /// A folder of pictures, as training takes it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Folder {
-    /// From `captions.jsonl` or `captions.csv`.
+    /// From one of [`CAPTION_FILES`], or the files beside the pictures.
     pub captions: Vec<CaptionedImage>,
     /// From `questions.jsonl`; none without that file.
     pub questions: Vec<Question>,
 }
 
-/// Reads a folder that holds `captions.jsonl` or `captions.csv`, or `questions.jsonl`, or both
-/// kinds.
+/// Files in which a folder describes its pictures; of two it is not said which one counts.
+pub const CAPTION_FILES: [&str; 4] = [
+    "captions.jsonl",
+    "captions.csv",
+    "metadata.jsonl",
+    "metadata.csv",
+];
+
+/// Reads a folder that holds one of [`CAPTION_FILES`], or `questions.jsonl`, or both kinds; or pictures
+/// with texts in files beside them.
 pub fn read_folder(folder: &Path) -> Result<Folder> {
     let existing = |name: &str| Some(folder.join(name)).filter(|path| path.is_file());
-    let captions = match (existing("captions.jsonl"), existing("captions.csv")) {
-        (Some(_), Some(_)) => {
-            return Err(Error::BadInput(format!(
-                "{} holds both captions.jsonl and captions.csv: keep one of them",
-                folder.display()
-            )));
-        }
-        (lines, table) => lines.or(table),
-    };
+    let mut described = CAPTION_FILES.into_iter().filter_map(existing);
+    let captions = described.next();
+    if let (Some(one), Some(other)) = (&captions, described.next()) {
+        let name = |path: &Path| path.file_name().unwrap_or_default().display().to_string();
+        return Err(Error::BadInput(format!(
+            "{} holds both {} and {}: keep one of them",
+            folder.display(),
+            name(one),
+            name(&other)
+        )));
+    }
     let questions = existing("questions.jsonl");
     if captions.is_none() && questions.is_none() {
-        return Err(Error::BadInput(format!(
-            "{}: no data found, expected a folder with captions.jsonl, captions.csv or questions.jsonl",
-            folder.display()
-        )));
+        return read_sidecars(folder);
     }
     Ok(Folder {
         captions: captions.map_or(Ok(Vec::new()), |path| read_captions(&path))?,
         questions: questions.map_or(Ok(Vec::new()), |path| read_questions(&path))?,
     })
+}
+
+/// The pictures in a folder and in its folders that have texts in files beside them.
+fn read_sidecars(folder: &Path) -> Result<Folder> {
+    let mut captions = Vec::new();
+    for image in pictures_under(folder) {
+        let image = image?;
+        let texts = sidecars::texts_beside(&image)?;
+        if !texts.is_empty() {
+            captions.push(CaptionedImage {
+                image,
+                captions: texts,
+            });
+        }
+    }
+    if captions.is_empty() {
+        return Err(Error::BadInput(format!(
+            "{}: no data found, expected a folder with captions.jsonl, captions.csv, metadata.jsonl, metadata.csv or questions.jsonl, or with a .txt or .xmp file beside each picture",
+            folder.display()
+        )));
+    }
+    Ok(Folder {
+        captions,
+        questions: Vec::new(),
+    })
+}
+
+/// Whether a folder describes its pictures: in one file, or in one beside any of them.
+pub fn is_described(folder: &Path) -> bool {
+    let has = |name: &str| folder.join(name).is_file();
+    let mut pictures = pictures_under(folder).flatten();
+    CAPTION_FILES.into_iter().any(has)
+        || has("questions.jsonl")
+        || pictures.any(|picture| sidecars::has_texts_beside(&picture))
 }
 
 /// Reads captions in any of the formats above, chosen by the file's ending. Pictures come in the

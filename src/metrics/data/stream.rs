@@ -3,13 +3,14 @@
 //!
 //! | Source | Items |
 //! |---|---|
-//! | `*.jsonl`, or any reader | one object a line, `{"image": "a.png"}`, with `"caption"` or `"captions"` if there are any |
-//! | `*.csv` | the columns `image` and `caption`; rows of a picture that follow one another are one item |
-//! | a folder | its `captions.jsonl` or `captions.csv`, or else the pictures in it and in its folders |
+//! | `*.jsonl`, or any reader | one object a line, `{"image": "a.png"}`, with `"caption"` or `"captions"`, and `"id"`, if there are any; or Hugging Face's `{"file_name": "a.png", "text": "a dog"}` |
+//! | `*.csv` | the columns `image` and `caption`, or `file_name` and `text`; rows of a picture that follow one another are one item |
+//! | a folder | the first of `captions.jsonl`, `captions.csv`, `metadata.jsonl` and `metadata.csv` that it has, or else the pictures in it and in its folders, with the texts in the files beside them (`.txt`, `.xmp`) |
 
 use super::lines::{LineReader, Object};
-use super::{Entry, cannot_be_read, table};
+use super::{CAPTION_FILES, Entry, cannot_be_read, table};
 use crate::image::collection::pictures_under;
+use crate::sidecars::texts_beside;
 use crate::{Error, Result};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
@@ -18,6 +19,8 @@ use std::path::{Path, PathBuf};
 /// A picture, which may not exist, and the texts that came with it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
+    /// What a line calls it by `"id"`, a text or a number.
+    pub id: Option<String>,
     /// As the source names it.
     pub name: String,
     /// Where it is.
@@ -36,7 +39,7 @@ pub type Items = Box<dyn Iterator<Item = Result<Item>>>;
 pub fn stream(source: &Path, images: Option<&Path>) -> Result<Items> {
     if source.is_dir() {
         let existing = |name: &str| Some(source.join(name)).filter(|path| path.is_file());
-        return match existing("captions.jsonl").or_else(|| existing("captions.csv")) {
+        return match CAPTION_FILES.into_iter().find_map(existing) {
             Some(file) => stream(&file, images),
             None => Ok(stream_folder(source)),
         };
@@ -64,10 +67,11 @@ pub fn stream_lines(name: &Path, reader: impl BufRead + 'static, images: &Path) 
     Box::new(lines.map(move |line| {
         let (place, bytes) = line?;
         let object = Object::parse(place, &bytes)?;
-        let name = object.text("image")?;
+        let (name, one) = object.image()?;
         Ok(Item {
+            id: object.id(),
             image: images.join(&name),
-            captions: object.any("caption", "captions")?,
+            captions: object.any(one, "captions")?,
             name,
         })
     }))
@@ -79,8 +83,9 @@ fn stream_folder(folder: &Path) -> Items {
         let image = path?;
         let name = image.strip_prefix(&base).unwrap_or(&image);
         Ok(Item {
+            id: None,
             name: name.to_string_lossy().into_owned(),
-            captions: Vec::new(),
+            captions: texts_beside(&image)?,
             image,
         })
     }))
@@ -103,6 +108,7 @@ fn grouped(rows: impl Iterator<Item = Result<Entry>> + 'static, images: &Path) -
         }
         captions.retain(|caption| !caption.trim().is_empty());
         Some(Ok(Item {
+            id: None,
             image: images.join(&first.image),
             name: first.image,
             captions,

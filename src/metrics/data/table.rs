@@ -1,4 +1,4 @@
-//! A table with the columns `image` and `caption`.
+//! A table with the columns `image` and `caption`, or Hugging Face's `file_name` and `text`.
 
 use super::{Entry, Place, cannot_be_read, without_byte_order_mark};
 use crate::{Error, Result};
@@ -27,8 +27,15 @@ pub(super) fn rows(file: &Path) -> Result<impl Iterator<Item = Result<Entry>> + 
     text.consume(mark);
     let mut reader = ReaderBuilder::new().from_reader(text);
     let names = reader.headers().map_err(|error| unreadable(file, &error))?;
-    let image = column(file, names, "image")?;
-    let caption = column(file, names, "caption")?;
+    let of_hugging_face = |name: &str| has(names, "file_name") && !has(names, name);
+    let image = match of_hugging_face("image") {
+        true => column(file, names, "file_name")?,
+        false => column(file, names, "image")?,
+    };
+    let caption = match of_hugging_face("caption") {
+        true => column(file, names, "text")?,
+        false => column(file, names, "caption")?,
+    };
     let file = file.to_owned();
     Ok(reader.into_records().map(move |row| {
         let row = row.map_err(|error| unreadable(&file, &error))?;
@@ -39,6 +46,11 @@ pub(super) fn rows(file: &Path) -> Result<impl Iterator<Item = Result<Entry>> + 
             place,
         })
     }))
+}
+
+fn has(names: &StringRecord, wanted: &str) -> bool {
+    let mut names = names.iter();
+    names.any(|name| name.trim().eq_ignore_ascii_case(wanted))
 }
 
 fn column(file: &Path, names: &StringRecord, wanted: &str) -> Result<usize> {
