@@ -27,6 +27,12 @@ test("a circle is noticed, in whichever way its paths are written", () => {
   assert.deepEqual(circles("", Object.keys(source), (file) => source[file]), ["a: one, two, one"]);
 });
 
+test("outside of training products are our own: one of Burn's brings its kernels, a third of the wasm", () => {
+  const files = rustFiles(SRC).filter((file) => !/^train\/|^nn\/matmul\.rs$/.test(file));
+  const callers = files.filter((file) => readFileSync(join(SRC, file), "utf8").includes(".matmul("));
+  assert.deepEqual(callers, []);
+});
+
 function rustFiles(folder) {
   const names = readdirSync(folder, { recursive: true }).map((name) => name.replaceAll("\\", "/"));
   return names.filter((name) => name.endsWith(".rs"));

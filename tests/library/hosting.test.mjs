@@ -46,11 +46,24 @@ describe("the folder", WHOLE_TEST, () => {
     for (const needed of ["index.html", "404.html", "_headers", ".nojekyll", "sw.js", "models/small.gguf", "pkg/obscura_wasm_relaxed_bg.wasm.br", "app.js.gz"]) {
       assert.ok(names.includes(needed), needed);
     }
-    const others = names.filter((name) => /\.d\.ts$|^examples|^lib\/node|^node\.js|README|pictograms\.gguf|\.stamp|^package\.json/.test(name));
+    const others = names.filter((name) => /\.d\.ts$|^examples|^lib\/node|^node\.js|README|pictograms[^/]*\.gguf|\.stamp|^package\.json/.test(name));
     assert.deepEqual(others, []);
     for (const name of names.filter((name) => /\.(br|gz)$/.test(name))) assert.ok(names.includes(name.slice(0, -3)), name);
     const app = await readFile(join(root, "repo/app.js.br"));
     assert.deepEqual(brotliDecompressSync(app), await readFile(join(WWW, "app.js")));
+  });
+
+  test("has the model beside the embedded one for Compare, and not without it", async () => {
+    const listOf = async (folder) => JSON.parse(await readFile(join(folder, "models/models.json"), "utf8"));
+    const { beside, models } = await listOf(WWW);
+    const { url } = models.find(({ id }) => id === beside);
+    for (const [name, without] of [["with", []], ["without", ["compare"]]]) {
+      const made = join(folder, name);
+      await site(made, { without, quality: 0 });
+      const isThere = without.length === 0;
+      assert.equal(existsSync(join(made, "models", url)), isThere, name);
+      assert.equal((await listOf(made)).beside, isThere ? beside : undefined);
+    }
   });
 
   test("is not written over what is somebody's", async () => {

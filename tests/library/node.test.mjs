@@ -4,7 +4,7 @@
 
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { cp, mkdir, readFile, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { join } from "node:path";
 import { after, before, describe, test } from "node:test";
@@ -13,7 +13,7 @@ import { promisify } from "node:util";
 import { gzipSync } from "node:zlib";
 import { decode, load, openAlbum } from "../../www/node.js";
 import { DecodedPicture } from "../../www/lib/pictures/decoded.js";
-import { CLIP, commandLine, embedSmallModel, MODEL, PHOTO, PICTURE, ROOT, WHOLE_TEST } from "./surroundings.mjs";
+import { CLIP, commandLine, commandLineOf, embedSmallModel, MODEL, PHOTO, PICTURE, ROOT, WHOLE_TEST } from "./surroundings.mjs";
 
 const EXAMPLE = join(ROOT, "examples/node/caption.mjs");
 const LABELS = ["a cat", "two dogs", "a red house", "the sea"];
@@ -71,6 +71,37 @@ describe("a model in Node.js", WHOLE_TEST, () => {
       assert.deepEqual(path, url);
       assert.deepEqual(text, same);
       assert.equal((await model.embed({ text: "photo.webp" })).length, text.length);
+    } finally {
+      await model.dispose();
+    }
+  });
+
+  test("writes no bad words, as many texts as are wanted, and by a checkpoint's own settings", async () => {
+    const folder = join(embedded.folder, "with-settings");
+    await cp(MODEL, folder, { recursive: true });
+    await writeFile(join(folder, "generation_config.json"), JSON.stringify({ num_beams: 3, max_length: 9, repetition_penalty: 1.3 }));
+    const asked = ["--bad-words", "grey,the million", "--num-return-sequences", "2"];
+    const [plain, own, words, drawn] = await Promise.all([
+      commandLineOf(folder, "f32", "caption", PICTURE, "--beams", "1", "--max-new-tokens", "20", "--repetition-penalty", "1"),
+      commandLineOf(folder, "f32", "caption", PICTURE),
+      commandLineOf(folder, "f32", "caption", PICTURE, ...asked),
+      commandLineOf(folder, "f32", "caption", PICTURE, "--sample", "--seed", "3", "--num-return-sequences", "3"),
+    ]);
+    const model = await load(folder, { dtype: "f32" });
+    try {
+      assert.deepEqual(model.info.generation, { maxLength: 9, numBeams: 3, repetitionPenalty: 1.3 });
+      const same = async (options, { text, tokens, alternatives = [] }) => {
+        const found = await model.caption(PICTURE, options);
+        const texts = [found, ...(found.alternatives ?? [])].map((one) => [one.text, one.tokens]);
+        assert.deepEqual(texts, [[text, tokens], ...alternatives.map((one) => [one.text, one.tokens])]);
+      };
+      await same({}, own);
+      await same({ numBeams: 1, maxNewTokens: 20, repetitionPenalty: 1 }, plain);
+      await same({ badWords: ["grey", "the million"], numReturnSequences: 2 }, words);
+      await same({ doSample: true, seed: 3, numReturnSequences: 3 }, drawn);
+      assert.equal(drawn.alternatives.length, 2);
+      await assert.rejects(model.caption(PICTURE, { badWords: "grey" }), { code: "bad_input", message: /badWords is a list/ });
+      await assert.rejects(model.caption(PICTURE, { numReturnSequences: 4 }), { code: "bad_input", message: /numReturnSequences is 4, expected 1 to 3/ });
     } finally {
       await model.dispose();
     }

@@ -41,7 +41,7 @@ after(async () => {
 });
 
 test("the package holds the library, the engine and the model, and nothing of the page", () => {
-  const wanted = ["obscura.js", "obscura.d.ts", "lib/engine/worker.js", "lib/engine/bundled-worker.js", "element.js", "element.d.ts", "alt.js", "alt.d.ts", "node.js", "node.d.ts"];
+  const wanted = ["obscura.js", "obscura.d.ts", "lib/engine/worker.js", "lib/engine/bundled-worker.js", "element.js", "element.d.ts", "alt.js", "alt.d.ts", "tools.js", "tools.d.ts", "node.js", "node.d.ts"];
   const others = ["pkg/obscura_wasm.js", "pkg/obscura_wasm_bg.wasm", "pkg/obscura_wasm_relaxed.js", "pkg/obscura_wasm_relaxed_bg.wasm", "models/small.gguf", "labels/imagenet.json", "labels/README.md", "README.md", "LICENSE-MIT", "LICENSE-APACHE", "package.json"];
   for (const file of [...wanted, ...others]) assert.ok(packed.files.includes(file), `${file} is in the package`);
   for (const file of ["app.js", "index.html", "page/style.css"]) assert.ok(!packed.files.includes(file), `${file} is not in the package`);

@@ -16,7 +16,7 @@ import { CALL_OPTIONS, DEVICES, DTYPES, GREY16, PRECISIONS, SCORES, TASKS } from
 import { WHOLE_TEST, WWW } from "./surroundings.mjs";
 
 const TSC = fileURLToPath(new URL("./node_modules/typescript/bin/tsc", import.meta.url));
-const MODULES = ["obscura", "element", "alt", "node", "same-thread"];
+const MODULES = ["obscura", "element", "alt", "tools", "node", "same-thread"];
 
 /** Which options each call is declared with. */
 const OPTION_TYPES = {

@@ -5,6 +5,7 @@ import { cache, compare, decode, labelSet, load, ObscuraError, openAlbum, openLa
 import { fillAlt } from "obscura/alt";
 import { ObscuraCaption } from "obscura/element";
 import { load as loadInNode } from "obscura/node";
+import { canRegisterTools, registerTools, tools, type FunctionTool, type Tools } from "obscura/tools";
 
 const options: LoadOptions = {
   device: "auto",
@@ -18,7 +19,7 @@ const options: LoadOptions = {
 
 export async function everyCall(file: File, image: HTMLImageElement): Promise<void> {
   const model: Model = await load("Salesforce/blip-image-captioning-base", options);
-  const family: "clip" | "chinese_clip" | "siglip" | "blip" = model.info.family;
+  const family: "clip" | "chinese_clip" | "siglip" | "blip" | "coca" = model.info.family;
   const caption: Generated = await model.caption(file, { prompt: "a", numBeams: 3, onToken: (text: string, id: number) => console.log(text, id) });
   const labels = await model.classify(image, ["a cat", "a dog"], { template: "a photo of a {}" });
   const vector: Float32Array = await model.embed("a cat");
@@ -88,4 +89,14 @@ export async function inNode(): Promise<string> {
   const kept = await cache.list();
   console.log(kept.map(({ id, bytes }) => `${id} ${bytes}`));
   return (await model.caption("photo.jpg")).text;
+}
+
+export async function agents(model: Model, files: Map<string, File>): Promise<string> {
+  const mine: Tools = tools(model, { open: (name) => files.get(name ?? "") ?? null, album: await openAlbum("holidays", model) });
+  const definitions: FunctionTool[] = mine;
+  const result = await mine.call("caption", '{"path": "beach.jpg"}', { signal: AbortSignal.timeout(1000) });
+  if (canRegisterTools()) await registerTools(mine, { signal: new AbortController().signal });
+  // @ts-expect-error not a list of tools
+  await registerTools([]);
+  return `${definitions[0]?.function.name} ${result.text}`;
 }

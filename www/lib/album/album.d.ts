@@ -87,7 +87,8 @@ export interface Album {
 
 /**
  * Opens the album of that name, a new one if there is none. Vectors come from `model`; an album
- * refuses every other one, and one dtype's album another dtype's, with `bad_input`. Without a model an album holds
+ * refuses every other one, and one dtype's album another dtype's, with `bad_input`. But a text encoder alone may search
+ * where its texts lie among the album's vectors: one for other languages, or the model's own. Without a model an album holds
  * and finds vectors that you bring. It is open in one tab at a time.
  *
  * ```js

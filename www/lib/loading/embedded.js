@@ -10,15 +10,15 @@ export const embeddedAddress = () => null;
 const LIST = new URL("../../models/models.json", import.meta.url);
 
 /**
- * The entry of the list, its address absolute: {id, url, sha256?, bytes?, ...}; null where no model
- * is embedded.
+ * An entry of the list, its address absolute: {id, url, sha256?, bytes?, ...}; null where there is no such model.
+ * `which`: "default", the embedded one, or "beside", one of the other family that knows the same things.
  */
-export async function embeddedModel(signal) {
+export async function embeddedModel(signal, which = "default") {
   try {
     const response = await platform.fetch(LIST, { signal });
     if (response.status !== 404 && !response.ok) throw new Error(`the server answered ${response.status}`);
-    const { default: id, models } = response.ok ? await response.json() : {};
-    const entry = models?.find((model) => model.id === id);
+    const list = response.ok ? await response.json() : {};
+    const entry = list.models?.find((model) => model.id === list[which]);
     return entry ? { ...entry, url: new URL(entry.url, LIST).href } : null;
   } catch (error) {
     if (signal?.aborted) throw error;

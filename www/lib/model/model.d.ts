@@ -1,14 +1,14 @@
 import type { LabelSet } from "../labels/label-set.js";
 import type { DecodedPicture } from "../pictures/decoded.js";
 import type { PictureSource } from "../pictures/picture.js";
-import type { AnswerOptions, CallOptions, CaptionOptions, ClassifyOptions, DecodeOptions, EmbedOptions, FilterOptions, MatchOptions, TemplateOptions, TokenStatesOptions } from "./options.js";
+import type { AnswerOptions, CallOptions, CaptionOptions, ClassifyOptions, DecodeOptions, EmbedOptions, FilterOptions, GenerationOptions, MatchOptions, TemplateOptions, TokenStatesOptions } from "./options.js";
 import type { CaptionAttention, FilterResult, Gauge, Generated, LabelScore, MatchAttention, ModelIdentity, RankedAnswer, RankedText, TextMatch, TokenStates } from "./results.js";
 
 /** The last two are of one encoder alone. */
 export type Task = "caption" | "classify" | "embed" | "match" | "answer" | "embed-image" | "embed-text";
 
 export interface ModelInfo {
-  readonly family: "clip" | "chinese_clip" | "siglip" | "blip";
+  readonly family: "clip" | "chinese_clip" | "siglip" | "blip" | "coca";
   readonly tasks: readonly Task[];
   readonly device: "webgpu" | "cpu";
   /** The GPU's name, where the browser tells. */
@@ -29,6 +29,15 @@ export interface ModelInfo {
    * projection: they are its pooled states.
    */
   readonly projected: boolean;
+  /**
+   * What the checkpoint's generation_config.json says about texts that are written, where it says something: it is what
+   * counts where a call leaves an option out. `maxLength` is `maxNewTokens` with the start token and the prompt.
+   */
+  readonly generation?: Partial<Pick<GenerationOptions, "maxNewTokens" | "minLength" | "numBeams" | "lengthPenalty" | "doSample" | "temperature" | "topK" | "topP" | "repetitionPenalty" | "noRepeatNgramSize" | "numReturnSequences">> & {
+    maxLength?: number;
+    earlyStopping?: boolean | "never";
+    badWordsIds?: number[][];
+  };
 }
 
 /** Several pictures of one video, which get one vector. */

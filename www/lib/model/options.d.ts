@@ -22,9 +22,12 @@ export interface TokenOptions extends CallOptions {
   onToken?(text: string, id: number): void;
 }
 
-/** How a text is generated. An option that a call does not have is refused with `bad_input`. */
+/**
+ * How a text is generated. An option that a call does not have is refused with `bad_input`. What is left out is the
+ * model's own, by its generation_config.json (`model.info.generation`), or else the default that is named.
+ */
 export interface GenerationOptions extends TokenOptions {
-  /** Default 20. */
+  /** Default 20 (of a CoCa 30 with the start token); as many as the model has positions for. */
   maxNewTokens?: number;
   /** The text does not end before it has so many tokens, the start token and the prompt included. */
   minLength?: number;
@@ -33,8 +36,17 @@ export interface GenerationOptions extends TokenOptions {
    * in circles. Default 0: all are allowed.
    */
   noRepeatNgramSize?: number;
-  /** Default 1: greedy. */
+  /** Words that are not written, each as the tokens that the model's tokenizer makes of it. */
+  badWords?: string[];
+  /**
+   * So many texts: the best, or with `doSample` the first, is the result, the others are its `alternatives`. Of a beam
+   * search there are as many as beams; with `doSample` each is drawn anew. Default: all that a beam search finished.
+   */
+  numReturnSequences?: number;
+  /** Default 1: greedy; of a CoCa 6. */
   numBeams?: number;
+  /** Groups of equally many beams, of a CoCa alone: each searches by itself. Default 3, as open_clip's. */
+  numBeamGroups?: number;
   /** Exponent of the length in beam search: above 1 prefers longer texts. Default 1. */
   lengthPenalty?: number;
   /** Ends a beam search as soon as there are as many finished texts as beams. */

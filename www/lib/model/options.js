@@ -10,7 +10,7 @@ export const DTYPES = ["auto", "q4", "q8", "f16", "f32"];
 export const PRECISIONS = ["fast", "exact"];
 
 export const TASKS = ["caption", "classify", "embed", "embed-image", "embed-text", "match", "answer"];
-const LENGTHS = ["maxNewTokens", "minLength", "numBeams", "lengthPenalty", "earlyStopping", "noRepeatNgramSize"];
+const LENGTHS = ["maxNewTokens", "minLength", "numBeams", "numBeamGroups", "lengthPenalty", "earlyStopping", "noRepeatNgramSize", "numReturnSequences"];
 const SAMPLING = ["doSample", "temperature", "topK", "topP", "repetitionPenalty", "seed"];
 const KINDS = {
   prompt: "string",
@@ -30,7 +30,7 @@ const NUMBERS = ["threshold", "candidates"];
 export const SCORES = ["sigmoid", "softmax", "cosine", "probability"]; // the last is another word for softmax
 export const GREY16 = ["clip", "scale"];
 const TEMPLATES = ["template", "templates"];
-const CAPTION_OPTIONS = ["prompt", ...LENGTHS, ...SAMPLING, "onToken", "signal"];
+const CAPTION_OPTIONS = ["prompt", "badWords", ...LENGTHS, ...SAMPLING, "onToken", "signal"];
 
 /** What each call takes. */
 export const CALL_OPTIONS = {
@@ -47,7 +47,7 @@ export const CALL_OPTIONS = {
   rank: ["signal"],
   identity: ["signal"],
   gauge: ["signal"],
-  answer: ["answers", "candidates", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
+  answer: ["answers", "candidates", "badWords", ...LENGTHS, ...SAMPLING, "onToken", "signal"],
 };
 
 /** The options that are given: each is known and of its kind. `null` is as good as nothing. */
@@ -67,7 +67,7 @@ export function checkOptions(method, options) {
 }
 
 function checkKind(name, value) {
-  if (name === "templates" || name === "answers" || name === "tasks") return checkTexts(name, value);
+  if (["templates", "answers", "tasks", "badWords"].includes(name)) return checkTexts(name, value);
   const refuse = (kind) => {
     throw new ObscuraError("bad_input", `${name} is ${kind}, not ${describe(value)}.`);
   };

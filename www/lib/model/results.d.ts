@@ -40,7 +40,10 @@ export interface Generated {
   tokens: number[];
   /** The reference's sequence score for beams, else the mean log-probability of the new tokens. */
   score: number;
-  /** With beams: the other texts that the search finished, best first, at most one for each beam. */
+  /**
+   * The other texts: with beams those that the search finished, best first, at most one for each beam; with `doSample`
+   * and `numReturnSequences` those that were drawn besides.
+   */
   alternatives?: Generated[];
 }
 
@@ -125,7 +128,7 @@ export interface Gauge {
 
 /** What an album remembers of the model that its vectors come from. */
 export interface ModelIdentity {
-  family: "clip" | "chinese_clip" | "siglip" | "blip";
+  family: "clip" | "chinese_clip" | "siglip" | "blip" | "coca";
   dtype: string;
   imageSize: number;
   /** What `probe` is the vector of: a fixed text, or a fixed picture where the model takes no texts. */
