@@ -13,8 +13,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 
 say() { printf '%s\n' "-- $*"; }
 
-# stage WORDS: says what begins. When the script ends, a table says how long each stage took. Its lines are
-# handed on to a script that this one becomes (exec).
+# stage WORDS: says what begins. When the script ends, a table says how long each stage took, and how long the
+# cores worked for it; what ran beside counts with the stage in which it ended. Its lines are handed on to a script that this one becomes (exec).
 stage() {
   end_stage
   say "$*"
@@ -30,9 +30,15 @@ end_stage() {
   stage_name=
 }
 
+# add_stage_line SECONDS WORDS: what has ended since the last line is what this stage's commands took.
 add_stage_line() {
-  export stage_lines
-  stage_lines="${stage_lines:-}$1 $2
+  export stage_lines cores_worked
+  local before="${cores_worked:-0}" file
+  file=$(mktemp)
+  times >"$file" # in this shell, whose children it counts
+  cores_worked=$(awk -F '[ms ]+' 'NR == 2 { printf "%d", 60 * ($1 + $3) + $2 + $4 }' "$file")
+  rm -f "$file"
+  stage_lines="${stage_lines:-}$1 $((cores_worked - before)) $2
 "
 }
 
@@ -88,9 +94,11 @@ show_stages() {
     wait "$beside_job" || true
     tell_beside " (stopped)"
   fi
-  say "minutes  stage"
-  printf '%s' "$stage_lines" | awk '{ seconds = $1; $1 = ""; printf "%10.1f %s\n", seconds / 60, $0 }'
-  awk -v seconds=$(($(date +%s) - first_began)) 'BEGIN { printf "%10.1f  in all\n", seconds / 60 }'
+  say "minutes, minutes of one core, stage"
+  {
+    printf '%s' "$stage_lines"
+    printf '%s\n' "$(($(date +%s) - first_began)) ${cores_worked:-0} in all"
+  } | awk '{ seconds = $1; core = $2; $1 = $2 = ""; printf "%10.1f %12.1f %s\n", seconds / 60, core / 60, $0 }'
 }
 
 fail() {
@@ -125,12 +133,14 @@ need_cargo() {
   have cargo || fail "cargo is missing: install Rust from rustup.rs, then run this again"
 }
 
+# need_rust_target [TARGET]
 need_rust_target() {
+  local target="${1:-wasm32-unknown-unknown}"
   need_cargo
   have rustup || return 0 # a Rust from elsewhere: the build says if it lacks the target
-  rustup target list --installed | grep -qx wasm32-unknown-unknown && return 0
-  say "adding the Rust target wasm32-unknown-unknown"
-  rustup target add wasm32-unknown-unknown
+  rustup target list --installed | grep -qx "$target" && return 0
+  say "adding the Rust target $target"
+  rustup target add "$target"
 }
 
 # For the wasm with threads, which the page can do without; only CI insists.
