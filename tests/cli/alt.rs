@@ -167,6 +167,119 @@ fn in_markdown_the_text_goes_between_the_brackets() {
 }
 
 #[test]
+fn in_mdx_pictures_of_markdown_and_of_jsx_get_their_texts() {
+    let page = "---\ntitle: \"![](no.webp)\"\n---\nimport house from './images/a house.webp';\nexport function area({ width }) {\n\n  return width * width;\n}\n\n\
+        # Postkarte für {author}\r\n\r\n<!-- ![](images/no.webp) -->\n![](images/dogs.webp) and `![](images/no.webp)`\n\n\
+        <Figure caption={`${1 > 0}`}>\n  ![ ](<images/a house.webp>)\n</Figure>\n\n\
+        <img src={house} width={area(2)} onLoad={() => 1 > 0} />\n\n\
+        <Image\n  src={require('./images/dogs.webp').default}\n/>\n\n\
+        <img onLoad={() => 1 > 0} src=\"images/dogs.webp\" alt=\"Dogs\" />\n\n\
+        <img {...props} src=\"images/dogs.webp\" />\n\n\
+        <div aria-hidden>\n<img src=\"images/dogs.webp\" />\n</div>\n\n\
+        <a href=\"images/dogs.webp\"><img src=\"images/dogs.webp\" /></a>\n\n\
+        {/* ![](images/no.webp) */}\n\n    ![][dogs]\n\n[dogs]: images/dogs.webp\n";
+    let open_bracket = b"export const smile = ':(';\n\n![](images/dogs.webp)\n";
+    let pages: [(&str, &[u8]); 2] = [("post.mdx", page.as_bytes()), ("smile.mdx", open_bracket)];
+    let site = site("mdx", &pages);
+    alt(&site, &["--write"]).lines();
+    let expected = page
+        .replace("![](images/dogs", &format!("![{DOGS}](images/dogs"))
+        .replace("![ ](", &format!("![{HOUSE} ]("))
+        .replace(
+            "<img src={house}",
+            &format!("<img alt=\"{HOUSE}\" src={{house}}"),
+        )
+        .replace("<Image\n", &format!("<Image alt=\"{DOGS}\"\n"))
+        .replace("\"><img src", &format!("\"><img alt=\"{DOGS}\" src"))
+        .replace("![][dogs]", &format!("![{DOGS}][dogs]"));
+    assert_eq!(written(&site, "post.mdx"), expected);
+    assert!(written(&site, "smile.mdx").ends_with(&format!("![{DOGS}](images/dogs.webp)\n")));
+    assert_eq!(alt(&site, &[]).code, 0, "nothing is missing afterwards");
+}
+
+#[test]
+fn what_mdx_leaves_open_is_reported_and_mdx_that_is_none_fails() {
+    let page =
+        b"<Link to=\"/\"><img src=\"images/dogs.webp\" /></Link>\n\n<img src={`${name}.webp`} />\n";
+    let site = site("mdx-open", &[("a.mdx", page), ("b.mdx", b"a\n\n<b>\n")]);
+    let run = alt(&site, &["--write"]);
+    run.fails(
+        1,
+        &[
+            "b.mdx cannot be read: it is no MDX: 4:1: Expected a closing tag for `<b>`",
+            "error: 2 of 2 pictures on 1 page without",
+        ],
+    );
+    for told in [
+        "a.mdx:1: images/dogs.webp has no alternative text and is all there is of the link to /",
+        "a.mdx:3: {`${name}.webp`} has no alternative text; a template writes its address",
+    ] {
+        assert!(run.stdout.contains(told), "{told}: {}", run.stdout);
+    }
+    assert_eq!(written(&site, "a.mdx").as_bytes(), page);
+}
+
+#[test]
+fn drawings_get_texts_unless_something_in_them_would_not_be_seen() {
+    let drawing = |inside: &str| {
+        format!("<svg xmlns=\"http://www.w3.org/2000/svg\" viewBox=\"0 0 10 10\">{inside}</svg>")
+    };
+    let drawings = [
+        (
+            "circle",
+            drawing("<circle cx=\"5\" cy=\"5\" r=\"4\" fill=\"red\"/>"),
+            None,
+        ),
+        (
+            "white",
+            drawing("<circle cx=\"5\" cy=\"5\" r=\"4\" fill=\"white\"/>"),
+            None,
+        ),
+        (
+            "words",
+            drawing("<text y=\"5\">Sale</text>"),
+            Some(
+                "it is an SVG with words in it, which the model would not see: write a text by hand",
+            ),
+        ),
+        (
+            "photo",
+            drawing("<image href=\"/etc/passwd\"/>"),
+            Some(
+                "it is an SVG with pictures in it, which the model would not see: write a text by hand",
+            ),
+        ),
+        (
+            "empty",
+            drawing(""),
+            Some("it is an SVG that shows nothing"),
+        ),
+        (
+            "broken",
+            "<svg".to_string(),
+            Some("it cannot be read as an SVG: "),
+        ),
+    ];
+    let page: String = drawings
+        .iter()
+        .map(|(name, ..)| format!("<img src={name}.svg>\n"))
+        .collect();
+    let site = site("svg", &[("index.html", page.as_bytes())]);
+    for (name, text, _) in &drawings {
+        fs::write(site.path(&format!("{name}.svg")), text).unwrap();
+    }
+    let run = alt(&site, &["--write"]);
+    run.fails(1, &["error: 4 of 6 pictures"]);
+    for (name, _, problem) in &drawings {
+        let told = match problem {
+            Some(problem) => format!("{name}.svg has no alternative text; {problem}"),
+            None => format!("{name}.svg is now \""),
+        };
+        assert!(run.stdout.contains(&told), "{told}: {}", run.stdout);
+    }
+}
+
+#[test]
 fn what_a_link_consists_of_is_told_apart() {
     let page = b"<a href=\"/\"><img src=\"images/dogs.webp\"></a>
         <a href=\"/\"><img src=\"images/dogs.webp\"> Home</a>
@@ -224,6 +337,41 @@ fn what_a_link_consists_of_is_told_apart() {
     );
     alt(&site, &["--write", "--links"]).lines();
     assert_eq!(alt(&site, &[]).code, 0);
+}
+
+#[test]
+fn pages_are_parsed_as_browsers_parse_them() {
+    let page = b"<svg><title/><style/><path/></svg><img src=images/dogs.webp>
+        <svg><![CDATA[<img src=a.webp>]]></svg><noscript><img src=b.webp></noscript>
+        <ul><li aria-hidden=true><img src=c.webp></ul><p><img src=images/dogs.webp>
+        <a href=/ ><span aria-hidden=true>Home</span><img src=images/dogs.webp></a>
+        <a href=/ ><svg><title>Home</title></svg><img src=images/dogs.webp></a>
+        <img src=\"images/a&#32;house.webp?a=1&amp;b=2\"><img src=images/dogs.webp aria-hidden='TRUE'>";
+    let site = site("parsed", &[("index.html", page)]);
+    let run = alt(&site, &["--json"]);
+    let found: Vec<_> = reported(&run)
+        .into_iter()
+        .map(|value| {
+            (
+                value["line"].as_u64().unwrap(),
+                value["address"].clone(),
+                value["link"].clone(),
+            )
+        })
+        .collect();
+    let dogs = json!("images/dogs.webp");
+    let house = json!("images/a house.webp?a=1&b=2");
+    assert_eq!(
+        found,
+        [
+            (1, dogs.clone(), Value::Null),
+            (3, dogs.clone(), Value::Null),
+            (4, dogs.clone(), json!("/")),
+            (5, dogs.clone(), Value::Null),
+            (6, house, Value::Null),
+            (6, dogs, Value::Null),
+        ]
+    );
 }
 
 #[test]

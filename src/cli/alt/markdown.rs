@@ -1,58 +1,125 @@
-//! Pictures without text in Markdown: those of its own syntax, and the HTML in between.
+//! Pictures without text in Markdown: those of its own syntax, the HTML in between, and in MDX, which Astro, Docusaurus and
+//! Next.js read, its JSX.
 
-use super::html::{self, Found, leads_to_a_picture};
-use super::{Form, Lacking, Role};
-use pulldown_cmark::{Event, Options, Parser, Tag, TagEnd};
+use super::Told;
+use super::html;
+use super::jsx::{self, Imports};
+use super::reader::{Found, Reader};
+use markdown::mdast::{AttributeContent, Node};
+use markdown::unist::Position;
+use markdown::{Constructs, MdxSignal, ParseOptions};
+use std::collections::HashMap;
 use std::ops::Range;
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// With tables, footnotes and front matter.
+    Markdown,
+    Mdx,
+}
+
 /// Looks through a document.
-pub fn find(bytes: &[u8]) -> Found {
-    let (text, is_utf8) = readable(bytes);
-    let mut reader = Reader {
-        is_utf8,
+pub fn find(bytes: &[u8], dialect: Dialect) -> Told<Found> {
+    let (text, is_utf8) = readable(bytes, dialect);
+    let document = parse(&text, dialect)?;
+    let mut walker = Walker {
+        text: &text,
+        reader: Reader::new(is_utf8),
+        addresses: HashMap::new(),
+        imports: Imports::default(),
         rest: text.bytes().map(hide).collect(),
-        ..Reader::default()
     };
-    for (event, range) in Parser::new_ext(&text, options()).into_offset_iter() {
-        reader.event(event, range, &text);
-    }
-    let mut found = html::find(&reader.rest);
-    found.pictures += reader.pictures;
-    found.lacking.extend(reader.lacking);
+    walker.note(&document);
+    walker.node(&document);
+    let mut found = walker.reader.finish();
+    let in_between = html::find(&walker.rest)?;
+    found.pictures += in_between.pictures;
+    found.lacking.extend(in_between.lacking);
     found.lacking.sort_by_key(|lacking| lacking.insert);
-    found
+    found.base = in_between.base;
+    Ok(found)
 }
 
-fn options() -> Options {
-    Options::ENABLE_TABLES
-        | Options::ENABLE_FOOTNOTES
-        | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS
-        | Options::ENABLE_PLUSES_DELIMITED_METADATA_BLOCKS
+/// Where JavaScript ends is a guess: with one that is wrong, the rest of the document may make no sense, and the other is
+/// taken.
+fn parse(text: &str, dialect: Dialect) -> Told<Node> {
+    let parse = |ends: fn(&str) -> MdxSignal| markdown::to_mdast(text, &options(dialect, ends));
+    let parsed = parse(jsx::ends_a_module_part);
+    let parsed = parsed.or_else(|error| parse(|_| MdxSignal::Ok).map_err(|_| error));
+    parsed.map_err(|error| match error.place {
+        Some(place) => format!("it is no MDX: {place}: {}", error.reason),
+        None => format!("it is no MDX: {}", error.reason), // Markdown has no errors
+    })
 }
 
-/// As text in which every byte has its place. Where it is not UTF-8, bytes beyond ASCII are put as letters; and what
-/// templates fill in has no spaces, so that it may be in an address.
-fn readable(bytes: &[u8]) -> (String, bool) {
+fn options(dialect: Dialect, ends: fn(&str) -> MdxSignal) -> ParseOptions {
+    let constructs = match dialect {
+        Dialect::Markdown => Constructs::default(),
+        Dialect::Mdx => Constructs::mdx(),
+    };
+    ParseOptions {
+        constructs: Constructs {
+            frontmatter: true,
+            gfm_footnote_definition: true,
+            gfm_label_start_footnote: true,
+            gfm_table: true,
+            ..constructs
+        },
+        mdx_esm_parse: Some(Box::new(ends)),
+        ..ParseOptions::default()
+    }
+}
+
+/// As text in which every byte has its place. Where it is not UTF-8, bytes beyond ASCII are put as letters. What templates
+/// fill into Markdown has no spaces, so that it may be in an address; what is a comment in HTML, and an error in MDX that
+/// Docusaurus forgives, is words.
+fn readable(bytes: &[u8], dialect: Dialect) -> (String, bool) {
     let is_utf8 = std::str::from_utf8(bytes).is_ok();
     let mut readable = bytes.to_vec();
     if !is_utf8 {
         let beyond = readable.iter_mut().filter(|byte| !byte.is_ascii());
         beyond.for_each(|byte| *byte = b'x');
     }
-    let mut is_template = false;
-    for place in 1..readable.len() {
-        match readable[place - 1..=place] {
-            [b'{', b'{'] => is_template = true,
-            [b'}', b'}'] | [_, b'\n'] => is_template = false,
-            [_, b' '] if is_template => readable[place] = b'_',
-            _ => {}
-        }
+    match dialect {
+        Dialect::Markdown => close_up_templates(&mut readable),
+        Dialect::Mdx => hide_comments(&mut readable),
     }
     let text = String::from_utf8(readable);
     (
-        text.expect("ASCII was put for ASCII, or for all else"),
+        text.expect("ASCII was put for ASCII, or for whole characters"),
         is_utf8,
     )
+}
+
+fn close_up_templates(text: &mut [u8]) {
+    let mut is_template = false;
+    for place in 1..text.len() {
+        match text[place - 1..=place] {
+            [b'{', b'{'] => is_template = true,
+            [b'}', b'}'] | [_, b'\n'] => is_template = false,
+            [_, b' '] if is_template => text[place] = b'_',
+            _ => {}
+        }
+    }
+}
+
+fn hide_comments(text: &mut [u8]) {
+    let find = |text: &[u8], from: usize, mark: &[u8]| {
+        let mut windows = text[from..].windows(mark.len());
+        windows
+            .position(|window| window == mark)
+            .map(|place| from + place)
+    };
+    let mut from = 0;
+    while let Some(start) = find(text, from, b"<!--") {
+        let Some(end) = find(text, start, b"-->") else {
+            return;
+        };
+        from = end + "-->".len();
+        text[start..from]
+            .iter_mut()
+            .for_each(|byte| *byte = hide(*byte));
+    }
 }
 
 /// What is not HTML, so that HTML can be looked for in the rest: spaces stay, the rest counts as words.
@@ -63,98 +130,101 @@ fn hide(byte: u8) -> u8 {
     }
 }
 
-#[derive(Default)]
-struct Reader {
-    is_utf8: bool,
-    pictures: usize,
-    lacking: Vec<Lacking>,
+fn range(position: Option<&Position>) -> Range<usize> {
+    let position = position.expect("all that is parsed has a place");
+    position.start.offset..position.end.offset
+}
+
+struct Walker<'a> {
+    text: &'a str,
+    reader: Reader,
+    /// Of `[name]: address`.
+    addresses: HashMap<String, String>,
+    imports: Imports,
     /// The document with everything hidden but its HTML.
     rest: Vec<u8>,
-    link: Option<Link>,
-    picture: Option<Picture>,
 }
 
-struct Link {
-    address: String,
-    /// Its pictures without text, by their place among all, from here on.
-    first: usize,
-    has_text: bool,
-}
-
-struct Picture {
-    address: String,
-    start: usize,
-    has_text: bool,
-}
-
-impl Reader {
-    fn event(&mut self, event: Event, range: Range<usize>, text: &str) {
-        match event {
-            Event::Html(_) | Event::InlineHtml(_) => {
-                self.rest[range.clone()].copy_from_slice(&text.as_bytes()[range]);
+impl Walker<'_> {
+    /// What is said in one place and meant in another.
+    fn note(&mut self, node: &Node) {
+        match node {
+            Node::Definition(it) => {
+                let address = it.url.clone();
+                self.addresses
+                    .entry(it.identifier.clone())
+                    .or_insert(address);
             }
-            Event::Start(Tag::Link { dest_url, .. }) => {
-                self.link = Some(Link {
-                    address: dest_url.into_string(),
-                    first: self.lacking.len(),
-                    has_text: false,
-                });
-            }
-            Event::End(TagEnd::Link) => self.end_link(),
-            Event::Start(Tag::Image { dest_url, .. }) => {
-                self.picture = Some(Picture {
-                    address: dest_url.into_string(),
-                    start: range.start,
-                    has_text: false,
-                });
-            }
-            Event::End(TagEnd::Image) => self.end_picture(text),
-            Event::Text(words) | Event::Code(words) if !words.trim().is_empty() => {
-                match &mut self.picture {
-                    Some(picture) => picture.has_text = true,
-                    None => self.name_link(),
-                }
-            }
+            Node::MdxjsEsm(it) => self.imports.note(&it.value),
             _ => {}
         }
+        let children = node.children().into_iter().flatten();
+        children.for_each(|child| self.note(child));
     }
 
-    fn name_link(&mut self) {
-        if let Some(link) = &mut self.link {
-            link.has_text = true;
+    fn node(&mut self, node: &Node) {
+        match node {
+            Node::Text(it) => self.reader.words(&it.value),
+            Node::InlineCode(it) => self.reader.words(&it.value),
+            Node::Html(it) => {
+                let range = range(it.position.as_ref());
+                self.rest[range.clone()].copy_from_slice(&self.text.as_bytes()[range]);
+            }
+            Node::Image(it) => self.picture(&it.url, &it.alt, it.position.as_ref()),
+            Node::ImageReference(it) => {
+                let address = self.address(&it.identifier);
+                self.picture(&address, &it.alt, it.position.as_ref());
+            }
+            Node::Link(it) => self.link(&it.url, &it.children),
+            Node::LinkReference(it) => self.link(&self.address(&it.identifier), &it.children),
+            Node::MdxJsxFlowElement(it) => {
+                let start = range(it.position.as_ref()).start;
+                self.element(it.name.as_deref(), &it.attributes, &it.children, start);
+            }
+            Node::MdxJsxTextElement(it) => {
+                let start = range(it.position.as_ref()).start;
+                self.element(it.name.as_deref(), &it.attributes, &it.children, start);
+            }
+            other => self.all(other.children().into_iter().flatten()),
         }
     }
 
-    fn end_link(&mut self) {
-        let Some(link) = self.link.take() else {
-            return;
-        };
-        if link.has_text || leads_to_a_picture(&link.address) {
-            return;
-        }
-        for lacking in &mut self.lacking[link.first..] {
-            lacking.role = Role::Link(link.address.clone());
-        }
+    fn all<'n>(&mut self, nodes: impl IntoIterator<Item = &'n Node>) {
+        nodes.into_iter().for_each(|node| self.node(node));
     }
 
-    fn end_picture(&mut self, text: &str) {
-        let Some(picture) = self.picture.take() else {
-            return;
-        };
-        self.pictures += 1;
-        if picture.has_text {
-            return self.name_link();
+    fn address(&self, identifier: &str) -> String {
+        self.addresses.get(identifier).cloned().unwrap_or_default()
+    }
+
+    fn link(&mut self, address: &str, children: &[Node]) {
+        let opened = self.reader.open_link(address, false);
+        self.all(children);
+        self.reader.close(opened);
+    }
+
+    fn picture(&mut self, address: &str, text: &str, position: Option<&Position>) {
+        let insert = range(position).start + "![".len();
+        self.reader.markdown_picture(address, text, insert);
+    }
+
+    /// An element of JSX with what is in it; one without a name is none.
+    fn element(
+        &mut self,
+        name: Option<&str>,
+        attributes: &[AttributeContent],
+        children: &[Node],
+        start: usize,
+    ) {
+        let name = name.unwrap_or_default();
+        let tag = jsx::tag(name, attributes, &self.imports);
+        let was_hidden = self.reader.is_hidden;
+        self.reader.is_hidden |= tag.hides();
+        let opened = self.reader.open(&tag, start + "<".len() + name.len());
+        self.all(children);
+        if let Some(opened) = opened {
+            self.reader.close(opened);
         }
-        let is_there = text[picture.start..].starts_with("![");
-        if is_there {
-            self.lacking.push(Lacking {
-                address: picture.address,
-                role: Role::Picture,
-                insert: picture.start + "![".len(),
-                form: Form::Markdown {
-                    is_utf8: self.is_utf8,
-                },
-            });
-        }
+        self.reader.is_hidden = was_hidden;
     }
 }

@@ -1,7 +1,8 @@
 //! `obscura alt`: pictures without alternative text on the pages of a website, and texts for them.
 //!
-//! - `pages`: the files of a site. `html`, `markdown`: what in them lacks a text, and where one would go.
+//! - `pages`: the files of a site. `html`, `markdown` and `jsx` parse them, `reader` says what in them lacks a text.
 //! - `address`: the file that an address names. `texts`: who writes the texts: the model, or a person's decisions.
+//! - `svg`: drawings as pictures for the model.
 //! - `edit`: a page with texts put in. `diff`: how it differs. `review`: a page for people to decide on.
 
 mod address;
@@ -9,9 +10,12 @@ mod decisions;
 mod diff;
 mod edit;
 mod html;
+mod jsx;
 mod markdown;
 mod pages;
+mod reader;
 mod review;
+mod svg;
 mod texts;
 
 use super::arguments::{Alt, Common};

@@ -1,9 +1,11 @@
 //! The pages of a site, and what each lacks.
 
-use super::html::Found;
+use super::markdown::Dialect;
+use super::reader::Found;
 use super::{Lacking, Site, Told, address, html, markdown};
 use obscura::image::collection::is_left_out;
 use obscura::{Error, Result};
+use std::fmt::Display;
 use std::path::{Path, PathBuf};
 
 /// What a project installs is not its site.
@@ -43,7 +45,7 @@ impl Place {
 #[derive(Debug, Clone, Copy)]
 enum Kind {
     Html,
-    Markdown,
+    Markdown(Dialect),
 }
 
 impl Kind {
@@ -51,16 +53,18 @@ impl Kind {
         let ending = path.extension()?.to_str()?.to_ascii_lowercase();
         match ending.as_str() {
             "html" | "htm" | "xhtml" => Some(Kind::Html),
-            "md" | "markdown" | "mdown" => Some(Kind::Markdown),
+            "md" | "markdown" | "mdown" => Some(Kind::Markdown(Dialect::Markdown)),
+            "mdx" => Some(Kind::Markdown(Dialect::Mdx)),
             _ => None,
         }
     }
 
-    fn find(self, bytes: &[u8]) -> Found {
-        match self {
+    fn find(self, path: &Path, bytes: &[u8]) -> Result<Found> {
+        let found = match self {
             Kind::Html => html::find(bytes),
-            Kind::Markdown => markdown::find(bytes),
-        }
+            Kind::Markdown(dialect) => markdown::find(bytes, dialect),
+        };
+        found.map_err(|words| cannot_be_read(path, words))
     }
 }
 
@@ -81,7 +85,7 @@ pub fn all(site: &Site) -> Result<(Vec<Page>, Vec<Error>)> {
 
 /// Links are not followed: what they lead to may be elsewhere, or in the site once more.
 fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
-    let failed = |error| cannot_be_read(folder, &error);
+    let failed = |error| cannot_be_read(folder, error);
     for entry in std::fs::read_dir(folder).map_err(failed)? {
         let entry = entry.map_err(failed)?;
         let (kind, name) = (entry.file_type().map_err(failed)?, entry.file_name());
@@ -99,10 +103,10 @@ fn collect(folder: &Path, found: &mut Vec<PathBuf>) -> Result<()> {
 }
 
 pub fn read(path: &Path) -> Result<Vec<u8>> {
-    std::fs::read(path).map_err(|error| cannot_be_read(path, &error))
+    std::fs::read(path).map_err(|error| cannot_be_read(path, error))
 }
 
-fn cannot_be_read(path: &Path, error: &std::io::Error) -> Error {
+fn cannot_be_read(path: &Path, error: impl Display) -> Error {
     Error::BadInput(format!("{} cannot be read: {error}", path.display()))
 }
 
@@ -117,7 +121,7 @@ impl Page {
                 path.display()
             )));
         }
-        let found = kind.find(&bytes);
+        let found = kind.find(path, &bytes)?;
         let mut lines = Lines::new(&bytes);
         let place = |lacking: Lacking| Place {
             line: lines.of(lacking.insert),
@@ -136,7 +140,8 @@ impl Page {
     /// Before anything is written: with `count` texts, the page has so many pictures less without text, and is the same
     /// otherwise.
     pub fn check(&self, before: &[u8], after: &[u8], count: usize) -> Result<()> {
-        let (found, then) = (self.kind.find(before), self.kind.find(after));
+        let find = |bytes| self.kind.find(&self.path, bytes);
+        let (found, then) = (find(before)?, find(after)?);
         let places = self.lacking.iter().map(|place| &place.lacking);
         let is_as_read = found.lacking.iter().eq(places);
         let fits =

@@ -2,12 +2,13 @@
 
 use super::decisions::{Decision, Decisions};
 use super::pages::{Page, Place};
-use super::{Form, LONGEST, Role, Site, Told};
+use super::{Form, LONGEST, Role, Site, Told, svg};
 use crate::cli::arguments::{Alt, Common};
 use crate::cli::model;
 use crate::cli::pictures::read_image;
 use crate::cli::progress::Run;
 use obscura::generate::GenerationSettings;
+use obscura::image::RgbImage;
 use obscura::tasks::Model;
 use obscura::{Error, Result};
 use pollster::block_on;
@@ -153,13 +154,11 @@ impl Asker<'_> {
             Some(model) => model,
             none => none.insert(model::load(&self.command.model, self.common)?),
         };
-        let image = read_image(&self.site.root.join(picture), self.common);
+        let image = read(&self.site.root.join(picture), self.common);
         self.run.step();
-        let image = match image {
-            Err(Error::BadImage(_)) => {
-                return Ok(Err("it cannot be read as a picture".to_string()));
-            }
-            image => image?,
+        let image = match image? {
+            Ok(image) => image,
+            Err(problem) => return Ok(Err(problem)),
         };
         let options = model.generation(&GenerationSettings::default());
         let silent = async |_: &str, _| Ok(());
@@ -171,6 +170,17 @@ impl Asker<'_> {
 impl Drop for Asker<'_> {
     fn drop(&mut self) {
         self.run.finish();
+    }
+}
+
+/// A picture or a drawing, or why it cannot be looked at.
+fn read(path: &Path, common: &Common) -> Result<Told<RgbImage>> {
+    if svg::is_svg(path) {
+        return Ok(svg::read(path));
+    }
+    match read_image(path, common) {
+        Err(Error::BadImage(_)) => Ok(Err("it cannot be read as a picture".to_string())),
+        image => image.map(Ok),
     }
 }
 

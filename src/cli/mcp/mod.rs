@@ -1,72 +1,40 @@
-//! `obscura mcp`: the Model Context Protocol over standard input and output, one JSON message a line.
+//! `obscura mcp`: the Model Context Protocol over standard input and output, by rmcp, its official crate.
 //!
-//! - `protocol`: messages, and answers to all that is no work. `calls`: which calls wait, run, or are cancelled.
-//! - `tools`: what each tool does with the model. `schemas`: what they take. `folders`: which files may be read.
+//! - `server`: what rmcp asks for: who we are, which tools there are, and how a call is answered.
+//! - `calls`: a call that waits or runs. `tools`: what each tool does with the model.
+//! - `schemas`: what the tools take. `folders`: which files may be read.
 //!
-//! One thread reads, so that a cancellation is heard while the other works. Standard output is the protocol's alone.
-//! The protocol is small enough to be written here; its official crate, rmcp, would have all of Burn built again with
-//! other features of the crates that both need, and brings an asynchronous runtime for one pipe.
+//! rmcp reads and writes on one thread, so that a cancellation or a ping is heard while the other works: there is one
+//! model, and calls take turns. Standard output is the protocol's alone; what goes wrong with it is said on standard error.
 
 mod calls;
 mod folders;
-mod protocol;
 mod schemas;
+mod server;
 mod tools;
 
 use super::arguments::{Common, Mcp};
-use calls::{Calls, Output};
-use obscura::{Error, Result};
-use protocol::{Incoming, Line};
-use std::io::BufRead;
+use calls::Call;
+use obscura::Result;
+use server::Server;
 use std::sync::mpsc;
 use tools::Tools;
 
 /// Serves until standard input ends.
 pub fn mcp(command: &Mcp, common: &Common) -> Result<()> {
     let tools = Tools::new(command, common)?;
-    let offered = tools.offered();
-    let (calls, output) = (Calls::default(), Output::default());
-    let (sender, receiver) = mpsc::channel();
+    let (sender, waiting) = mpsc::channel();
+    let server = Server::new(tools.offered(), sender);
     std::thread::scope(|scope| {
-        scope.spawn(|| work(tools, receiver, &calls, &output));
-        let mut input = std::io::stdin().lock();
-        let read = read(&mut input, |incoming| {
-            if let Some(call) = protocol::answer(incoming, &offered, &calls, &output) {
-                let _ = sender.send(call); // it fails only if the other thread is gone, and so are we
-            }
-        });
-        calls.cancel_all();
-        drop(sender);
-        read
+        scope.spawn(|| work(tools, waiting));
+        server.serve() // drops the sender at its end, which ends the other thread
     })
 }
 
 /// Runs one call after the other.
-fn work(mut tools: Tools, waiting: mpsc::Receiver<calls::Call>, calls: &Calls, output: &Output) {
+fn work(mut tools: Tools, waiting: mpsc::Receiver<Call>) {
     for call in waiting {
-        let result = match call.is_cancelled() {
-            true => Err(calls::cancelled()),
-            false => tools.run(&call, output),
-        };
-        calls.finish(&call);
-        if !call.is_cancelled() {
-            output.send(&protocol::result_of(&call.id, result)); // nobody waits for a cancelled one
-        }
-    }
-}
-
-/// Hands on line by line.
-fn read(input: &mut impl BufRead, mut take: impl FnMut(Incoming)) -> Result<()> {
-    loop {
-        match protocol::next_line(input) {
-            Ok(Line::End) => return Ok(()),
-            Ok(Line::Empty) => {}
-            Ok(Line::Message(incoming)) => take(incoming),
-            Err(error) => {
-                return Err(Error::BadInput(format!(
-                    "standard input cannot be read: {error}"
-                )));
-            }
-        }
+        let result = call.check().and_then(|()| tools.run(&call));
+        call.answer(result);
     }
 }

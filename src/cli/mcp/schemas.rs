@@ -1,5 +1,6 @@
 //! What the tools take and give: the list of www/lib/agents/tool-schemas.js, which JavaScript's `tools()` reads, too.
 
+use rmcp::model::Tool;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
@@ -29,12 +30,13 @@ pub fn all() -> Vec<Schema> {
 
 impl Schema {
     /// As `tools/list` has it.
-    pub fn described(&self) -> Value {
-        json!({
+    pub fn described(&self) -> Tool {
+        let described = json!({
             "name": self.name, "title": self.title, "description": self.description,
             "inputSchema": self.input_schema, "outputSchema": self.output_schema,
             "annotations": { "readOnlyHint": true, "openWorldHint": false },
-        })
+        });
+        serde_json::from_value(described).expect("a schema describes a tool")
     }
 
     /// What is wrong with arguments, in words that tell a language model what to write instead.

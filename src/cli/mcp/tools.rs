@@ -1,6 +1,6 @@
 //! What each tool does with the model. The results are those that the schemas promise.
 
-use super::calls::{Call, Output};
+use super::calls::Call;
 use super::folders::Folders;
 use super::schemas::{self, Schema};
 use crate::cli::album::{self, Query};
@@ -16,6 +16,7 @@ use obscura::models::ModelConfig;
 use obscura::tasks::{CANDIDATES, LabelSet, Model, Ranking};
 use obscura::{Error, Result};
 use pollster::block_on;
+use rmcp::model::Tool;
 use serde_json::{Value, json};
 
 /// Found by a search unless it says how many.
@@ -64,19 +65,19 @@ impl<'a> Tools<'a> {
     }
 
     /// The list of `tools/list`.
-    pub fn offered(&self) -> Vec<Value> {
+    pub fn offered(&self) -> Vec<Tool> {
         self.schemas.iter().map(Schema::described).collect()
     }
 
     /// Runs a tool; its name is one of those offered.
-    pub fn run(&mut self, call: &Call, output: &Output) -> Result<Value> {
+    pub fn run(&mut self, call: &Call) -> Result<Value> {
         let schema = self.schemas.iter().find(|schema| schema.name == call.tool);
         let schema = schema.expect("only tools that are offered are called");
         let wrong = |words| Error::BadInput(format!("{}: {words}", call.tool));
         schema.check(&call.arguments).map_err(wrong)?;
         let given = Given(call);
         if call.tool == "search" {
-            return self.search(&given, call, output);
+            return self.search(&given, call);
         }
         let image = match self.picture(&given)? {
             Some(image) => image,
@@ -86,12 +87,12 @@ impl<'a> Tools<'a> {
                 ));
             }
         };
-        self.load(call, output)?;
-        output.progress(call, READ, "the picture is read");
+        self.load(call)?;
+        call.progress(READ, "the picture is read");
         let model = self.model.as_ref().expect("just loaded");
         match call.tool.as_str() {
-            "caption" => caption(model, &image, &given, output),
-            "answer" => answer(model, &image, &given, output),
+            "caption" => caption(model, &image, &given),
+            "answer" => answer(model, &image, &given),
             "classify" => classify(model, &image, &given),
             "match" => Ok(
                 json!({ "matches": block_on(model.match_texts(&image, &given.texts("texts")))? }),
@@ -100,7 +101,7 @@ impl<'a> Tools<'a> {
         }
     }
 
-    fn search(&mut self, given: &Given, call: &Call, output: &Output) -> Result<Value> {
+    fn search(&mut self, given: &Given, call: &Call) -> Result<Value> {
         let count = ["text", "path", "data"]
             .iter()
             .filter(|name| given.has(name))
@@ -112,7 +113,7 @@ impl<'a> Tools<'a> {
             ));
         }
         let image = self.picture(given)?;
-        self.load(call, output)?;
+        self.load(call)?;
         let query = Query {
             album: self
                 .command
@@ -129,13 +130,13 @@ impl<'a> Tools<'a> {
         Ok(json!({ "found": album::found(model, &query, self.common)? }))
     }
 
-    fn load(&mut self, call: &Call, output: &Output) -> Result<()> {
+    fn load(&mut self, call: &Call) -> Result<()> {
         if self.model.is_none() {
-            output.progress(call, 0.0, "the model is loaded");
+            call.progress(0.0, "the model is loaded");
             self.model = Some(model::load(&self.command.model, self.common)?);
         }
         call.check()?;
-        output.progress(call, LOADED, "the model is at hand");
+        call.progress(LOADED, "the model is at hand");
         Ok(())
     }
 
@@ -182,14 +183,14 @@ fn bytes_of(data: &str) -> std::result::Result<Vec<u8>, String> {
     bytes.map_err(|error| format!("it is not base64: {error}"))
 }
 
-fn caption(model: &Model, image: &RgbImage, given: &Given, output: &Output) -> Result<Value> {
+fn caption(model: &Model, image: &RgbImage, given: &Given) -> Result<Value> {
     let options = model.generation(&GenerationSettings {
         max_new_tokens: given.number("maxNewTokens"),
         num_beams: given.number("numBeams"),
         ..Default::default()
     });
     let prompt = given.text("prompt").unwrap_or_default();
-    let mut steps = Steps::new(given.0, output);
+    let mut steps = Steps::new(given.0);
     let caption = model.caption(image, prompt, &options, async |piece, token| {
         steps.take(piece, token)
     });
@@ -197,7 +198,7 @@ fn caption(model: &Model, image: &RgbImage, given: &Given, output: &Output) -> R
     Ok(json!({ "text": caption.text, "score": caption.score }))
 }
 
-fn answer(model: &Model, image: &RgbImage, given: &Given, output: &Output) -> Result<Value> {
+fn answer(model: &Model, image: &RgbImage, given: &Given) -> Result<Value> {
     let images = std::slice::from_ref(image);
     let question = given.text("question").unwrap_or_default();
     if given.has("answers") {
@@ -206,7 +207,7 @@ fn answer(model: &Model, image: &RgbImage, given: &Given, output: &Output) -> Re
         let best = &ranked[0];
         return Ok(json!({ "text": best.text, "score": best.score, "answers": ranked }));
     }
-    let mut steps = Steps::new(given.0, output);
+    let mut steps = Steps::new(given.0);
     let options = model.generation(&GenerationSettings::default());
     let answer = model.answer(images, question, &options, async |piece, token| {
         steps.take(piece, token)
@@ -235,16 +236,14 @@ fn classify(model: &Model, image: &RgbImage, given: &Given) -> Result<Value> {
 /// The text as it grows; a cancelled call ends with the next token.
 struct Steps<'a> {
     call: &'a Call,
-    output: &'a Output,
     done: f64,
     text: String,
 }
 
 impl<'a> Steps<'a> {
-    fn new(call: &'a Call, output: &'a Output) -> Self {
+    fn new(call: &'a Call) -> Self {
         Self {
             call,
-            output,
             done: READ,
             text: String::new(),
         }
@@ -259,7 +258,7 @@ impl<'a> Steps<'a> {
         }
         self.done += 1.0;
         self.text.push_str(piece);
-        self.output.progress(self.call, self.done, self.text.trim());
+        self.call.progress(self.done, self.text.trim());
         Ok(())
     }
 }

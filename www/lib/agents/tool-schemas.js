@@ -128,7 +128,7 @@ export default [
             "type": "object",
             "properties": {
               "text": { "type": "string" },
-              "probability": { "type": ["number", "null"], "description": "That it describes the picture, 0 to 1; null of a model that only knows similarity." },
+              "probability": { "anyOf": [{ "type": "number" }, { "type": "null" }], "description": "That it describes the picture, 0 to 1; null of a model that only knows similarity." },
               "similarity": { "type": "number", "description": "The cosine of the two vectors, -1 to 1." }
             },
             "required": ["text", "probability", "similarity"],
@@ -167,7 +167,7 @@ export default [
             "properties": {
               "key": { "type": "string", "description": "The picture's path or name in the album." },
               "similarity": { "type": "number", "description": "The cosine of the two vectors, -1 to 1." },
-              "probability": { "type": ["number", "null"], "description": "That text and picture belong together, 0 to 1, where the model has looked at both together." }
+              "probability": { "anyOf": [{ "type": "number" }, { "type": "null" }], "description": "That text and picture belong together, 0 to 1, where the model has looked at both together." }
             },
             "required": ["key", "similarity"],
             "additionalProperties": false
