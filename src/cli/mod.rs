@@ -20,6 +20,7 @@ mod model;
 mod pictures;
 mod progress;
 mod report;
+mod row;
 #[cfg(feature = "train")]
 mod scenes;
 mod table;

@@ -78,7 +78,7 @@ pub fn each(
     failures.result()
 }
 
-/// The same with the frames of a video, which are called as parts of media are: `clip.mp4#t=1.5`.
+/// The same with the frames of a video.
 fn each_frame(
     video: &Path,
     common: &Common,
@@ -86,21 +86,32 @@ fn each_frame(
     failures: &mut Failures,
     work: &mut impl FnMut(&Path, RgbImage) -> Result<()>,
 ) -> Result<()> {
-    let frames = match video::frames(video, common.fps) {
+    let frames = match named_frames(video, common) {
         Ok(frames) => frames,
         Err(error) => return failures.take(video, Err(error), |print| run.suspend(print)),
     };
-    for (place, frame) in frames.enumerate() {
-        let seconds = place as f64 / common.fps;
-        let mut name = video.as_os_str().to_os_string();
-        name.push(format!("#t={}", (seconds * 1000.0).round() / 1000.0));
-        let name = PathBuf::from(name);
+    for (name, frame) in frames {
         run.grow();
         let done = frame.and_then(|image| run.suspend(|| work(&name, image)));
         failures.take(&name, done, |print| run.suspend(print))?;
         run.step();
     }
     Ok(())
+}
+
+/// The frames of a video, which are called as parts of media are: `clip.mp4#t=1.5`.
+pub fn named_frames(
+    video: &Path,
+    common: &Common,
+) -> Result<impl Iterator<Item = (PathBuf, Result<RgbImage>)> + use<>> {
+    let (rate, video_name) = (common.fps, video.as_os_str().to_os_string());
+    let frames = video::frames(video, rate)?.enumerate();
+    Ok(frames.map(move |(place, frame)| {
+        let seconds = place as f64 / rate;
+        let mut name = video_name.clone();
+        name.push(format!("#t={}", (seconds * 1000.0).round() / 1000.0));
+        (PathBuf::from(name), frame)
+    }))
 }
 
 /// The pictures of a run that could not be read, named again at its end.

@@ -1,57 +1,50 @@
-//! Captions of many pictures in one file, a line each: Hugging Face's `metadata.jsonl`, or a CSV file with
-//! the columns `image` and `caption`. While a run goes on, it is called FILE.partial.
+//! What is said of many pictures in one file, a row each. While a run goes on, it is called FILE.partial.
 
 use super::arguments::{Form, WritingArguments};
 use super::found::Found;
+use super::row::{Choice, Kind};
 use obscura::{Error, Result};
-use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
-
-/// The columns of a CSV file.
-const HEADER: &str = "image,caption\n";
 
 /// The file of a run.
 pub struct Table {
+    kind: Kind,
     form: Form,
+    /// How many choices a picture has at most. Of a CSV file that is begun, that is known from its header.
+    count: Option<usize>,
     output: PathBuf,
     partial: PathBuf,
     file: File,
     /// The folder that pictures are named from.
     folder: PathBuf,
-    /// Pictures that have a line.
+    /// Pictures that have a row.
     names: HashSet<String>,
-}
-
-/// A line, as Hugging Face's `imagefolder` reads them.
-#[derive(Serialize, Deserialize)]
-struct Line {
-    file_name: String,
-    text: String,
+    /// Whether `partial` is a copy of a whole `output`, and no more.
+    is_copy: bool,
 }
 
 impl Table {
     /// A new file, or one that an earlier run has begun.
-    pub fn open(form: Form, asked: &WritingArguments, found: &Found) -> Result<Self> {
+    pub fn open(kind: Kind, form: Form, asked: &WritingArguments, found: &Found) -> Result<Self> {
         if asked.names.is_some() {
             return Err(Error::BadInput(
                 "--names is for --write txt and xmp, which write a file beside each picture"
                     .to_string(),
             ));
         }
-        let output = output(form, asked, found)?;
+        let output = output(kind.file(form), asked, found)?;
         let mut partial = output.clone().into_os_string();
         partial.push(".partial");
         let partial = PathBuf::from(partial);
         let failed = |error: std::io::Error| cannot_write(&output, &error);
-        if asked.overwrite {
-            remove(&partial).map_err(failed)?;
-        } else if !asked.resume {
-            check_free(&output, &partial)?;
-        } else if output.exists() && !partial.exists() {
+        let is_copy = asked.resume && output.exists() && !partial.exists();
+        if is_copy {
             std::fs::copy(&output, &partial).map_err(failed)?; // stays until the run has ended
+        } else if !asked.resume && !asked.overwrite {
+            check_free(&output, &partial, form)?;
         }
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
@@ -62,18 +55,24 @@ impl Table {
                 "{output} is being written by another process"
             )));
         }
+        if !asked.resume {
+            file.set_len(0).map_err(failed)?;
+        }
         let parent = output.parent().filter(|parent| *parent != Path::new(""));
         let folder = parent
             .unwrap_or(Path::new("."))
             .canonicalize()
             .map_err(failed)?;
         let mut table = Self {
+            kind,
             form,
+            count: None,
             output,
             partial,
             file,
             folder,
             names: HashSet::new(),
+            is_copy,
         };
         table.recover()?;
         Ok(table)
@@ -84,13 +83,32 @@ impl Table {
         name.is_ok_and(|name| self.names.contains(&name))
     }
 
-    /// Adds a line with one call, so that a killed process leaves whole lines, but for the last.
-    pub fn write(&mut self, picture: &Path, text: &str) -> Result<()> {
+    /// Says how many choices a picture has at most, before the first is written.
+    pub fn begin(&mut self, count: usize) -> Result<()> {
+        let before = self.count.replace(count);
+        if let Some(before) = before.filter(|before| *before != count) {
+            return Err(Error::BadInput(format!(
+                "{} was begun with room for {before} of a picture, not {count}: --resume goes on with what the same command has written",
+                self.partial.display()
+            )));
+        }
+        if self.form == Form::Csv && before.is_none() {
+            let header = self.kind.header(count);
+            let written = self.file.write_all(header.as_bytes());
+            written.map_err(|error| cannot_write(&self.output, &error))?;
+        }
+        Ok(())
+    }
+
+    /// Adds a row with one call, so that a killed process leaves whole lines, but for the last.
+    pub fn write(&mut self, picture: &Path, choices: &[Choice]) -> Result<()> {
         let name = self.name(picture)?;
-        let line = self.line(&name, text)?;
+        let count = self.count.unwrap_or(1);
+        let line = self.kind.line(self.form, &name, choices, count)?;
         let written = self.file.write_all(line.as_bytes());
         written.map_err(|error| cannot_write(&self.output, &error))?;
         self.names.insert(name);
+        self.is_copy = false;
         Ok(())
     }
 
@@ -99,7 +117,7 @@ impl Table {
         let renamed =
             (self.file.sync_all()).and_then(|()| std::fs::rename(&self.partial, &self.output));
         renamed.map_err(|error| cannot_write(&self.output, &error))?;
-        Ok(self.output)
+        Ok(self.output.clone())
     }
 
     /// A picture from the file's folder, with slashes; one that lies elsewhere with its whole path.
@@ -123,28 +141,6 @@ impl Table {
         })
     }
 
-    fn line(&self, name: &str, text: &str) -> Result<String> {
-        let unwritable = |error: &dyn std::fmt::Display| {
-            Error::BadInput(format!("a caption has no form in a file: {error}"))
-        };
-        if self.form == Form::Jsonl {
-            let line = Line {
-                file_name: name.to_string(),
-                text: text.to_string(),
-            };
-            let line = serde_json::to_string(&line).map_err(|error| unwritable(&error))?;
-            return Ok(line + "\n");
-        }
-        let one_line = |text: &str| text.replace(['\r', '\n'], " ");
-        let mut writer = csv::Writer::from_writer(Vec::new());
-        let record = [one_line(name), one_line(text)];
-        writer
-            .write_record(record)
-            .map_err(|error| unwritable(&error))?;
-        let bytes = writer.into_inner().map_err(|error| unwritable(&error))?;
-        String::from_utf8(bytes).map_err(|error| unwritable(&error))
-    }
-
     /// Takes in the lines that are there, and cuts off one that is not whole.
     fn recover(&mut self) -> Result<()> {
         let failed = |error: std::io::Error| cannot_write(&self.partial, &error);
@@ -158,15 +154,14 @@ impl Table {
             .unwrap_or("\u{fffd}\n")
             .lines();
         for (number, line) in (1..).zip(lines) {
-            let name = match self.form {
-                Form::Csv if number == 1 => match line == HEADER.trim_end() {
-                    true => continue,
-                    false => None,
-                },
-                Form::Csv => first_column(line),
-                _ => serde_json::from_str(line)
-                    .ok()
-                    .map(|line: Line| line.file_name),
+            if self.form == Form::Csv && number == 1 {
+                self.count = self.kind.count_in(line);
+            }
+            let name = match (self.form, self.count) {
+                (Form::Csv, Some(_)) if number == 1 => continue,
+                (Form::Csv, Some(count)) => Kind::picture_in_csv(line, self.kind.columns(count)),
+                (Form::Csv, None) => None,
+                _ => self.kind.picture_in_json(line),
             };
             let Some(name) = name else {
                 return Err(Error::BadInput(format!(
@@ -177,20 +172,21 @@ impl Table {
             self.names.insert(name);
         }
         self.file.set_len(whole as u64).map_err(failed)?;
-        self.file.seek(SeekFrom::End(0)).map_err(failed)?;
-        if self.form == Form::Csv && whole == 0 {
-            self.file.write_all(HEADER.as_bytes()).map_err(failed)?;
+        self.file.seek(SeekFrom::End(0)).map(drop).map_err(failed)
+    }
+}
+
+/// A run that added nothing leaves nothing beside the table.
+impl Drop for Table {
+    fn drop(&mut self) {
+        if self.is_copy {
+            let _ = std::fs::remove_file(&self.partial); // it may have become the table
         }
-        Ok(())
     }
 }
 
 /// Where the file is: as was said, or in the one folder that was named.
-fn output(form: Form, asked: &WritingArguments, found: &Found) -> Result<PathBuf> {
-    let name = match form {
-        Form::Csv => "captions.csv",
-        _ => "metadata.jsonl",
-    };
+fn output(name: &str, asked: &WritingArguments, found: &Found) -> Result<PathBuf> {
     let in_folder = found.folder.as_ref().map(|folder| folder.join(name));
     asked.output.clone().or(in_folder).ok_or_else(|| {
         Error::BadInput(format!(
@@ -199,14 +195,16 @@ fn output(form: Form, asked: &WritingArguments, found: &Found) -> Result<PathBuf
     })
 }
 
-fn check_free(output: &Path, partial: &Path) -> Result<()> {
-    for (file, what) in [
-        (partial, "is left of a run that was stopped"),
-        (output, "is there already"),
+/// Nothing is replaced unasked. A run that was stopped before its first row has left nothing.
+fn check_free(output: &Path, partial: &Path, form: Form) -> Result<()> {
+    let lines =
+        std::fs::read(partial).map_or(0, |bytes| bytes.split(|byte| *byte == b'\n').count() - 1);
+    let is_begun = lines > usize::from(form == Form::Csv);
+    for (file, is_there, what) in [
+        (partial, is_begun, "is left of a run that was stopped"),
+        (output, output.exists(), "is there already"),
     ] {
-        let length = file.metadata().map(|metadata| metadata.len());
-        let is_begun = |length| file == output || length > HEADER.len() as u64;
-        if length.is_ok_and(is_begun) {
+        if is_there {
             return Err(Error::BadInput(format!(
                 "{} {what}: --resume goes on with it, --overwrite begins anew",
                 file.display()
@@ -214,24 +212,6 @@ fn check_free(output: &Path, partial: &Path) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn first_column(line: &str) -> Option<String> {
-    let mut reader = csv::ReaderBuilder::new();
-    let mut reader = reader.has_headers(false).from_reader(line.as_bytes());
-    let record = reader
-        .records()
-        .next()?
-        .ok()
-        .filter(|record| record.len() == 2)?;
-    Some(record[0].to_string())
-}
-
-fn remove(file: &Path) -> std::io::Result<()> {
-    match std::fs::remove_file(file) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
-        _ => Ok(()),
-    }
 }
 
 fn cannot_write(output: &Path, error: &std::io::Error) -> Error {

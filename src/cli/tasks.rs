@@ -5,34 +5,24 @@ use super::found::{Found, find};
 use super::labels::Source;
 use super::model::load;
 use super::pictures::{each, read_frames};
+use super::row::{Choice, Kind};
 use super::written::Written;
 use super::{report, vectors};
+use obscura::Result;
 use obscura::generate::{GenerationOptions, GenerationSettings};
-use obscura::tasks::{LabelScore, LabelSet, Model, Scores};
-use obscura::{Error, Result};
+use obscura::tasks::{Caption as Captioned, LabelScore, LabelSet, Model, Scores};
 use pollster::block_on;
 use serde_json::json;
 use std::path::Path;
 
 /// Captions each picture: on standard output, or into files.
 pub fn caption(command: &Caption, common: &Common) -> Result<()> {
-    let mut found = find(&command.images)?;
-    let Some(mut written) = Written::open(command, &found)? else {
-        let model = load(&command.model, common)?;
-        return print_captions(command, &found, &model, common);
-    };
-    written.leave_out(&mut found);
-    let run = match found.sources.is_empty() {
-        true => Ok(()), // done already
-        false => write_captions(command, &found, &mut written, common),
-    };
-    match run {
-        Ok(()) | Err(Error::BadImage(_)) => {
-            let (value, line) = written.finish()?;
-            report::print(common.json, &value, &line)?;
-            run
-        }
-        stopped => stopped, // --resume goes on
+    let found = find(&command.images)?;
+    match Written::open(Kind::Caption, &command.writing, &found)? {
+        Some(written) => written.run(found, common, |found, written| {
+            write_captions(command, found, written, common)
+        }),
+        None => print_captions(command, &found, common),
     }
 }
 
@@ -44,18 +34,33 @@ fn write_captions(
 ) -> Result<()> {
     let model = load(&command.model, common)?;
     let options = generation(&model, &command.settings());
-    each(found, common, |path, image| {
-        if written.has(path) {
-            return Ok(()); // a frame
-        }
+    let count = options.num_return_sequences.unwrap_or(1);
+    written.write_each(found, count, common, |image| {
         let silent = async |_: &str, _| Ok(());
-        let caption = block_on(model.caption(&image, &command.prompt, &options, silent))?;
-        written.write(path, &caption.text)
+        let caption = block_on(model.caption(image, &command.prompt, &options, silent))?;
+        let texts = asked_for(&caption, &options);
+        let choice = |one: &Captioned| Choice {
+            text: one.text.clone(),
+            score: one.score,
+        };
+        Ok(texts.map(choice).collect())
     })
 }
 
-fn print_captions(command: &Caption, found: &Found, model: &Model, common: &Common) -> Result<()> {
-    let options = generation(model, &command.settings());
+/// The best text, and as many of the others as were asked for.
+fn asked_for<'c>(
+    caption: &'c Captioned,
+    options: &GenerationOptions,
+) -> impl Iterator<Item = &'c Captioned> {
+    let count = options.num_return_sequences.unwrap_or(1);
+    std::iter::once(caption)
+        .chain(&caption.alternatives)
+        .take(count)
+}
+
+fn print_captions(command: &Caption, found: &Found, common: &Common) -> Result<()> {
+    let model = load(&command.model, common)?;
+    let options = generation(&model, &command.settings());
     each(found, common, |path, image| {
         let prompt = &command.prompt;
         let silent = async |_: &str, _| Ok(());
@@ -76,12 +81,8 @@ fn print_captions(command: &Caption, found: &Found, model: &Model, common: &Comm
         if let Some(attention) = attention {
             value["attention"] = json!(attention);
         }
-        let wanted = options.num_return_sequences.map_or(0, |count| count - 1);
-        let others = caption.alternatives.iter().take(wanted);
-        let texts = [&caption.text]
-            .into_iter()
-            .chain(others.map(|one| &one.text));
-        let lines: Vec<String> = texts.map(|text| labelled(found, path, text)).collect();
+        let texts = asked_for(&caption, &options);
+        let lines: Vec<String> = texts.map(|one| labelled(found, path, &one.text)).collect();
         report::print(common.json, &value, &lines.join("\n"))
     })
 }
@@ -96,7 +97,7 @@ fn generation(model: &Model, asked: &GenerationSettings) -> GenerationOptions {
     model.generation(asked)
 }
 
-/// Scores the labels for each picture.
+/// Scores the labels for each picture: on standard output, or into files.
 pub fn classify(command: &Classify, common: &Common) -> Result<()> {
     let given = command.labels.iter().map(|label| label.trim().to_string());
     let source = match &command.label_set {
@@ -106,12 +107,40 @@ pub fn classify(command: &Classify, common: &Common) -> Result<()> {
             Source::Set(LabelSet::new(&labels, &command.templates))
         }
     };
-    let ranking = command.ranking();
     let found = find(&command.images)?;
+    match Written::open(Kind::Label, &command.writing, &found)? {
+        Some(written) => written.run(found, common, |found, written| {
+            write_labels(command, source, found, written, common)
+        }),
+        None => print_labels(command, source, &found, common),
+    }
+}
+
+fn write_labels(
+    command: &Classify,
+    source: Source,
+    found: &Found,
+    written: &mut Written,
+    common: &Common,
+) -> Result<()> {
+    let ranking = command.ranking();
+    let model = load(&command.model, common)?;
+    let labels = source.vectors(&model)?;
+    let all = labels.set().labels.len();
+    let count = ranking.top_k.map_or(all, |count| count.min(all));
+    written.write_each(found, count, common, |image| {
+        let scored = block_on(model.classify_among(image, &labels, ranking))?;
+        let choice = |LabelScore { label: text, score }| Choice { text, score };
+        Ok(scored.into_iter().map(choice).collect())
+    })
+}
+
+fn print_labels(command: &Classify, source: Source, found: &Found, common: &Common) -> Result<()> {
+    let ranking = command.ranking();
     let model = load(&command.model, common)?;
     let labels = source.vectors(&model)?;
     let scores = ranking.scores.unwrap_or(labels.default_scores());
-    each(&found, common, |path, image| {
+    each(found, common, |path, image| {
         let scored = block_on(model.classify_among(&image, &labels, ranking))?;
         let line = |label: &LabelScore| match scores {
             Scores::Softmax | Scores::Sigmoid => {

@@ -1,19 +1,24 @@
-//! Captions in files. Whatever breaks a run off, each file is whole or not there, and `--resume` goes on.
+//! Captions and labels in files. Whatever breaks a run off, each file is whole or not there, and `--resume` goes on.
 //!
-//! A text beside each picture is written under another name and renamed. One table of all grows line by
+//! A text beside each picture, the best of several, is written under another name and renamed. One table of all grows line by
 //! line under the name FILE.partial, and becomes FILE at the end.
 
-use super::arguments::{Caption, Form, Names, WritingArguments};
+use super::arguments::{Common, Form, Names, WritingArguments};
 use super::found::{Found, Source};
+use super::pictures::each;
+use super::report;
+use super::row::{Choice, Kind};
 use super::table::Table;
+use obscura::image::RgbImage;
 use obscura::sidecars::{Naming, beside, xmp};
 use obscura::{Error, Result};
-use serde_json::{Value, json};
+use serde_json::json;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-/// Where a run's captions go.
+/// Where what a run says of pictures goes.
 pub struct Written {
+    kind: Kind,
     place: Place,
     prefix: String,
     suffix: String,
@@ -39,16 +44,22 @@ impl Written {
     ///
     /// # Errors
     /// [`Error::BadInput`] where it is not said what becomes of that, or two pictures have one file.
-    pub fn open(command: &Caption, found: &Found) -> Result<Option<Self>> {
-        let asked = &command.writing;
+    pub fn open(kind: Kind, asked: &WritingArguments, found: &Found) -> Result<Option<Self>> {
         let Some(form) = asked.write else {
             return Ok(None);
         };
         let place = match form {
+            Form::Xmp if kind == Kind::Label => {
+                return Err(Error::BadInput(
+                    "--write xmp holds descriptions, which labels are not: --write txt, jsonl or csv"
+                        .to_string(),
+                ));
+            }
             Form::Txt | Form::Xmp => Place::Beside(Beside::open(form, asked, found)?),
-            Form::Jsonl | Form::Csv => Place::Table(Table::open(form, asked, found)?),
+            Form::Jsonl | Form::Csv => Place::Table(Table::open(kind, form, asked, found)?),
         };
         Ok(Some(Self {
+            kind,
             place,
             prefix: asked.prefix.clone(),
             suffix: asked.suffix.clone(),
@@ -57,8 +68,47 @@ impl Written {
         }))
     }
 
-    /// Takes those out of a run that have a text already.
-    pub fn leave_out(&mut self, found: &mut Found) {
+    /// Does `work` with the pictures that nothing is written of yet, and brings a table to its place. It stays begun
+    /// where the run stops, so that --resume can go on.
+    pub fn run(
+        mut self,
+        mut found: Found,
+        common: &Common,
+        work: impl FnOnce(&Found, &mut Self) -> Result<()>,
+    ) -> Result<()> {
+        self.leave_out(&mut found);
+        let run = match found.sources.is_empty() {
+            true => Ok(()), // done already
+            false => work(&found, &mut self),
+        };
+        match run {
+            Ok(()) | Err(Error::BadImage(_)) => {
+                self.finish(common)?;
+                run
+            }
+            stopped => stopped,
+        }
+    }
+
+    /// Writes what is said of each picture: at most `count` choices, the best first.
+    pub fn write_each(
+        &mut self,
+        found: &Found,
+        count: usize,
+        common: &Common,
+        mut choose: impl FnMut(&RgbImage) -> Result<Vec<Choice>>,
+    ) -> Result<()> {
+        if let Place::Table(table) = &mut self.place {
+            table.begin(count)?;
+        }
+        each(found, common, |path, image| match self.has(path) {
+            true => Ok(()), // a frame
+            false => self.write(path, choose(&image)?),
+        })
+    }
+
+    /// Takes those out of a run that something is written of already.
+    fn leave_out(&mut self, found: &mut Found) {
         let before = found.sources.len();
         found.sources.retain(|source| match source {
             Source::Picture(path) => !self.has(path),
@@ -67,27 +117,29 @@ impl Written {
         self.left = before - found.sources.len();
     }
 
-    /// Whether a picture, or a video's frame, has a text already.
-    pub fn has(&self, picture: &Path) -> bool {
+    /// Whether something is written of a picture, or of a video's frame, already.
+    fn has(&self, picture: &Path) -> bool {
         match &self.place {
             Place::Beside(beside) => beside.resume && beside.has_text(&beside.file(picture)),
             Place::Table(table) => table.has(picture),
         }
     }
 
-    /// Writes a picture's text.
-    pub fn write(&mut self, picture: &Path, text: &str) -> Result<()> {
-        let text = format!("{}{text}{}", self.prefix, self.suffix);
-        match &mut self.place {
-            Place::Beside(beside) => beside.write(picture, &text)?,
-            Place::Table(table) => table.write(picture, &text)?,
+    fn write(&mut self, picture: &Path, mut choices: Vec<Choice>) -> Result<()> {
+        for choice in &mut choices {
+            choice.text = format!("{}{}{}", self.prefix, choice.text, self.suffix);
+        }
+        match (&mut self.place, &choices[..]) {
+            (Place::Beside(beside), [best, ..]) => beside.write(picture, &best.text)?,
+            (Place::Beside(_), []) => {}
+            (Place::Table(table), _) => table.write(picture, &choices)?,
         }
         self.written += 1;
         Ok(())
     }
 
-    /// Brings a table to its place; says what was done, as an object and as a line.
-    pub fn finish(self) -> Result<(Value, String)> {
+    /// Brings a table to its place, and says what was done.
+    fn finish(self, common: &Common) -> Result<()> {
         let (written, left) = (self.written, self.left);
         let (output, to) = match self.place {
             Place::Beside(_) => (None, "beside their pictures".to_string()),
@@ -98,12 +150,12 @@ impl Written {
             }
         };
         let value = json!({ "written": written, "left": left, "output": output });
-        let noun = if written == 1 { "caption" } else { "captions" };
-        let mut line = format!("wrote {written} {noun} {to}");
+        let (noun, plural) = (self.kind.noun(), if written == 1 { "" } else { "s" });
+        let mut line = format!("wrote {written} {noun}{plural} {to}");
         if left > 0 {
             line.push_str(&format!(", left {left} that were there"));
         }
-        Ok((value, line))
+        report::print(common.json, &value, &line)
     }
 }
 

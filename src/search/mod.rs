@@ -11,7 +11,7 @@
 //! - [`album`]: adding, deleting, searching; start here.
 //! - [`codes`], [`rotation`], [`scan`], [`index`]: what is in memory.
 //! - [`log`], [`store`], [`vectors`]: what is in the file.
-//! - [`identity`]: whose vectors these are; [`npy`] and [`parquet`]: how they come and go.
+//! - [`identity`]: whose vectors these are; [`npy`]: how they come and go (natively as Parquet files, too).
 //!
 //! Why a scan and no graph (HNSW) or lists (IVF): a scan needs no training and no building, takes
 //! new and forgets deleted vectors at once, misses nothing because of where it started, and a
@@ -23,7 +23,6 @@ pub mod identity;
 pub mod index;
 pub mod log;
 pub mod npy;
-pub mod parquet;
 pub mod rotation;
 pub mod scan;
 pub mod store;

@@ -47,7 +47,7 @@ fn embedding(words: &[&str]) -> Vec<f64> {
 
 #[test]
 fn pictures_are_found_by_a_text_and_by_a_picture_as_their_vectors_say() {
-    for name in ["clip-quick", "blip-retrieval"] {
+    for name in ["clip-quick", "blip-retrieval", "coca"] {
         let scratch = Scratch::new(&format!("album-{name}"));
         let model = model(name);
         let (file, _) = album(&scratch, &model);

@@ -1,7 +1,7 @@
 //! A folder of pictures, some of them broken: captions on standard output and in files of every form, runs
 //! that are killed in the middle, and what says which pictures are meant.
 
-use super::{Run, Scratch, keys, model, obscura, picture};
+use super::{Run, Scratch, assert_near, keys, model, obscura, picture};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -11,21 +11,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-const PICTURES: usize = 60;
-/// Places of those that are none.
+/// Places of pictures that are none.
 const BROKEN: [usize; 3] = [5, 17, 42];
 
 /// A folder of small pictures, a third of them in a folder of its own.
-fn pictures(scratch: &Scratch) -> String {
+fn pictures(scratch: &Scratch, count: usize) -> String {
     let folder = scratch.path("pictures");
     fs::create_dir_all(format!("{folder}/more")).unwrap();
-    for place in 0..PICTURES {
+    for place in 0..count {
         let inside = if place % 3 == 0 { "more/" } else { "" };
         let content = match BROKEN.contains(&place) {
             true => b"\x89PNG\r\n\x1a\n and no more".to_vec(),
             false => drawn(place as u8),
         };
-        fs::write(format!("{folder}/{inside}{place:02}.bmp"), content).unwrap();
+        fs::write(format!("{folder}/{inside}{place:03}.bmp"), content).unwrap();
     }
     fs::write(format!("{folder}/notes.md"), "no picture").unwrap();
     folder
@@ -48,9 +47,24 @@ fn drawn(number: u8) -> Vec<u8> {
     file
 }
 
+/// A command that writes into files, and the model that it does it with.
+type Asked = [&'static str; 2];
+const CAPTION: Asked = ["caption", "blip-caption"];
+const CLASSIFY: Asked = ["classify", "clip-quick"];
+const LABELS: [&str; 2] = ["--labels", "a hut,grey letters,the sea"];
+
+fn run(asked: Asked, words: &[&str]) -> Run {
+    obscura(command_line(asked, words))
+}
+
+fn command_line([command, name]: Asked, words: &[&str]) -> Vec<String> {
+    let model = model(name);
+    let line = [&[command, "--model", &model, "--device", "cpu"], words].concat();
+    line.into_iter().map(str::to_string).collect()
+}
+
 fn caption(words: &[&str]) -> Run {
-    let model = model("blip-caption");
-    obscura([&["caption", "--model", &model, "--device", "cpu"], words].concat())
+    run(CAPTION, words)
 }
 
 /// Names and contents of all files in a folder; a file that a run renames meanwhile is left out.
@@ -71,11 +85,9 @@ fn contents(folder: &str) -> BTreeMap<PathBuf, Vec<u8>> {
 }
 
 /// Ends a run by SIGKILL once it has written something, and says whether it was still running.
-fn kill_in_the_middle(words: &[&str], has_begun: impl Fn() -> bool) -> bool {
-    let model = model("blip-caption");
+fn kill_in_the_middle(asked: Asked, words: &[&str], has_begun: impl Fn() -> bool) -> bool {
     let mut child = Command::new(env!("CARGO_BIN_EXE_obscura"))
-        .args(["caption", "--model", &model, "--device", "cpu"])
-        .args(words)
+        .args(command_line(asked, words))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
@@ -93,67 +105,168 @@ fn kill_in_the_middle(words: &[&str], has_begun: impl Fn() -> bool) -> bool {
 }
 
 #[test]
-fn runs_that_are_killed_and_resumed_write_what_an_undisturbed_one_does() {
+fn captions_of_a_run_that_was_killed_and_resumed_are_those_of_an_undisturbed_one() {
+    let several = ["--beams", "3", "--num-return-sequences", "2"];
     for form in ["txt", "jsonl", "csv", "xmp"] {
-        let scratch = Scratch::new(&format!("killed-{form}"));
-        let folder = pictures(&scratch);
-        let before = contents(&folder).len();
-        let write = [&folder, "--write", form, "--beams", "3"];
-        let failed = [
-            "3 of 60 pictures could not be done",
-            "05.bmp",
-            "17.bmp",
-            "more/42.bmp",
-        ];
-        caption(&write).fails(1, &failed);
-        let undisturbed = contents(&folder);
-        let written = undisturbed.len() - before;
-        assert_eq!(written, if matches!(form, "txt" | "xmp") { 57 } else { 1 });
-        for path in undisturbed.keys() {
-            if !matches!(path.extension().and_then(OsStr::to_str), Some("bmp" | "md")) {
-                fs::remove_file(path).unwrap();
-            }
-        }
-        let has_begun = || {
-            let found = contents(&folder);
-            let partial = found
-                .iter()
-                .find(|(path, _)| path.extension() == Some(OsStr::new("partial")));
-            found.len() > before + 9 || partial.is_some_and(|(_, text)| text.len() > 500)
-        };
-        assert!(
-            kill_in_the_middle(&write, has_begun),
-            "{form}: it was over already"
-        );
-        assert_ne!(
-            contents(&folder),
-            undisturbed,
-            "{form}: nothing was missing"
-        );
-        let refused = caption(&write);
-        refused.fails(1, &["--resume", "--overwrite"]);
-        let resumed = caption(&[&write[..], &["--resume"]].concat());
-        resumed.fails(1, &["05.bmp"]);
-        assert!(
-            resumed
-                .stdout
-                .contains(if written > 1 { "left" } else { "wrote" }),
-            "{}",
-            resumed.stdout
-        );
-        assert!(contents(&folder) == undisturbed, "{form}: not the same");
-        let again = caption(&[&write[..], &["--skip-existing", "--json"]].concat());
-        let summary: Value = serde_json::from_str(&again.stdout).expect("JSON");
-        assert_eq!(keys(&summary), ["left", "output", "written"]);
-        assert_eq!(
-            (&summary["left"], &summary["written"]),
-            (&57.into(), &0.into())
-        );
-        assert!(
-            contents(&folder) == undisturbed,
-            "{form}: changed by a run with nothing to do"
-        );
+        check_killed_and_resumed(CAPTION, form, &several, 60);
     }
+}
+
+/// CLIP is fast: more pictures, so that there is a middle.
+#[test]
+fn labels_of_a_run_that_was_killed_and_resumed_are_those_of_an_undisturbed_one() {
+    for form in ["txt", "jsonl", "csv"] {
+        check_killed_and_resumed(CLASSIFY, form, &LABELS, 400);
+    }
+}
+
+fn check_killed_and_resumed(asked: Asked, form: &str, options: &[&str], count: usize) {
+    let scratch = Scratch::new(&format!("killed-{}-{form}", asked[0]));
+    let folder = pictures(&scratch, count);
+    let before = contents(&folder).len();
+    let write = [&[&folder[..], "--write", form], options].concat();
+    let all = format!("3 of {count} pictures could not be done");
+    let failed = [&all[..], "005.bmp", "017.bmp", "more/042.bmp"];
+    let done = count - BROKEN.len();
+    run(asked, &write).fails(1, &failed);
+    let undisturbed = contents(&folder);
+    let written = undisturbed.len() - before;
+    assert_eq!(
+        written,
+        if matches!(form, "txt" | "xmp") {
+            done
+        } else {
+            1
+        }
+    );
+    for path in undisturbed.keys() {
+        if !matches!(path.extension().and_then(OsStr::to_str), Some("bmp" | "md")) {
+            fs::remove_file(path).unwrap();
+        }
+    }
+    let has_begun = || {
+        let found = contents(&folder);
+        let partial = found
+            .iter()
+            .find(|(path, _)| path.extension() == Some(OsStr::new("partial")));
+        found.len() > before + 9 || partial.is_some_and(|(_, text)| text.len() > 500)
+    };
+    assert!(
+        kill_in_the_middle(asked, &write, has_begun),
+        "{form}: it was over already"
+    );
+    assert_ne!(
+        contents(&folder),
+        undisturbed,
+        "{form}: nothing was missing"
+    );
+    run(asked, &write).fails(1, &["--resume", "--overwrite"]);
+    let resumed = run(asked, &[&write[..], &["--resume"]].concat());
+    resumed.fails(1, &["005.bmp"]);
+    assert!(resumed.stdout.contains(", left "), "{}", resumed.stdout);
+    assert!(contents(&folder) == undisturbed, "{form}: not the same");
+    let again = run(
+        asked,
+        &[&write[..], &["--skip-existing", "--json"]].concat(),
+    );
+    let summary: Value = serde_json::from_str(&again.stdout).expect("JSON");
+    assert_eq!(keys(&summary), ["left", "output", "written"]);
+    assert_eq!(
+        (&summary["left"], &summary["written"]),
+        (&done.into(), &0.into())
+    );
+    assert!(
+        contents(&folder) == undisturbed,
+        "{form}: changed by a run with nothing to do"
+    );
+}
+
+/// What the tables of a picture hold is what is printed of it.
+#[test]
+fn tables_hold_all_that_was_asked_for() {
+    let scratch = Scratch::new("several");
+    let folder = scratch.path("few");
+    fs::create_dir(&folder).unwrap();
+    fs::copy(picture("tiny.png"), format!("{folder}/tiny.png")).unwrap();
+    let tiny = format!("{folder}/tiny.png");
+    let read = |name: &str| fs::read_to_string(format!("{folder}/{name}")).unwrap();
+
+    let several = ["--beams", "3", "--num-return-sequences", "2"];
+    let printed = caption(&[&[&tiny[..], "--json"], &several[..]].concat()).object();
+    caption(&[&[&folder[..], "--write", "jsonl"], &several[..]].concat()).lines();
+    let row: Value = serde_json::from_str(&read("metadata.jsonl")).unwrap();
+    assert_eq!(
+        (&row["file_name"], &row["text"]),
+        (&"tiny.png".into(), &printed["text"])
+    );
+    let texts = row["texts"].as_array().expect("texts");
+    assert_eq!(texts.len(), 2);
+    let second = &printed["alternatives"][0];
+    for (row, printed) in texts.iter().zip([&printed, second]) {
+        assert_eq!(row["text"], printed["text"]);
+        assert_near(&row["score"], &printed["score"], 1e-6);
+    }
+    caption(&[&[&folder[..], "--write", "csv"], &several[..]].concat()).lines();
+    let table = read("captions.csv");
+    assert!(
+        table.starts_with("image,caption,score,caption_2,score_2\ntiny.png,"),
+        "{table}"
+    );
+    assert!(table.contains(second["text"].as_str().unwrap()), "{table}");
+    caption(&[&folder, "--write", "csv", "--resume"]).lines(); // nothing is left to do
+    fs::write(format!("{folder}/new.bmp"), drawn(3)).unwrap();
+    caption(&[&folder, "--write", "csv", "--resume"]).fails(1, &["room for 2 of a picture, not 1"]);
+
+    let printed = run(CLASSIFY, &[&[&tiny[..], "--json"], &LABELS[..]].concat()).object();
+    let best = |words: &[&str]| {
+        let words = [&[&tiny[..], "--write"], words, &LABELS[..]].concat();
+        run(CLASSIFY, &words).lines().join("\n")
+    };
+    let output = scratch.path("labels.jsonl");
+    best(&["jsonl", "--output", &output]);
+    let row: Value = serde_json::from_str(&fs::read_to_string(&output).unwrap()).unwrap();
+    assert_eq!(row["labels"].as_array().map(Vec::len), Some(3));
+    for (row, printed) in row["labels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .zip(printed["labels"].as_array().unwrap())
+    {
+        assert_eq!(row["label"], printed["label"]);
+        assert_near(&row["score"], &printed["score"], 1e-6);
+    }
+    assert_eq!(row["label"], row["labels"][0]["label"]);
+    let output = scratch.path("labels.csv");
+    best(&["csv", "--output", &output, "--top-k", "1"]);
+    let table = fs::read_to_string(&output).unwrap();
+    let label = printed["labels"][0]["label"].as_str().unwrap();
+    assert!(
+        table.starts_with(&format!("image,label,score\nfew/tiny.png,{label},0.")),
+        "{table}"
+    );
+    best(&["txt"]);
+    assert_eq!(read("tiny.txt"), format!("{label}\n"));
+    run(
+        CLASSIFY,
+        &[&[&folder[..], "--write", "xmp"], &LABELS[..]].concat(),
+    )
+    .fails(1, &["xmp", "txt, jsonl or csv"]);
+    run(
+        CLASSIFY,
+        &[
+            &[
+                &folder[..],
+                "--write",
+                "jsonl",
+                "--resume",
+                "--output",
+                &format!("{folder}/metadata.jsonl"),
+            ],
+            &LABELS[..],
+        ]
+        .concat(),
+    )
+    .fails(1, &["metadata.jsonl", "line 1", "no line of ours"]);
 }
 
 #[test]
@@ -313,18 +426,10 @@ fn frames_of_a_video_come_from_ffmpeg() {
     let scratch = Scratch::new("video");
     let (video, program) = (scratch.path("-clip 1.mp4"), scratch.path("ffmpeg"));
     fs::write(&video, "no video").unwrap();
-    let run = |path: &str, words: &[&str]| {
+    let run_as = |path: &str, asked: Asked, words: &[&str]| {
         let output = Command::new(env!("CARGO_BIN_EXE_obscura"))
-            .args([
-                "caption",
-                "--device",
-                "cpu",
-                "--model",
-                &model("blip-caption"),
-                "--fps",
-                "2",
-            ])
-            .args(words)
+            .args(command_line(asked, words))
+            .args(["--fps", "2"])
             .env("PATH", path)
             .output()
             .expect("the program starts");
@@ -334,6 +439,7 @@ fn frames_of_a_video_come_from_ffmpeg() {
             stderr: String::from_utf8(output.stderr).expect("UTF-8"),
         }
     };
+    let run = |path: &str, words: &[&str]| run_as(path, CAPTION, words);
     let empty = scratch.path("none");
     run(&empty, &[&video]).fails(1, &["-clip 1.mp4", "ffmpeg, which is not on the PATH"]);
     let log = scratch.path("arguments");
@@ -360,6 +466,12 @@ fn frames_of_a_video_come_from_ffmpeg() {
     run(&path, &[&video, "--write", "csv", "--output", &table]).lines();
     let text = fs::read_to_string(&table).unwrap();
     assert!(text.contains("-clip 1.mp4#t=0.5,"), "{text}");
+    let vectors = scratch.path("frames.parquet");
+    let embed = ["embed", "clip-quick"];
+    run_as(&path, embed, &[&video, "--write", &vectors]).lines();
+    let rows = super::vectors::rows(&vectors);
+    assert_eq!(rows[1].id, format!("{video}#t=0.5"));
+    assert!(rows[1].path.ends_with("/-clip 1.mp4#t=0.5"));
     fs::write(
         &program,
         "#!/bin/sh\necho 'moov atom not found' >&2\nexit 1\n",

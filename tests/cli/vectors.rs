@@ -1,9 +1,11 @@
 //! `obscura embed --write`: the file's rows are what `embed` prints, however often the run was killed.
 
 use super::{Run, Scratch, exact, model, number, numbers, obscura, picture};
-use obscura::search::parquet::{IDENTITY, Reader, Row, WIDTH};
+use parquet::file::reader::{FileReader, SerializedFileReader};
+use parquet::record::{ListAccessor, RowAccessor};
 use serde_json::{Value, json};
 use std::fs::{self, File};
+use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
@@ -12,15 +14,43 @@ const PICTURES: usize = 1000;
 /// One in so many cannot be read.
 const BROKEN: usize = 100;
 
-fn rows(file: &str) -> Vec<Row> {
-    let mut reader = Reader::open(File::open(file).expect("a file")).expect("a Parquet file");
-    let mut found = Vec::new();
-    let read = reader.for_each(|rows| {
-        found.extend(rows);
-        Ok(())
-    });
-    read.expect("rows");
-    found
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row {
+    pub id: String,
+    pub path: String,
+    vector: Vec<f32>,
+    model: String,
+    dtype: String,
+}
+
+fn open(file: &str) -> SerializedFileReader<File> {
+    SerializedFileReader::new(File::open(file).expect("a file")).expect("a Parquet file")
+}
+
+pub fn rows(file: &str) -> Vec<Row> {
+    let file = open(file);
+    let rows = file.get_row_iter(None).expect("rows");
+    let row = |row: parquet::record::Row| {
+        let text = |place| row.get_string(place).expect("a text").clone();
+        let vector = row.get_list(2).expect("a list");
+        let number = |place| vector.get_float(place).expect("a float");
+        Row {
+            id: text(0),
+            path: text(1),
+            vector: (0..vector.len()).map(number).collect(),
+            model: text(3),
+            dtype: text(4),
+        }
+    };
+    rows.map(|found| row(found.expect("a row"))).collect()
+}
+
+fn note(file: &str, key: &str) -> String {
+    let file = open(file);
+    let notes = file.metadata().file_metadata().key_value_metadata();
+    let mut notes = notes.expect("notes").iter();
+    let found = notes.find(|note| note.key == key).expect("a note");
+    found.value.clone().expect("a text")
 }
 
 /// A folder of small pictures, each of another colour, ten of them broken.
@@ -81,7 +111,10 @@ fn the_rows_are_the_vectors_that_embed_prints() {
     let rows = rows(&file);
     assert_eq!(rows.len(), 3);
     for (row, name) in rows.iter().zip(named) {
-        assert_eq!(row.id, name);
+        assert_eq!(
+            (&row.id[..], &row.model, &row.dtype[..]),
+            (name, &model, "f32")
+        );
         let whole = fs::canonicalize(format!("{folder}/{name}")).unwrap();
         assert_eq!(Path::new(&row.path), whole);
         let printed = numbers(&exact(&["embed", &model, &row.path]).object()["embedding"]);
@@ -93,18 +126,15 @@ fn the_rows_are_the_vectors_that_embed_prints() {
             );
         }
     }
-    let reader = Reader::open(File::open(&file).unwrap()).unwrap();
-    let identity: Value = serde_json::from_str(reader.note(IDENTITY).unwrap()).unwrap();
+    let identity: Value = serde_json::from_str(&note(&file, "obscura.identity")).unwrap();
     assert_eq!(
         (&identity["family"], &identity["dtype"]),
         (&json!("clip"), &json!("f32"))
     );
     assert_eq!(
-        reader.note(WIDTH).unwrap(),
+        note(&file, "obscura.width"),
         rows[0].vector.len().to_string()
     );
-    let bytes = String::from_utf8_lossy(&fs::read(&file).unwrap()).into_owned();
-    assert!(bytes.contains(&model) && bytes.contains("dtype"));
 }
 
 /// Starts a run, kills it once it has written a group, and says whether that was before its end.
@@ -215,6 +245,40 @@ fn lists_of_pictures_bring_their_own_ids() {
     with(&write(&model, &list, &file), &[]).fails(1, &["gone.png", "line 5", "2 of 5"]);
     let ids: Vec<String> = rows(&file).into_iter().map(|row| row.id).collect();
     assert_eq!(ids, ["7", "seven", "a.png"]);
+}
+
+#[test]
+fn pictures_are_named_as_for_every_command() {
+    let scratch = Scratch::new("vectors-named");
+    let model = model("clip-quick");
+    fs::create_dir_all(scratch.path("more")).unwrap();
+    let paths = ["a.png", "more/b.png", "more/c.png"].map(|name| scratch.path(name));
+    for path in &paths {
+        fs::copy(picture("alpha.png"), path).unwrap();
+    }
+    let ids = |file: &str| rows(file).into_iter().map(|row| row.id).collect::<Vec<_>>();
+
+    let (pattern, folder) = (scratch.path("*.png"), scratch.path("more"));
+    let file = scratch.path("patterns.parquet");
+    with(&write(&model, &pattern, &file), &[&folder]).object();
+    assert_eq!(ids(&file), paths);
+
+    let file = scratch.path("names.parquet");
+    let mut child = Command::new(env!("CARGO_BIN_EXE_obscura"))
+        .args(write(&model, "-", &file))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let mut input = child.stdin.take().unwrap();
+    input.write_all(paths.join("\n").as_bytes()).unwrap();
+    drop(input);
+    assert!(child.wait().unwrap().success());
+    assert_eq!(ids(&file), paths);
+
+    let nothing = scratch.path("*.gif");
+    with(&write(&model, &nothing, &scratch.path("none.parquet")), &[])
+        .fails(1, &["*.gif", "no picture has a name"]);
 }
 
 #[test]

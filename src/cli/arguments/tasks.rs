@@ -57,15 +57,16 @@ impl Caption {
     }
 }
 
-/// Where captions go, other than to standard output.
+/// Where captions and labels go, other than to standard output.
 #[derive(Debug, Args)]
 pub struct WritingArguments {
-    /// Write the captions into files: a text beside each picture (txt, as training tools read it), an XMP
-    /// sidecar beside each with IPTC's alternative text and description (xmp), or one table of all
-    /// (jsonl: Hugging Face's metadata.jsonl; csv: captions.csv)
+    /// Write into files: a text beside each picture (txt, as training tools read it), an XMP sidecar beside each with
+    /// IPTC's alternative text and description (xmp, captions only), or one table of all (jsonl: as Hugging Face's
+    /// metadata.jsonl; csv). Of several captions or labels of a picture, txt and xmp hold the best, jsonl and csv all
     #[arg(long, value_enum, value_name = "FORM")]
     pub write: Option<Form>,
-    /// With --write jsonl or csv: the file [default: metadata.jsonl or captions.csv in the one folder that is named]
+    /// With --write jsonl or csv: the file [default: in the one folder that is named, metadata.jsonl or captions.csv,
+    /// labels.jsonl or labels.csv]
     #[arg(long, value_name = "FILE", requires = "write")]
     pub output: Option<PathBuf>,
     /// With --write: what each text begins with, as it stands
@@ -86,10 +87,10 @@ pub struct WritingArguments {
         hide_default_value = true
     )]
     pub suffix: String,
-    /// With --write: leave the pictures that have a text already, and go on with a run that was stopped
+    /// With --write: leave the pictures that something is written of already, and go on with a run that was stopped
     #[arg(long, visible_alias = "skip-existing", requires = "write")]
     pub resume: bool,
-    /// With --write: replace texts that are there already; of an XMP file, these two alone
+    /// With --write: replace what is there already; of an XMP file, these two texts alone
     #[arg(long, requires = "write", conflicts_with = "resume")]
     pub overwrite: bool,
     /// With --write txt or xmp: the files' names, photo.txt and photo.xmp (stem), or photo.jpg.txt and
@@ -137,7 +138,7 @@ pub struct Generation {
     #[arg(long, value_name = "WORDS", value_delimiter = ',')]
     bad_words: Option<Vec<String>>,
     /// So many texts: with --beams the best of them, with --sample as many drawn. With --json the others
-    /// are "alternatives", else lines of their own
+    /// are "alternatives", else lines of their own; with --write jsonl they are "texts", with csv columns
     #[arg(long, value_name = "N")]
     num_return_sequences: Option<usize>,
     /// With --beams: above 1 prefers longer texts, below 1 shorter ones [default: 1]
@@ -168,6 +169,8 @@ pub struct Classify {
     /// Pictures: files, folders with all in them, patterns, videos, or - for names on standard input
     #[arg(required = true)]
     pub images: Vec<PathBuf>,
+    #[command(flatten)]
+    pub writing: WritingArguments,
     /// The labels, separated by commas
     #[arg(long, required_unless_present = "label_set", value_delimiter = ',')]
     pub labels: Vec<String>,

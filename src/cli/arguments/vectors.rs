@@ -8,7 +8,7 @@ use std::path::PathBuf;
 #[derive(Debug, Args)]
 pub struct VectorsFile {
     /// Write the vectors to a Parquet file, with the columns id, path, vector, model and dtype. The pictures may
-    /// then be folders, too, or .jsonl files: {"image": "a.jpg"} a line, with an "id" if it has one
+    /// then be .jsonl files, too: {"image": "a.jpg"} a line, with an "id" if it has one
     #[arg(long, value_name = "FILE", conflicts_with_all = ["texts", "video"])]
     pub write: Option<PathBuf>,
     /// With --write: go on where an earlier run was stopped

@@ -3,13 +3,12 @@
 use super::super::album_file::{ROWS, open};
 use super::super::arguments::{Common, ExportAlbum, ImportToAlbum};
 use super::super::{model, report};
+use super::parquet_file::{IDENTITY, Origin, Reader, Row, WIDTH, Writer};
 use obscura::search::Identity;
-use obscura::search::parquet::{IDENTITY, Origin, Reader, Row, WIDTH, Writer};
 use obscura::{Error, Result};
 use pollster::block_on;
 use serde_json::json;
 use std::fs::File;
-use std::io::{BufReader, BufWriter};
 use std::path::Path;
 
 /// What an album calls a model that it does not know.
@@ -32,7 +31,7 @@ pub fn export(command: &ExportAlbum) -> Result<()> {
         dtype: known(|identity| &identity.dtype).to_string(),
     };
     let file = File::create(&command.vectors).map_err(|error| failed(&command.vectors, &error))?;
-    let mut writer = Writer::new(BufWriter::new(file), origin)?;
+    let mut writer = Writer::new(file, origin)?;
     let width = album.width().unwrap_or_default();
     let mut keys = album.keys();
     for start in (0..album.len()).step_by(ROWS) {
@@ -58,7 +57,7 @@ pub fn import(command: &ImportToAlbum, common: &Common) -> Result<()> {
     let name = &command.vectors;
     let file = File::open(name).map_err(|error| failed(name, &error))?;
     let named = |error: Error| Error::BadInput(format!("{}: {error}", name.display()));
-    let mut reader = Reader::open(BufReader::new(file)).map_err(named)?;
+    let reader = Reader::open(file).map_err(named)?;
     let model = model::load(&command.model, common)?;
     let identity = block_on(model.identity())?;
     if let Some(noted) = reader.note(IDENTITY) {
@@ -70,11 +69,9 @@ pub fn import(command: &ImportToAlbum, common: &Common) -> Result<()> {
     let mut added = 0;
     let mut failure = None;
     let read = reader.for_each(|rows| {
-        let keys: Vec<String> = rows.iter().map(|row| row.path.clone()).collect();
-        let vectors: Vec<f32> = rows.into_iter().flat_map(|row| row.vector).collect();
-        added += keys.len();
+        added += rows.names.len();
         album
-            .add(&keys, &vectors)
+            .add(&rows.names, &rows.vectors)
             .inspect_err(|error| failure = Some(error.clone()))
     });
     read.map_err(|error| failure.unwrap_or_else(|| named(error)))?;

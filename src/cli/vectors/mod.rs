@@ -3,17 +3,19 @@
 
 mod album;
 mod output;
+mod parquet_file;
 
 pub use album::{export, import, is_parquet};
 
 use super::arguments::{Common, Embed, Shard};
-use super::pictures::read_image;
+use super::found::{Source, find};
+use super::pictures::{named_frames, read_image};
 use super::{model, progress, report};
-use obscura::image::collection::pictures_under;
-use obscura::search::parquet::Row;
+use obscura::image::RgbImage;
 use obscura::tasks::Model;
 use obscura::{Error, Result};
 use output::{Failure, Head, Output};
+use parquet_file::Row;
 use pollster::block_on;
 use serde_json::json;
 use std::path::{Path, PathBuf};
@@ -27,9 +29,11 @@ const GROUP: usize = 256;
 struct Item {
     id: String,
     path: PathBuf,
+    /// What a video's frame shows; a file is read when it is its turn.
+    frame: Option<RgbImage>,
 }
 
-type Items = Box<dyn Iterator<Item = Result<Item>>>;
+type Items<'a> = Box<dyn Iterator<Item = Result<Item>> + 'a>;
 
 /// Writes a row for each picture. One that cannot be read does not keep the others from being done.
 pub fn write(command: &Embed, file: &Path, common: &Common) -> Result<()> {
@@ -42,7 +46,7 @@ pub fn write(command: &Embed, file: &Path, common: &Common) -> Result<()> {
             &words,
         );
     }
-    let items = items(&command.images)?;
+    let items = items(&command.images, common)?;
     let model = model::load(&command.model, common)?;
     let head = Head::new(command, block_on(model.identity())?, shard);
     let mut output = Output::open(file, head, command.file.resume)?;
@@ -61,7 +65,7 @@ pub fn write(command: &Embed, file: &Path, common: &Common) -> Result<()> {
 
 /// Embeds what is not done yet, and writes it in groups.
 fn work_through(
-    items: Items,
+    items: Items<'_>,
     model: &Model,
     output: &mut Output,
     shard: Shard,
@@ -112,14 +116,27 @@ fn row(model: &Model, item: Result<Item>, common: &Common) -> std::result::Resul
     };
     let item = item.map_err(|error| fault(String::new(), error))?;
     let name = || item.path.display().to_string();
-    let image = read_image(&item.path, common).map_err(|error| fault(name(), error))?;
+    let image = match item.frame {
+        Some(image) => image,
+        None => read_image(&item.path, common).map_err(|error| fault(name(), error))?,
+    };
     let vector = block_on(model.embed_image(&image, true)).map_err(Refused::All)?;
-    let path = item.path.canonicalize().unwrap_or(item.path.clone());
     Ok(Row {
         id: item.id,
-        path: path.to_string_lossy().into_owned(),
+        path: whole(&item.path).to_string_lossy().into_owned(),
         vector,
     })
+}
+
+/// A path from the root on; that of a frame is no file's.
+fn whole(path: &Path) -> PathBuf {
+    let in_folder = || {
+        let parent = path.parent().filter(|parent| *parent != Path::new(""));
+        let parent = parent.unwrap_or(Path::new(".")).canonicalize().ok()?;
+        Some(parent.join(path.file_name()?))
+    };
+    let whole = path.canonicalize().ok().or_else(in_folder);
+    whole.unwrap_or_else(|| path.to_owned())
 }
 
 /// The list at the end; without any failure nothing.
@@ -134,7 +151,7 @@ fn say_failures(failures: &[Failure], rows: u64) -> Result<()> {
     }
     eprintln!("these have no vector:");
     for failure in failures {
-        eprintln!("  {}: {}", failure.picture, failure.error);
+        eprintln!("  {}", failure.line());
     }
     let all = rows + failures.len() as u64;
     Err(Error::BadImage(format!(
@@ -143,50 +160,73 @@ fn say_failures(failures: &[Failure], rows: u64) -> Result<()> {
     )))
 }
 
-/// What is named: pictures, the pictures in folders, and those that .jsonl files name, in order.
-fn items(named: &[PathBuf]) -> Result<Items> {
-    let is_only = named.len() == 1;
-    let found: Result<Vec<Items>> = named.iter().map(|path| items_of(path, is_only)).collect();
-    Ok(Box::new(found?.into_iter().flatten()))
+impl Item {
+    /// Called as in `folder`, if it lies there.
+    fn new(folder: &Path, path: PathBuf, frame: Option<RgbImage>) -> Self {
+        let name = path.strip_prefix(folder).unwrap_or(&path);
+        let id = name.to_string_lossy().into_owned();
+        Self { id, path, frame }
+    }
 }
 
-/// With one thing named, pictures are called as they are in it; with several, the paths tell them apart.
-fn items_of(path: &Path, is_only: bool) -> Result<Items> {
-    if path.is_dir() {
-        let folder = path.to_owned();
-        return Ok(Box::new(pictures_under(path).map(move |picture| {
-            let path = picture?;
-            let name = match is_only {
-                true => path.strip_prefix(&folder).unwrap_or(&path),
-                false => &path,
-            };
-            let id = name.to_string_lossy().into_owned();
-            Ok(Item { id, path })
-        })));
+/// What is named, in order: what all commands take for pictures, and those that .jsonl files name.
+fn items<'a>(named: &[PathBuf], common: &'a Common) -> Result<Items<'a>> {
+    let mut all: Vec<Items> = Vec::new();
+    for word in named {
+        if is_list(word) {
+            all.push(lines(word)?);
+            continue;
+        }
+        let found = find(std::slice::from_ref(word))?;
+        // Where a folder is all that is named, pictures are called as in it; else their paths tell them apart.
+        let folder = found.folder.filter(|_| named.len() == 1);
+        let folder = folder.unwrap_or_default();
+        let sources = found.sources.into_iter();
+        all.push(Box::new(
+            sources.flat_map(move |source| items_of(source, &folder, common)),
+        ));
     }
+    Ok(Box::new(all.into_iter().flatten()))
+}
+
+fn is_list(path: &Path) -> bool {
     let ending = path.extension().and_then(|ending| ending.to_str());
-    if ending.is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl")) {
-        return lines(path);
+    !path.is_dir() && ending.is_some_and(|ending| ending.eq_ignore_ascii_case("jsonl"))
+}
+
+fn items_of<'a>(source: Source, folder: &Path, common: &'a Common) -> Items<'a> {
+    let one = |item| -> Items<'a> { Box::new(std::iter::once(item)) };
+    match source {
+        Source::Picture(path) => one(Ok(Item::new(folder, path, None))),
+        Source::Unreadable(_, message) => one(Err(Error::BadImage(message))),
+        Source::Video(video) => match named_frames(&video, common) {
+            Err(error) => one(Err(error)),
+            Ok(frames) => {
+                let folder = folder.to_owned();
+                let item = move |(name, frame): (PathBuf, Result<RgbImage>)| {
+                    frame.map(|image| Item::new(&folder, name, Some(image)))
+                };
+                Box::new(frames.map(item))
+            }
+        },
     }
-    let id = path.to_string_lossy().into_owned();
-    let path = path.to_owned();
-    Ok(Box::new(std::iter::once(Ok(Item { id, path }))))
 }
 
 #[cfg(feature = "train")]
-fn lines(file: &Path) -> Result<Items> {
+fn lines<'a>(file: &Path) -> Result<Items<'a>> {
     let items = obscura::metrics::data::stream(file, None)?;
     Ok(Box::new(items.map(|item| {
         let item = item?;
         Ok(Item {
             id: item.id.unwrap_or(item.name),
             path: item.image,
+            frame: None,
         })
     })))
 }
 
 #[cfg(not(feature = "train"))]
-fn lines(file: &Path) -> Result<Items> {
+fn lines<'a>(file: &Path) -> Result<Items<'a>> {
     Err(Error::BadInput(format!(
         "{}: this build reads no lists of pictures: build it with the feature 'train'",
         file.display()

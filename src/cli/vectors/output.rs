@@ -2,8 +2,8 @@
 //! of them. A killed run goes on behind the last line; a finished one puts the file in its place.
 
 use super::super::arguments::{Embed, Shard};
+use super::parquet_file::{Group, IDENTITY, Origin, Row, WIDTH, Writer, end_of};
 use obscura::search::Identity;
-use obscura::search::parquet::{Group, IDENTITY, Origin, Row, WIDTH, Writer, end_of};
 use obscura::{Error, Result};
 use serde::{Deserialize, Serialize};
 use std::fs::{File, OpenOptions, TryLockError};
@@ -68,6 +68,16 @@ impl Head {
 pub struct Failure {
     pub picture: String,
     pub error: String,
+}
+
+impl Failure {
+    /// With the picture's name, where there is one and the error does not have it.
+    pub fn line(&self) -> String {
+        match self.error.contains(&self.picture) {
+            true => self.error.clone(),
+            false => format!("{}: {}", self.picture, self.error),
+        }
+    }
 }
 
 /// A further line: the pictures up to the place `next` are done.
@@ -138,7 +148,8 @@ impl Output {
             }
             false => {
                 cut_off(&mut partial, end_of(&groups), name)?;
-                Writer::go_on(partial, head.origin(), groups)
+                let written = File::open(beside(name, ".partial")).map_err(failed)?;
+                Writer::go_on(&written, &groups, partial, head.origin())?
             }
         };
         let name = name.to_owned();
@@ -169,7 +180,7 @@ impl Output {
         }
         let group = match rows.is_empty() {
             true => None,
-            false => Some(self.writer.write(rows)?.clone()),
+            false => Some(self.writer.write(rows)?),
         };
         let synced = self.writer.inner().sync_data();
         synced.map_err(|error| cannot_write(&self.name, &error))?;

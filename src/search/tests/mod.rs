@@ -4,7 +4,6 @@ mod album;
 mod codes;
 mod file;
 mod npy;
-mod parquet;
 
 use super::{Album, Store, vectors};
 use rand_chacha::ChaCha8Rng;
