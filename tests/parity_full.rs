@@ -38,6 +38,18 @@ const FULL: [Quality; 3] = [
     },
 ];
 
+/// The bounds of one model. A CoCa's logits lie lower in q4: the reference's own have a least cosine of 0.94382 once its
+/// weights were quantized to Q4_0 and back by the `gguf` package; measured: 0.94382.
+fn bounds(golden: &Golden, quality: Quality) -> Quality {
+    match (golden.class(), quality.format) {
+        ("open_clip.CoCa", PackedFormat::Q4) => Quality {
+            logits: 0.93,
+            ..quality
+        },
+        _ => quality,
+    }
+}
+
 #[test]
 fn models_of_real_size_equal_the_reference() {
     let Ok(root) = std::env::var("OBSCURA_GOLDEN") else {
@@ -97,7 +109,7 @@ fn single_precision(golden: &Golden, folder: &Path, placement: &Placement) -> Re
 fn quantized(golden: &Golden, folder: &Path, placement: &Placement) -> Result<(), String> {
     let mut rows: Vec<(String, Vec<String>)> = Vec::new();
     let mut failed = Vec::new();
-    for quality in FULL {
+    for quality in FULL.map(|quality| bounds(golden, quality)) {
         let dtype = Dtype::from(quality.format);
         let model = open(folder, placement, dtype);
         let report = block_on(quality::compare(golden, &model, quality)).expect("no error");

@@ -24,12 +24,13 @@ export function check(work, result, expected, dtype) {
   return { [result.tokens ? "tokens" : "labels"]: agreement, wrong };
 }
 
-function referenceOf(work, result, { clip, blip, texts }) {
+function referenceOf(work, result, { clip, siglip, blip, texts }) {
   if (!clip) return null;
   const references = {
     "clip-image": clip.image,
     "clip-labels": clip.labels.best,
     "clip-classify": clip.labels.best,
+    "siglip-image": siglip?.image,
     "blip-image": blip.image,
     "blip-caption": blip.caption,
     "blip-beam": blip.beam,
@@ -39,6 +40,7 @@ function referenceOf(work, result, { clip, blip, texts }) {
   const isFirst = (text, pattern) => text === undefined || text === pattern.replace("{label}", "{}").replace("{number}", texts.first);
   if (result.best ?? result.labels) return isFirst(result.template, texts.template) ? references[work] : null;
   if (work === "clip-text") return isFirst(result.text, texts.text) ? clip.text.vector : null;
+  if (work === "siglip-text") return isFirst(result.text, texts.text) ? siglip?.text.vector : null;
   return references[work];
 }
 

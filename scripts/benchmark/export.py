@@ -3,7 +3,7 @@
 
     python scripts/benchmark/export.py OUT
 
-CLIP gets the names that transformers.js asks for. BLIP is cut as its users cut it: the vision encoder, what the decoder
+CLIP and SigLIP get the names that transformers.js asks for. BLIP is cut as its users cut it: the vision encoder, what the decoder
 attends to (keys and values of the picture, once a picture), and the decoder with its cache as inputs and outputs.
 """
 
@@ -22,6 +22,7 @@ from transformers import (
     BlipForImageTextRetrieval,
     BlipForQuestionAnswering,
     CLIPModel,
+    SiglipModel,
 )
 from transformers import logging as transformers_logging
 
@@ -59,6 +60,28 @@ class ClipText(nn.Module):
         states = text.final_layer_norm(states)
         pooled = states[torch.arange(states.shape[0]), input_ids.argmax(dim=-1)]
         return self.model.text_projection(pooled)
+
+
+class SiglipImage(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model.vision_model
+
+    def forward(self, pixel_values):
+        return self.model(pixel_values=pixel_values).pooler_output
+
+
+class SiglipText(nn.Module):
+    def __init__(self, model):
+        super().__init__()
+        self.model = model.text_model
+
+    def forward(self, input_ids):
+        states = self.model.embeddings(input_ids=input_ids)
+        for layer in self.model.encoder.layers:
+            found = layer(states, attention_mask=None)  # what fills a text up is seen, too
+            states = found[0] if isinstance(found, tuple) else found
+        return self.model.head(self.model.final_layer_norm(states)[:, -1])
 
 
 class BlipImage(nn.Module):
@@ -165,6 +188,16 @@ def export_clip(models):
            {"input_ids": {0: "texts", 1: "tokens"}, "text_embeds": {0: "texts"}})
 
 
+def export_siglip(models):
+    folder = models / "siglip2-base-patch32-256"
+    model = SiglipModel.from_pretrained(folder, **EXACT)
+    out = folder / "onnx"
+    export(SiglipImage(model), (torch.zeros(1, 3, 256, 256),), out / "vision_model.onnx", ["pixel_values"], ["pooler_output"],
+           {"pixel_values": {0: "pictures"}, "pooler_output": {0: "pictures"}})
+    export(SiglipText(model), (torch.zeros(2, 64, dtype=torch.long),), out / "text_model.onnx", ["input_ids"], ["pooler_output"],
+           {"input_ids": {0: "texts"}, "pooler_output": {0: "texts"}})
+
+
 def export_blip(models):
     out = models / "blip-base-caption" / "onnx"
     captioner = BlipForConditionalGeneration.from_pretrained(models / "blip-base-caption", **EXACT)
@@ -198,6 +231,7 @@ def main():
     warnings.simplefilter("ignore")  # of shapes that the trace takes as constant: they are
     models = Path(sys.argv[1]) / "models"
     export_clip(models)
+    export_siglip(models)
     export_blip(models)
     (models / "exported").touch()
 

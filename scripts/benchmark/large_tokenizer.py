@@ -2,6 +2,7 @@
 """What a tokenizer.json as large as Gemma's, which SigLIP 2 has, takes to load: 256,000 tokens, half a million merges.
 
     python3 scripts/benchmark/large_tokenizer.py [FOLDER]
+    python3 scripts/benchmark/large_tokenizer.py --into MODEL   # only puts such a tokenizer.json into MODEL, for measure-load.mjs
 
 Makes one of invented words in FOLDER [target/large-tokenizer], beside the small SigLIP 2 of tests/golden with a table of as
 many tokens, and embeds a text by it: with target/release/obscura and in Node.js, with that tokenizer and with the small one
@@ -52,9 +53,14 @@ def make(folder):
         (folder / name / "model.safetensors").write_bytes(tensors)
         (folder / name / "config.json").write_text(json.dumps(config))
     (folder / "small/tokenizer.json").write_text(json.dumps(table))
+    return write_large(table, folder / "large")
+
+
+def write_large(table, folder):
+    """tokenizer.json like this one with all the words: bytes and merges."""
     table["model"]["vocab"], table["model"]["merges"] = words()
     text = json.dumps(table, ensure_ascii=False, indent=2)
-    (folder / "large/tokenizer.json").write_text(text)
+    (folder / "tokenizer.json").write_text(text)
     return len(text.encode()), len(table["model"]["merges"])
 
 
@@ -90,6 +96,9 @@ def measure(command):
 
 
 def main():
+    if sys.argv[1:2] == ["--into"]:
+        size, merges = write_large(json.loads((GOLDEN / "tokenizer.json").read_text()), Path(sys.argv[2]))
+        return print(f"{TOKENS} tokens, {merges} merges, {size / 1e6:.1f} MB")
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / "target/large-tokenizer").resolve()
     size, merges = make(folder)
     print(f"{TOKENS} tokens, {merges} merges, {size / 1e6:.1f} MB")

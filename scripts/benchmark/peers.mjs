@@ -3,6 +3,7 @@
 /** What is measured, by the model that it takes; a caption gives three times. */
 export const WORKS = {
   clip: ["clip-image", "clip-text", "clip-labels", "clip-classify"],
+  siglip: ["siglip-image", "siglip-text"],
   retrieval: ["blip-image"],
   caption: ["blip-caption", "blip-beam"],
   vqa: ["blip-answer"],
@@ -18,7 +19,8 @@ export const LONG = { "clip-labels": 2 };
 export const OPENINGS = ["clip-load", "blip-load", "blip-cold"];
 
 const ALL = Object.values(WORKS).flat();
-const CLIP = WORKS.clip; // transformers.js has no BLIP
+const CLIP = [...WORKS.clip, ...WORKS.siglip]; // transformers.js has no BLIP
+const PYTORCH = ALL.filter((work) => !WORKS.siglip.includes(work)); // which pytorch.py does not time
 const CAPTION = ["blip-caption"]; // candle has neither beams nor answers for it
 const ORT_WEBGPU = ALL.filter((work) => work !== "blip-beam"); // whose caches would have to come back from the GPU
 const SLOW = { slow: true }; // measured once: tens of seconds here
@@ -54,8 +56,8 @@ export const PEERS = [
   peer("ort-webgpu-q4", "onnxruntime-web, 4-bit", "webgpu", "ort", ort("q4", 1, "webgpu"), ORT_WEBGPU, SLOW),
   peer("obscura-native-q8", "obscura, q8", "native", "obscura-native", { dtype: "q8" }),
   peer("obscura-native-f32", "obscura, f32", "native", "obscura-native", { dtype: "f32" }),
-  peer("pytorch-f32", "PyTorch, f32, 2 threads", "native", "pytorch", { threads: 2 }),
-  peer("pytorch-f32-1t", "PyTorch, f32, 1 thread", "native", "pytorch", { threads: 1 }),
+  peer("pytorch-f32", "PyTorch, f32, 2 threads", "native", "pytorch", { threads: 2 }, PYTORCH),
+  peer("pytorch-f32-1t", "PyTorch, f32, 1 thread", "native", "pytorch", { threads: 1 }, PYTORCH),
 ];
 
 /** With --against FOLDER: another build of www/, beside the one that is there. */

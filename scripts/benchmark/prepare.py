@@ -25,6 +25,7 @@ from transformers import (  # noqa: E402
     BlipForImageTextRetrieval,
     BlipForQuestionAnswering,
     CLIPModel,
+    SiglipModel,
     logging,
 )
 
@@ -35,12 +36,12 @@ TEXT = "a photo of two dogs, {number}"
 TEMPLATE = "a photo of a {label}, {number}"
 QUESTION = "what is in the picture?"
 TOKENS, ANSWER_TOKENS, BEAMS = 20, 5, 3
-FOLDERS = {"clip": "clip-vit-base-patch32", **{kind: f"blip-base-{kind}" for kind in ("caption", "retrieval", "vqa")}}
+FOLDERS = {"clip": "clip-vit-base-patch32", "siglip": "siglip2-base-patch32-256", **{kind: f"blip-base-{kind}" for kind in ("caption", "retrieval", "vqa")}}
 
 
 def write_models(folder):
     for checkpoint in configurations.full():
-        if checkpoint.name == "clip-rn50" or (folder / checkpoint.name / "complete").exists():
+        if checkpoint.name not in FOLDERS.values() or (folder / checkpoint.name / "complete").exists():
             continue
         print(f"writing {checkpoint.name}", flush=True)
         checkpoints.save(checkpoint, folder / checkpoint.name)
@@ -79,6 +80,19 @@ def clip(picture, folder, out):
         "image": image.tolist(),
         "text": {"text": TEXT.format(number=FIRST), "ids": text, "vector": encode(text).tolist()},
         "labels": {"names": names, "ids": labels, "best": [names[place] for place in best]},
+    }
+
+
+def siglip(picture, folder, out):
+    model = SiglipModel.from_pretrained(folder, dtype=torch.float32).eval()
+    tokenizer = AutoTokenizer.from_pretrained(folder)
+    pixels = pixels_of(picture, folder, out / "siglip.f32")
+    text = TEXT.format(number=FIRST)
+    length = model.config.text_config.max_position_embeddings
+    ids = tokenizer(text, padding="max_length", max_length=length, truncation=True)["input_ids"]
+    return {
+        "image": unit(model.vision_model(pixel_values=pixels).pooler_output)[0].tolist(),
+        "text": {"text": text, "ids": ids, "vector": unit(model.text_model(input_ids=torch.tensor([ids])).pooler_output)[0].tolist()},
     }
 
 
@@ -121,6 +135,7 @@ def main():
         "texts": {"first": FIRST, "text": TEXT, "template": TEMPLATE, "question": QUESTION},
         "folders": FOLDERS, "tokens": TOKENS, "answerTokens": ANSWER_TOKENS, "beams": BEAMS, "labels": 1000,
         "clip": clip(picture, models / FOLDERS["clip"], out),
+        "siglip": siglip(picture, models / FOLDERS["siglip"], out),
         "blip": blip(picture, {kind: models / folder for kind, folder in FOLDERS.items()}, out),
     }
     (out / "expected.json").write_text(json.dumps(expected))

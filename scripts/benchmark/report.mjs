@@ -9,6 +9,8 @@ const COLUMNS = {
   "clip-text": "CLIP text",
   "clip-labels": "1,000 new labels",
   "clip-classify": "1,000 known labels",
+  "siglip-image": "SigLIP 2 image",
+  "siglip-text": "SigLIP 2 text",
   "blip-image": "BLIP image",
   "blip-first-token": "first token",
   "blip-token": "each token",

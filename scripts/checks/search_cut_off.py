@@ -4,7 +4,7 @@
     python3 scripts/checks/search_cut_off.py SPLIT [--pictures 150] [--obscura target/release/obscura] [--model ...]
 
 SPLIT is a folder of `obscura scenes`. Each thing that is in some of its pictures is searched for by "a THING", by vectors
-alone (against the null query) and with the matching head's look at all. Printed for several cut-offs: precision and recall
+alone (against the null query) and, of a BLIP, with the matching head's look at all. Printed for several cut-offs: precision and recall
 over all pictures of all searches, and how many searches among the pictures without the thing find nothing, as they should.
 """
 
@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-CUT_OFFS = [0.0, 0.05, 0.2, 0.5, 0.8, 0.95]
+CUT_OFFS = [0.0, 0.05, 0.2, 0.5, 0.8, 0.9, 0.95, 0.99, 0.999]
 
 
 def main():
@@ -37,7 +37,10 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         album = f"{folder}/album"
         obscura("album", "add", given.model, album, *things)
-        for how, rerank in (("vectors and the null query", 0), ("the matching head", given.pictures)):
+        ways = [("vectors and the null query", 0)]
+        if json.loads(obscura("inspect", given.model, "--json"))["architecture"] == "blip":
+            ways.append(("the matching head", given.pictures))
+        for how, rerank in ways:
             found = {}
             for word in words:
                 text = obscura("search", given.model, album, "--text", f"a {word}", "--limit", given.pictures, "--rerank",
@@ -53,7 +56,7 @@ def show(cut_off, found, things):
     right = sum(word in things[key] for word, key in kept)
     wanted = sum(word in there for word in found for there in things.values())
     empty = sum(all(word in things[key] or score < cut_off for key, score in scores.items()) for word, scores in found.items())
-    print(f"  {cut_off:.2f}  precision {right / max(len(kept), 1):6.1%}  recall {right / wanted:6.1%}  "
+    print(f"  {cut_off:<5}  precision {right / max(len(kept), 1):6.1%}  recall {right / wanted:6.1%}  "
           f"nothing where there is none: {empty} of {len(found)}")
 
 

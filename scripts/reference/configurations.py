@@ -184,8 +184,17 @@ def small():
     ]
 
 
+def full_siglip2(patch, size, seed, dtype):
+    """google/siglip2-base-patch{patch}-{size}. The table has its 256,000 rows, the tokenizer few of their words."""
+    base = transformer(768, 3072, 12, 12, "", 0)
+    config = siglip_config({**base, "image_size": size, "patch_size": patch},
+                           {**base, "max_position_embeddings": 64, "vocab_size": 256_000})
+    return Checkpoint(f"siglip2-base-patch{patch}-{size}", ["SiglipModel"], config, siglip_preprocessor(size, 2), dtype=dtype,
+                      seed=seed, full=True, logit_scale=4.6052)
+
+
 def full():
-    """The real sizes with random weights: openai/clip-vit-base-patch32 and the three BLIP base models."""
+    """The real sizes with random weights: openai/clip-vit-base-patch32, the three BLIP base models, two SigLIP 2."""
     text = {
         **transformer(512, 2048, 12, 8, "quick_gelu", 1e-5), "vocab_size": 49408, "max_position_embeddings": 77,
         "bos_token_id": 0, "eos_token_id": 2, "pad_token_id": 1,
@@ -202,4 +211,6 @@ def full():
         Checkpoint("blip-base-caption", ["BlipForConditionalGeneration"], **shared),
         Checkpoint("blip-base-retrieval", ["BlipForImageTextRetrieval"], **shared),
         Checkpoint("blip-base-vqa", ["BlipForQuestionAnswering"], **shared),
+        full_siglip2(32, 256, 8, torch.float16),
+        full_siglip2(16, 224, 9, torch.float32),
     ]

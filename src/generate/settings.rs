@@ -133,8 +133,14 @@ impl GenerationSettings {
                 ..Self::default()
             },
         };
-        // A checkpoint that says how many beams there are does not mean the groups of the rules.
-        let groups = default.num_beam_groups.filter(|_| own.num_beams.is_none());
+        // Who says how many beams there are, but nothing of groups, means those of the rules where the beams
+        // divide into them. A checkpoint never does.
+        let divides = |groups: &usize| {
+            let beams = self.num_beams.or(default.num_beams);
+            beams.is_none_or(|beams| beams.is_multiple_of(*groups))
+        };
+        let groups = default.num_beam_groups.filter(divides);
+        let groups = groups.filter(|_| own.num_beams.is_none());
         let mut own = own.clone();
         if own.max_new_tokens.is_none() {
             own.max_length = own.max_length.or(default.max_length);
@@ -315,13 +321,13 @@ mod tests {
             (5, 29)
         );
         options.check().expect("defaults");
-        for (num_beams, beams) in [(1, 1), (9, 3)] {
+        for (num_beams, beams) in [(1, 1), (9, 3), (4, 4)] {
             let asked = GenerationSettings {
                 num_beams: Some(num_beams),
                 ..Default::default()
             };
             let options = of(asked, "{}");
-            options.check().expect("whole groups");
+            options.check().expect("whole groups, or one");
             assert_eq!(options.beams(), beams);
         }
         let sampled = GenerationSettings {

@@ -8,6 +8,7 @@ use super::patience::{Failure, Patience, Tries};
 use super::snapshots::Cache;
 use super::wanted::Folder;
 use super::{Observer, Options, check_file, hexadecimal};
+use crate::load::texts::CLIPS_WORDS;
 use crate::{Error, Result};
 use sha2::{Digest, Sha256};
 use std::fmt;
@@ -65,11 +66,15 @@ impl Folder for Remote<'_, '_> {
             return Ok(None);
         }
         for _ in 0..MOST_CHANGES {
-            let reply = self
-                .ask(file, &self.options.patience)
-                .map_err(Failure::into_error)?;
+            let reply = match self.ask(file, &self.options.patience) {
+                // Of another repository, which a mirror may not have: the model then lacks it.
+                Err(Failure::Final(_)) if file == CLIPS_WORDS => return Ok(None),
+                reply => reply.map_err(Failure::into_error)?,
+            };
             if matches!(reply.status, 404 | 410) {
-                self.cache.remember_missing(&self.at, file);
+                if file != CLIPS_WORDS {
+                    self.cache.remember_missing(&self.at, file);
+                }
                 return Ok(None);
             }
             let identity = identity(&reply).ok_or_else(|| {
@@ -99,12 +104,12 @@ impl Folder for Remote<'_, '_> {
 impl Remote<'_, '_> {
     fn url(&self, file: &str) -> String {
         let endpoint = &self.options.environment.endpoint;
-        format!(
-            "{endpoint}/{}/resolve/{}/{}",
-            self.id,
-            encoded(&self.at),
-            encoded_path(file)
-        )
+        let (id, at, file) = match CLIPS_WORDS.rsplit_once('/') {
+            Some((id, name)) if file == CLIPS_WORDS => (id, "main", name),
+            _ => (self.id, &self.at[..], file),
+        };
+        let (at, file) = (encoded(at), encoded_path(file));
+        format!("{endpoint}/{id}/resolve/{at}/{file}")
     }
 
     /// The commit that the revision is at now, if the hub says so.

@@ -48,7 +48,7 @@ async fn collect_model(
     check_config: &CheckConfig<'_>,
 ) -> Result<()> {
     let none = Promises::new();
-    let layout = Layout::find(files, part, &none).await?;
+    let mut layout = Layout::find(files, part, &none).await?;
     let adapter = format!("{}{ADAPTER_CONFIG_FILE}", layout.folder);
     if let Some(text) = text_file::read(files, &adapter, &none).await? {
         let has_model = layout.configuration != Configuration::None;
@@ -64,6 +64,10 @@ async fn collect_model(
         Configuration::OpenClip(_) => {}
         // A GGUF file may hold it.
         Configuration::None if files.size(ALONE).await?.is_some() => return Ok(()),
+        // The shapes of open_clip's tensors tell it.
+        Configuration::None if layout.has_open_clips_weights(files).await? => {
+            layout = layout.with_open_clip("{}");
+        }
         Configuration::None => {
             return Err(Error::BadWeights(
                 "there is no config.json, which every model in Hugging Face layout has".to_string(),

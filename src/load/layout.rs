@@ -110,6 +110,32 @@ impl Layout {
         }
     }
 
+    /// The same with this text for an open_clip_config.json.
+    pub fn with_open_clip(self, text: &str) -> Self {
+        Self {
+            configuration: Configuration::OpenClip(text.to_string()),
+            ..self
+        }
+    }
+
+    /// Whether weights lie under open_clip's own names.
+    #[cfg(all(feature = "cli", not(target_arch = "wasm32")))]
+    pub async fn has_open_clips_weights(&self, files: &impl Files) -> Result<bool> {
+        for name in WEIGHT_FILES
+            .iter()
+            .filter(|name| name.starts_with("open_clip"))
+        {
+            if files
+                .size(&format!("{}{name}", self.folder))
+                .await?
+                .is_some()
+            {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// What lies in one folder.
     pub async fn in_folder(files: &impl Files, folder: &str, promises: &Promises) -> Result<Self> {
         const OPEN_CLIP: &str = "open_clip_config.json";
@@ -211,14 +237,28 @@ impl Layout {
 
     /// Whether vocab.json and merges.txt are CLIP's: a language model's need a tokenizer.json.
     pub fn takes_clips_words(&self) -> bool {
-        let names_encoder = |text: &str| {
-            let config: Value = serde_json::from_str(text).unwrap_or_default();
-            config["model_cfg"]["text_cfg"]["hf_model_name"].is_string()
-        };
         match &self.configuration {
-            Configuration::OpenClip(text) => !names_encoder(text),
+            Configuration::OpenClip(_) => !self.names_in_text_cfg("hf_model_name"),
             _ => self.projection.is_none(),
         }
+    }
+
+    /// Whether its tokenizer is the one that open_clip has in itself, so that its repository need not have it.
+    pub fn lacks_known_words(&self) -> bool {
+        let others = ["hf_model_name", "hf_tokenizer_name"];
+        matches!(self.configuration, Configuration::OpenClip(_))
+            && !others.iter().any(|field| self.names_in_text_cfg(field))
+    }
+
+    /// Whether an open_clip_config.json names something in this field of its text encoder.
+    fn names_in_text_cfg(&self, field: &str) -> bool {
+        let Configuration::OpenClip(text) = &self.configuration else {
+            return false;
+        };
+        let config: Value = serde_json::from_str(text).unwrap_or_default();
+        let model = config.get("model_cfg").unwrap_or(&config);
+        let name = model["text_cfg"][field].as_str();
+        name.is_some_and(|name| !name.is_empty())
     }
 
     /// Whether a tokenizer.json means what a class of the reference makes of it, which

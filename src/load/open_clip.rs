@@ -109,11 +109,7 @@ impl OpenClip {
     /// Reads the text of an open_clip_config.json; `encoder` is that of a config.json beside it, if that is
     /// a language model's.
     pub fn parse(text: &str, encoder: Option<&str>) -> Result<Self> {
-        let root = Section::root(FILE, text)?;
-        if root.get("model_cfg").is_none() {
-            return Err(root.wrong("model_cfg", "an object", &Value::Null));
-        }
-        let model = root.section("model_cfg")?;
+        let (model, pixels) = sections(Section::root(FILE, text)?)?;
         let (vision, text) = (model.section("vision_cfg")?, model.section("text_cfg")?);
         let is_coca = coca::is_coca(&model);
         let language = match is_coca {
@@ -140,7 +136,7 @@ impl OpenClip {
                     "vision_config": tower,
                     "text_config": timm::siglip_text(&text, text_config, projection)?,
                 }),
-                preprocessor: preprocessor(&root.section("preprocess_cfg")?, image_size)?,
+                preprocessor: preprocessor(&pixels, image_size)?,
                 hugging_face,
                 sees_filling: true,
             });
@@ -163,7 +159,7 @@ impl OpenClip {
         model.finish(&[&IDLE_MODEL])?;
         Ok(Self {
             config,
-            preprocessor: preprocessor(&root.section("preprocess_cfg")?, image_size)?,
+            preprocessor: preprocessor(&pixels, image_size)?,
             hugging_face,
             sees_filling,
         })
@@ -207,6 +203,18 @@ impl OpenClip {
             preprocessor: self.preprocessor.to_string(),
         })
     }
+}
+
+/// `model_cfg` and `preprocess_cfg`. LAION's CoCas have the first alone, without its name, as open_clip's own list of
+/// models has it; their pictures are prepared by open_clip's defaults.
+fn sections(root: Section) -> Result<(Section, Section)> {
+    if root.get("model_cfg").is_some() {
+        return Ok((root.section("model_cfg")?, root.section("preprocess_cfg")?));
+    }
+    if root.get("vision_cfg").is_none() {
+        return Err(root.wrong("model_cfg", "an object", &Value::Null));
+    }
+    Ok((root, Section::of(FILE, json!({}))?))
 }
 
 /// Refuses models that are made of other parts, naming these.

@@ -1,5 +1,5 @@
 //! A CLIP that nothing is known of but its tensors: OpenAI's TorchScript files, checkpoints of
-//! open_clip's training, text encoders in a single file as ComfyUI takes them. Shapes tell everything
+//! open_clip's training, two of LAION's CoCas, text encoders in a single file as ComfyUI takes them. Shapes tell everything
 //! but the activation and, of a few models, the width of a head.
 
 use super::table::Located;
@@ -22,16 +22,14 @@ pub(super) fn clip(tensors: &[Located], origin: Origin) -> Option<String> {
     let shapes = Shapes(tensors);
     let text = shapes.text()?;
     let embed = text["embed_dim"].clone();
-    let config = json!({
-        "model_cfg": {
-            "embed_dim": embed,
-            "quick_gelu": origin == Origin::OpenAi,
-            "vision_cfg": shapes.vision_transformer().or_else(|| shapes.resnet())?,
-            "text_cfg": text["cfg"],
-        },
-        "preprocess_cfg": {},
+    let mut model = json!({
+        "embed_dim": embed,
+        "quick_gelu": origin == Origin::OpenAi,
+        "vision_cfg": shapes.vision_transformer().or_else(|| shapes.resnet())?,
+        "text_cfg": text["cfg"],
     });
-    Some(config.to_string())
+    shapes.add_decoder(&mut model);
+    Some(json!({ "model_cfg": model, "preprocess_cfg": {} }).to_string())
 }
 
 /// A text encoder alone, in the form of a config.json. Which of the three that generators of pictures
@@ -138,6 +136,31 @@ impl Shapes<'_> {
         }))
     }
 
+    /// What makes a CLIP a CoCa, if there is a decoder. The pooler has open_clip's usual number of heads.
+    fn add_decoder(&self, model: &mut Value) -> Option<()> {
+        let width = self.rows("multimodal_model.layers.0.layer_norm1.weight")?;
+        let text = model["text_cfg"].as_object_mut()?;
+        // The class token's position is the last one.
+        let length = text["context_length"].as_u64()?.checked_sub(1)?;
+        text.extend([
+            ("context_length".to_string(), json!(length)),
+            ("embed_cls".to_string(), json!(true)),
+            ("output_tokens".to_string(), json!(true)),
+        ]);
+        model["vision_cfg"]["output_tokens"] = json!(true);
+        if let Some(queries) = self.rows("vision_model.attn_pool.probe") {
+            model["vision_cfg"]["attentional_pool"] = json!(true);
+            model["vision_cfg"]["attn_pooler_queries"] = json!(queries);
+        }
+        model["multimodal_cfg"] = json!({
+            "context_length": length,
+            "width": width,
+            "heads": heads(width, Self::HEAD)?,
+            "layers": self.depth("multimodal_model.layers.#.layer_norm1.weight"),
+        });
+        Some(())
+    }
+
     fn resnet(&self) -> Option<Value> {
         let places = self.rows("vision_model.attnpool.position_embedding")?;
         let blocks =
@@ -154,4 +177,73 @@ impl Shapes<'_> {
 /// How many heads of a width there are, if they are whole ones.
 fn heads(width: usize, head: usize) -> Option<usize> {
     (width > 0 && width.is_multiple_of(head)).then_some(width / head)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::weights::{Format, TensorInfo};
+
+    fn located(name: &str, shape: &[usize]) -> Located {
+        let info = TensorInfo {
+            name: name.to_string(),
+            shape: shape.to_vec(),
+            format: Format::F32,
+            offset: 0,
+            bytes: 0,
+            strides: None,
+        };
+        Located { file: 0, info }
+    }
+
+    /// The shapes of `laion/CoCa-ViT-B-32-laion2B-s13B-b90k`, which has no configuration, less all layers but two.
+    #[test]
+    fn a_decoder_makes_a_coca_of_a_clip() {
+        let mut tensors = vec![
+            located("vision_model.embeddings.class_embedding", &[768]),
+            located(
+                "vision_model.embeddings.patch_embedding.weight",
+                &[768, 3, 32, 32],
+            ),
+            located(
+                "vision_model.embeddings.position_embedding.weight",
+                &[50, 768],
+            ),
+            located("vision_model.encoder.layers.0.mlp.fc1.weight", &[3072, 768]),
+            located("vision_model.attn_pool.probe", &[256, 512]),
+            located(
+                "text_model.embeddings.token_embedding.weight",
+                &[49_408, 512],
+            ),
+            located(
+                "text_model.embeddings.position_embedding.weight",
+                &[77, 512],
+            ),
+            located("text_projection.weight", &[512, 512]),
+        ];
+        for (part, width) in [
+            ("vision_model.encoder", 768),
+            ("text_model.encoder", 512),
+            ("multimodal_model", 512),
+        ] {
+            let norms = (0..2).map(|layer| format!("{part}.layers.{layer}.layer_norm1.weight"));
+            tensors.extend(norms.map(|name| located(&name, &[width])));
+        }
+        let text = clip(&tensors, Origin::OpenClip).expect("a model");
+        let config: Value = serde_json::from_str(&text).expect("JSON");
+        let expected = json!({
+            "embed_dim": 512,
+            "quick_gelu": false,
+            "vision_cfg": {
+                "image_size": 224, "layers": 2, "width": 768, "head_width": 64, "patch_size": 32, "mlp_ratio": 4.0,
+                "attentional_pool": true, "attn_pooler_queries": 256, "output_tokens": true,
+            },
+            "text_cfg": {
+                "context_length": 76, "vocab_size": 49_408, "width": 512, "heads": 8, "layers": 2, "embed_cls": true,
+                "output_tokens": true,
+            },
+            "multimodal_cfg": { "context_length": 76, "width": 512, "heads": 8, "layers": 2 },
+        });
+        assert_eq!(config["model_cfg"], expected);
+    }
 }

@@ -44,6 +44,10 @@ pub(super) async fn describe(
             described.ok_or_else(|| tensors.without_config(metadata))?
         }
     };
+    let layout = match &found {
+        Found::OpenClip(text) => layout.with_open_clip(text), // also one that its shapes have told
+        _ => layout,
+    };
     let beside = Beside {
         files,
         promises,
@@ -253,6 +257,10 @@ fn lacking(metadata: Option<&BTreeMap<String, Value>>, key: &str, what: &str) ->
 /// SentencePiece's vocabulary, as SigLIP's class saves it.
 const SENTENCEPIECE: &str = "spiece.model";
 
+/// The tokenizer that open_clip has in itself, which many of its repositories therefore lack: LAION's CoCas do. Who
+/// reads a hub finds this name in the repository that it begins with; a folder may have the file, too.
+pub(crate) const CLIPS_WORDS: &str = "openai/clip-vit-base-patch32/tokenizer.json";
+
 /// The files of a tokenizer, of which each is there: tokenizer.json, or the older vocabulary files. They
 /// are in the folder of a pipeline's tokenizer, or in the model's own.
 pub(crate) async fn tokenizer_files(
@@ -288,7 +296,8 @@ pub(crate) async fn tokenizer_files(
         };
         return Ok(Some(found.iter().map(|name| named(name)).collect()));
     }
-    Ok(None)
+    let is_elsewhere = layout.lacks_known_words() && files.size(CLIPS_WORDS).await?.is_some();
+    Ok(is_elsewhere.then(|| vec![CLIPS_WORDS.to_string()]))
 }
 
 /// The tokenizer.json, or one made of older vocabulary files.

@@ -207,6 +207,15 @@ describe("remote folders", BOUNDED, () => {
     await assert.rejects((await openRemote()).size("config.json"), { code: "network", message: /403.*token/ });
   });
 
+  test("open_clip's tokenizer is of another repository of the hub, and no file of a folder elsewhere", async () => {
+    const words = "openai/clip-vit-base-patch32/tokenizer.json";
+    assert.equal(await addressOf(await describeSource("own/model", { revision: "v2" }), words), `https://huggingface.co/openai/clip-vit-base-patch32/resolve/main/tokenizer.json`);
+    const elsewhere = open(await describeSource(`${hub.host}/own/model/resolve/main/`));
+    hub.forget();
+    assert.equal(await elsewhere.size(words), null);
+    assert.equal(hub.requests.length, 0);
+  });
+
   test("a file alone is asked for neighbours, which may be missing", async () => {
     const source = open(await describeSource(`${hub.host}/own/model/resolve/main/only.gguf`));
     assert.equal(await source.size("only.gguf"), 8);

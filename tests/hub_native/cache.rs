@@ -1,6 +1,6 @@
 //! What is in the cache is used, and what is put there is as the hub's own tools have it.
 
-use super::server::{COMMIT, Fault, Hub, path_at, sha256};
+use super::server::{COMMIT, Fault, Hub, page, path_at, sha256};
 use super::{Scratch, WANTED, bytes_of, check_error, check_folder, hub_of, noise, repository};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -68,6 +68,32 @@ fn a_model_that_writes_comes_with_its_settings_of_generation_where_it_has_some()
     let (_hub, scratch) = hub_of(&files);
     let wanted = [&WANTED[..], &["generation_config.json"]].concat();
     check_folder(&scratch.fetch("owner/name").unwrap(), &files, &wanted);
+}
+
+/// As LAION has its CoCas: the network's options alone or nothing, and no tokenizer, for open_clip has it in itself.
+#[test]
+fn a_tokenizer_that_open_clip_has_in_itself_comes_from_openais_repository() {
+    const PLACE: &str = "openai/clip-vit-base-patch32";
+    let config = br#"{"vision_cfg": {}, "text_cfg": {}, "multimodal_cfg": {}}"#;
+    let weights = ("open_clip_pytorch_model.bin", noise(300_000, 3));
+    let with_options = vec![weights.clone(), ("open_clip_config.json", config.to_vec())];
+    for files in [vec![weights], with_options] {
+        let (hub, mut scratch) = hub_of(&files);
+        // As the hub answers, which tells the commit of what it has no such file of.
+        let answer = [("X-Error-Code", "EntryNotFound"), ("X-Repo-Commit", COMMIT)];
+        hub.front
+            .missing(answer.map(|(name, value)| (name, value.into())).to_vec());
+        let lacking = scratch.fetch("owner/name");
+        check_error(lacking, "bad_weights", &["no tokenizer", PLACE]);
+        let words = noise(5_000, 4);
+        let path = format!("/{PLACE}/resolve/main/tokenizer.json");
+        hub.front.put(&path, page(words.clone()));
+        let folder = scratch.fetch("owner/name").unwrap();
+        let fetched = fs::read(folder.join(PLACE).join("tokenizer.json")).unwrap();
+        assert!(fetched == words, "other words");
+        scratch.options.environment.offline = true;
+        assert_eq!(scratch.fetch("owner/name").unwrap(), folder);
+    }
 }
 
 /// A cache as Python leaves it.

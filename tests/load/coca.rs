@@ -10,6 +10,7 @@ use obscura::tasks::Model;
 use pollster::block_on;
 use serde_json::json;
 
+const CONFIG: &str = "open_clip_config.json";
 const WEIGHTS: &str = "open_clip_model.safetensors";
 
 /// What it writes, how sure it is, and the vectors of the same picture and of a text.
@@ -52,6 +53,25 @@ fn files_and_cache_entries_and_wrapped_names_say_the_same() {
     assert_eq!(says(&wrapped.expect("a wrapped model")), expected);
 }
 
+/// As LAION has them: the network's options alone, and no tokenizer.
+#[test]
+fn options_alone_with_the_words_of_another_repository_say_the_same() {
+    let mut files = folder("coca").files;
+    let expected = says(&load_files(&folder("coca"), None, &options(Dtype::F32)).expect("a model"));
+    let config: serde_json::Value = serde_json::from_slice(&files[CONFIG]).expect("JSON");
+    let alone = config["model_cfg"].to_string().into_bytes();
+    files.insert(CONFIG.to_string(), alone);
+    let words = files.remove("tokenizer.json").expect("a tokenizer");
+    let without = load_files(&Memory::of(files.clone()), None, &options(Dtype::F32));
+    refused(without, &["no tokenizer", "openai/clip-vit-base-patch32"]);
+    files.insert(
+        "openai/clip-vit-base-patch32/tokenizer.json".to_string(),
+        words,
+    );
+    let model = load_files(&Memory::of(files), None, &options(Dtype::F32));
+    assert_eq!(says(&model.expect("LAION's form")), expected);
+}
+
 #[test]
 fn each_task_takes_its_own_parts() {
     let whole = load_files(&folder("coca"), None, &options(Dtype::F32)).expect("a model");
@@ -78,7 +98,6 @@ fn each_task_takes_its_own_parts() {
 
 #[test]
 fn what_no_released_model_has_is_refused_by_name() {
-    let file = "open_clip_config.json";
     for (path, value, word) in [
         (
             "vision_cfg/attentional_pool",
@@ -106,12 +125,12 @@ fn what_no_released_model_has_is_refused_by_name() {
         ("multimodal_cfg/depth", json!(2), "multimodal_cfg.depth"),
     ] {
         let mut files = folder("coca").files;
-        let mut config: serde_json::Value = serde_json::from_slice(&files[file]).expect("JSON");
+        let mut config: serde_json::Value = serde_json::from_slice(&files[CONFIG]).expect("JSON");
         let path = format!("/model_cfg/{path}");
         let (parent, field) = path.rsplit_once('/').expect("a JSON pointer");
         config.pointer_mut(parent).expect("the parent")[field] = value;
-        files.insert(file.to_string(), config.to_string().into_bytes());
+        files.insert(CONFIG.to_string(), config.to_string().into_bytes());
         let result = load_files(&Memory::of(files), None, &options(Dtype::F32));
-        refused(result, &[file, word]);
+        refused(result, &[CONFIG, word]);
     }
 }

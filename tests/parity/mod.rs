@@ -45,7 +45,7 @@ pub const MODELS: [&str; 12] = [
 ];
 
 /// Golden models whose widths are whole blocks of every format.
-pub const QUANTIZED_MODELS: [&str; 2] = ["clip-quick", "blip-caption-untied"];
+pub const QUANTIZED_MODELS: [&str; 3] = ["clip-quick", "siglip2", "blip-caption-untied"];
 
 /// Checks all that is recorded of the golden model `expected` on the weights of `model`, which may
 /// be another's: `blip-all` is the union of three.

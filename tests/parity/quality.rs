@@ -72,7 +72,7 @@ pub async fn compare(golden: &Golden, model: &Model, quality: Quality) -> Result
         report: Report::default(),
     };
     match golden.class() {
-        "CLIPModel" | "open_clip.CLIP" => compare_clip(&mut turned, model).await,
+        "CLIPModel" | "SiglipModel" | "open_clip.CLIP" => compare_clip(&mut turned, model).await,
         "open_clip.CoCa" => compare_coca(&mut turned, model).await,
         "BlipForConditionalGeneration" => compare_captions(&mut turned, model).await?,
         "BlipForImageTextRetrieval" => compare_retrieval(&mut turned, model).await?,

@@ -105,10 +105,13 @@ function reviewed() {
   return rows.map(({ path, given, final, probability }) => ({ file: path, text: final.value.trim(), given: given.value.trim(), probability }));
 }
 
+/** A BLIP that writes and judges: a CoCa matches by similarity, which is no verdict. */
+const isFilter = () => main.model?.info.family === "blip" && main.can("caption") && main.can("match");
+
 function show() {
   element("alttext-area").hidden = rows.length === 0;
   element("alttext-exports").hidden = rows.length === 0;
-  element("alttext-button").disabled = rows.length === 0 || !main.can("caption") || !main.can("match");
+  element("alttext-button").disabled = rows.length === 0 || !isFilter();
 }
 
 export function startAltText() {

@@ -48,16 +48,18 @@ function readSettings() {
   return { prompt, count, way: element("caption-way").value };
 }
 
-/** {alternatives: [{text, score, attention?}]}, the best or the first one first. */
+/** {alternatives: [{text, score, attention?}], sumsLogits}, the best or the first one first. */
 async function captionOne(picture, { prompt, count, way }, signal) {
   const isShown = () => picture === currentPicture();
   const line = element("caption-text");
+  const { info } = main.model;
   const alternatives = [];
   for (let place = 0; place < (way === "samples" ? count : 1); place++) {
     if (isShown()) line.replaceChildren();
     const onToken = (text) => place === 0 && isShown() && line.append(text);
     const options = { signal, onToken, attention: true, ...(prompt && { prompt }) };
     if (way === "beams") options.numBeams = count;
+    if (way === "greedy" && !info.generation?.numBeams) options.numBeams = 1; // a CoCa's own way is a search
     if (way === "samples") Object.assign(options, SAMPLING, { seed: place + 1 });
     const found = await main.model.caption(picture.file, options);
     if (place === 0 && isShown()) line.textContent = found.text;
@@ -65,7 +67,8 @@ async function captionOne(picture, { prompt, count, way }, signal) {
       if (!alternatives.some(({ text }) => text === one.text)) alternatives.push(one);
     }
   }
-  return { alternatives: alternatives.sort((a, b) => b.score - a.score) };
+  const sumsLogits = info.family === "coca" && way === "beams"; // open_clip's search does: its scores are no probabilities
+  return { alternatives: alternatives.sort((a, b) => b.score - a.score), sumsLogits };
 }
 
 // --- showing ---------------------------------------------------------------------------------
@@ -73,16 +76,16 @@ async function captionOne(picture, { prompt, count, way }, signal) {
 /** The current picture's caption, its words with their maps, and the other alternatives. */
 export function showCaption() {
   hideHeat();
-  const alternatives = currentPicture()?.caption?.alternatives ?? [];
+  const { alternatives = [], sumsLogits = false } = currentPicture()?.caption ?? {};
   const line = element("caption-text");
   const best = alternatives[0];
   line.replaceChildren(...(best ? wordsOf(best) : []));
   element("caption-copies").hidden = !best;
   element("heat-hint").hidden = !best?.attention;
-  element("caption-score").textContent = best ? `Mean probability of a word: ${percent(Math.exp(best.score))}.` : "";
+  element("caption-score").textContent = best && !sumsLogits ? `Mean probability of a word: ${percent(Math.exp(best.score))}.` : "";
   const others = alternatives.slice(1).map(({ text, score }) => {
     const copied = button("Copy", () => copy(text, copied), { "aria-label": `Copy: ${text}` });
-    return make("li", {}, make("span", { textContent: text }), make("span", { className: "number quiet", textContent: percent(Math.exp(score)) }), copied);
+    return make("li", {}, make("span", { textContent: text }), make("span", { className: "number quiet", textContent: sumsLogits ? "" : percent(Math.exp(score)) }), copied);
   });
   element("caption-alternatives").replaceChildren(...others);
   element("alternatives-heading").hidden = others.length === 0;

@@ -28,17 +28,20 @@ export async function open(model, { dtype, device, threads, library }, expected)
 
   const exactly = (tokens) => ({ minLength: tokens, maxNewTokens: tokens });
   const image = (name) => timed(name, async () => ({ vector: [...(await loaded.embed(picture))] }));
+  const text = (name) => {
+    const text = texts.text.replace("{number}", next.text++);
+    return timed(name, async () => ({ text, vector: [...(await loaded.embed(text))] }));
+  };
   const best = async ({ template, vectors }) => {
     const found = await loaded.classify(picture, vectors, { topK: 5 });
     return { template, best: found.map(({ label }) => label) };
   };
   const works = {
     "clip-image": () => image("clip-image"),
+    "siglip-image": () => image("siglip-image"),
     "blip-image": () => image("blip-image"),
-    "clip-text": () => {
-      const text = texts.text.replace("{number}", next.text++);
-      return timed("clip-text", async () => ({ text, vector: [...(await loaded.embed(text))] }));
-    },
+    "clip-text": () => text("clip-text"),
+    "siglip-text": () => text("siglip-text"),
     "clip-labels": () => {
       const template = texts.template.replace("{label}", "{}").replace("{number}", next.template++);
       return timed("clip-labels", async () => {

@@ -23,21 +23,37 @@ export async function open(model, { dtype, device, threads }, expected) {
   const onDevice = onGpu ? { preferredOutputLocation: "gpu-buffer" } : {};
   const integers = (ids, dims) => new ort.Tensor("int64", BigInt64Array.from(ids, BigInt), dims);
   const pixels = async (name, side) => new ort.Tensor("float32", new Float32Array(await (await fetch(`/bench/${name}.f32`)).arrayBuffer()), [1, 3, side, side]);
-  const works = model === "clip" ? await clip() : await blip();
+  const works = model === "clip" ? await clip() : model === "siglip" ? await siglip() : await blip();
   return { info: { ...ort.env.versions, threads }, run: (work) => works[work]() };
 
+  /** A picture's vector, and those of texts whose ids are equally many. */
+  async function encoders(family, side) {
+    const [images, texts] = [await session(family, "vision_model"), await session(family, "text_model")];
+    const picture = await pixels(family, side);
+    const run = async (encoder, inputs) => Object.values(await encoder.run(inputs))[0].data; // the one output of each
+    return {
+      image: () => run(images, { pixel_values: picture }),
+      embed: (rows) => run(texts, { input_ids: integers(rows.flat(), [rows.length, rows[0].length]) }),
+    };
+  }
+
+  async function siglip() {
+    const { image, embed } = await encoders("siglip", 256);
+    return {
+      "siglip-image": () => timed("siglip-image", async () => ({ vector: [...(await image())] })),
+      "siglip-text": () => timed("siglip-text", async () => ({ vector: [...(await embed([expected.siglip.text.ids]))] })),
+    };
+  }
+
   async function clip() {
-    const [images, texts] = [await session("clip", "vision_model"), await session("clip", "text_model")];
-    const picture = await pixels("clip", 224);
+    const { image, embed: embedAlike } = await encoders("clip", 224);
     const { names, ids } = expected.clip.labels;
     const places = names.map((_, place) => place).sort((a, b) => ids[a].length - ids[b].length);
     let known;
 
-    const image = async () => (await images.run({ pixel_values: picture })).image_embeds.data;
     const embed = async (rows) => {
       const longest = Math.max(...rows.map((row) => row.length));
-      const padded = rows.flatMap((row) => [...row, ...Array(longest - row.length).fill(0)]);
-      return (await texts.run({ input_ids: integers(padded, [rows.length, longest]) })).text_embeds.data;
+      return embedAlike(rows.map((row) => [...row, ...Array(longest - row.length).fill(0)]));
     };
     const embedLabels = async () => {
       const vectors = [];

@@ -1,4 +1,4 @@
-// transformers.js on the same exports, used as its documentation does. It knows CLIP, and no BLIP. It prepares picture and
+// transformers.js on the same exports, used as its documentation does. It knows CLIP and SigLIP, and no BLIP. It prepares picture and
 // texts itself; that is what its users get.
 
 import { best, timed, unit } from "./shared.js";
@@ -10,7 +10,11 @@ const BATCH = 50; // texts encoded at once, of similar lengths
 
 /** @returns a runner: `run(work)` gives {times, result}. */
 export async function open(model, { dtype, threads }, expected) {
-  const { AutoProcessor, AutoTokenizer, CLIPTextModelWithProjection, CLIPVisionModelWithProjection, RawImage, env } = await import(LIBRARY);
+  const { AutoProcessor, AutoTokenizer, RawImage, env, ...classes } = await import(LIBRARY);
+  const isSiglip = model === "siglip";
+  const [Vision, Text] = isSiglip
+    ? [classes.SiglipVisionModel, classes.SiglipTextModel]
+    : [classes.CLIPVisionModelWithProjection, classes.CLIPTextModelWithProjection];
   env.allowRemoteModels = false;
   env.allowLocalModels = true;
   env.localModelPath = "/bench/models/";
@@ -21,8 +25,8 @@ export async function open(model, { dtype, threads }, expected) {
   const [processor, tokenizer, vision, text] = [
     await AutoProcessor.from_pretrained(name),
     await AutoTokenizer.from_pretrained(name),
-    await CLIPVisionModelWithProjection.from_pretrained(name, options),
-    await CLIPTextModelWithProjection.from_pretrained(name, options),
+    await Vision.from_pretrained(name, options),
+    await Text.from_pretrained(name, options),
   ];
   const picture = await RawImage.read("/bench/picture.png");
   const { names } = expected.clip.labels;
@@ -30,8 +34,10 @@ export async function open(model, { dtype, threads }, expected) {
   let number = texts.first;
   let known;
 
-  const image = async () => (await vision(await processor(picture))).image_embeds.data;
-  const embed = async (rows) => (await text(tokenizer(rows, { padding: true, truncation: true }))).text_embeds.data;
+  const padding = isSiglip ? "max_length" : true;
+  const vectors = (output) => (output.pooler_output ?? output.image_embeds ?? output.text_embeds).data;
+  const image = async () => vectors(await vision(await processor(picture)));
+  const embed = async (rows) => vectors(await text(tokenizer(rows, { padding, truncation: true, ...(isSiglip && { max_length: 64 }) })));
   const embedLabels = async () => {
     const sentences = names.map((label) => texts.template.replace("{label}", label).replace("{number}", texts.first));
     const places = names.map((_, place) => place).sort((a, b) => expected.clip.labels.ids[a].length - expected.clip.labels.ids[b].length);
@@ -44,12 +50,16 @@ export async function open(model, { dtype, threads }, expected) {
     }
     return vectors;
   };
+  const encodePicture = (work) => timed(work, async () => ({ vector: [...(await image())] }));
+  const encodeText = (work) => {
+    const sentence = texts.text.replace("{number}", number++);
+    return timed(work, async () => ({ text: sentence, vector: [...(await embed([sentence]))] }));
+  };
   const works = {
-    "clip-image": () => timed("clip-image", async () => ({ vector: [...(await image())] })),
-    "clip-text": () => {
-      const sentence = texts.text.replace("{number}", number++);
-      return timed("clip-text", async () => ({ text: sentence, vector: [...(await embed([sentence]))] }));
-    },
+    "clip-image": () => encodePicture("clip-image"),
+    "clip-text": () => encodeText("clip-text"),
+    "siglip-image": () => encodePicture("siglip-image"),
+    "siglip-text": () => encodeText("siglip-text"),
     "clip-labels": () =>
       timed("clip-labels", async () => {
         known = await embedLabels();

@@ -46,8 +46,7 @@ export async function setUp({ flags = [] } = {}) {
   }
   const folder = await mkdtemp(join(tmpdir(), "obscura-page-"));
   const { id, models, path } = await embeddedModel(folder);
-  const clip = join(folder, "clip.gguf");
-  await obscura("convert", join(GOLDEN, "clip-quick/model"), clip, "--dtype", "f32");
+  const clip = await convertInto(folder, "clip-quick", "clip");
   const servers = [];
   /** `path`, such as "/some/where": the site lies there, and beside it is nothing. `built` takes the place of www/pkg. */
   const serveAgain = async (path = "", { built, isolate } = {}) => {
@@ -86,6 +85,13 @@ async function embeddedModel(folder) {
   await writeFile(join(folder, "models.json"), JSON.stringify({ default: "stand-in", models: [{ id: "stand-in", url: "stand-in.gguf" }] }));
   await copyFile(join(site, "checkpoints.json"), join(folder, "checkpoints.json"));
   return { id: "stand-in", models: folder, path };
+}
+
+/** A small checkpoint of tests/golden as a file of the folder that is served as test-models; returns its path. */
+export async function convertInto(folder, golden, name = golden) {
+  const path = join(folder, `${name}.gguf`);
+  await obscura("convert", join(GOLDEN, golden, "model"), path, "--dtype", "f32");
+  return path;
 }
 
 async function obscura(...parameters) {

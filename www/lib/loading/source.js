@@ -6,6 +6,7 @@ import { ChangedError, isSameVersion, versionOf } from "../download/version.js";
 import { ObscuraError } from "../errors/error.js";
 import { hubAddress, SITE } from "./addresses.js";
 
+const CLIPS_WORDS = "openai/clip-vit-base-patch32/"; // where open_clip's tokenizer is, which its repositories may lack
 const TEXT_FILE = /\.(json|txt)$/i; // asked for whole, so that servers may compress them
 
 /**
@@ -188,7 +189,7 @@ class RemoteSource {
 
   /** All files of a model are of one commit: a push in the middle of a load mixes two otherwise. */
   #notice(file, remote) {
-    if (!remote.commit) return;
+    if (!remote.commit || file.startsWith(CLIPS_WORDS)) return;
     this.commit ??= remote.commit;
     if (this.commit !== remote.commit) throw new ChangedError(this.name);
   }
@@ -202,12 +203,16 @@ class RemoteSource {
 
   /** What is held in the browser, blob: and data:, has no neighbours. */
   #canAddress(file) {
-    const { address } = this.#description;
+    const { hub, address } = this.#description;
+    if (!hub && file.startsWith(CLIPS_WORDS)) return false;
     return file === this.file || address === undefined || SITE.test(address);
   }
 
   #addressOf(file) {
     const { hub, address } = this.#description;
+    if (hub && file.startsWith(CLIPS_WORDS)) {
+      return hubAddress({ ...hub, id: CLIPS_WORDS.slice(0, -1), revision: "main" }, file.slice(CLIPS_WORDS.length));
+    }
     if (hub) return hubAddress(hub, file);
     if (file === this.file) return address;
     const url = new URL(address);

@@ -38,7 +38,10 @@ export interface Generated {
   text: string;
   /** The reference's ids: [DEC] and the prompt first, [SEP] last where it was reached. */
   tokens: number[];
-  /** The reference's sequence score for beams, else the mean log-probability of the new tokens. */
+  /**
+   * The reference's sequence score for beams (a CoCa's search adds up logits: no log-probabilities), else the mean
+   * log-probability of the new tokens.
+   */
   score: number;
   /**
    * The other texts: with beams those that the search finished, best first, at most one for each beam; with `doSample`
