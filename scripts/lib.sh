@@ -14,31 +14,32 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.." || exit 1
 say() { printf '%s\n' "-- $*"; }
 
 # stage WORDS: says what begins. When the script ends, a table says how long each stage took, and how long the
-# cores worked for it; what ran beside counts with the stage in which it ended. Its lines are handed on to a script that this one becomes (exec).
+# machine's cores worked meanwhile. Its lines are handed on to a script that this one becomes (exec).
 stage() {
   end_stage
   say "$*"
-  export stage_name="$*" stage_began first_began
-  stage_began=$(date +%s)
-  first_began="${first_began:-$stage_began}"
+  export stage_name="$*" stage_began stage_busy first_began first_busy
+  stage_began=$(date +%s) stage_busy=$(cores_worked)
+  first_began="${first_began:-$stage_began}" first_busy="${first_busy:-$stage_busy}"
   trap 'show_stages $?' EXIT
 }
 
 end_stage() {
   [ -n "${stage_name:-}" ] || return 0
-  add_stage_line $(($(date +%s) - stage_began)) "$stage_name"
+  add_stage_line $(($(date +%s) - stage_began)) $(($(cores_worked) - stage_busy)) "$stage_name"
   stage_name=
 }
 
-# add_stage_line SECONDS WORDS: what has ended since the last line is what this stage's commands took.
+# Seconds since the machine's start that its cores worked, for whomever: browsers' processes outlive those that
+# started them, so a shell does not learn of their time. 0 where there is no /proc.
+cores_worked() {
+  awk -v ticks="$(getconf CLK_TCK)" '$1 == "cpu" { printf "%d", ($2 + $3 + $4 + $7 + $8) / ticks }' /proc/stat 2>/dev/null || printf 0
+}
+
+# add_stage_line SECONDS SECONDS-OF-CORES WORDS
 add_stage_line() {
-  export stage_lines cores_worked
-  local before="${cores_worked:-0}" file
-  file=$(mktemp)
-  times >"$file" # in this shell, whose children it counts
-  cores_worked=$(awk -F '[ms ]+' 'NR == 2 { printf "%d", 60 * ($1 + $3) + $2 + $4 }' "$file")
-  rm -f "$file"
-  stage_lines="${stage_lines:-}$1 $((cores_worked - before)) $2
+  export stage_lines
+  stage_lines="${stage_lines:-}$*
 "
 }
 
@@ -76,7 +77,7 @@ together() {
 tell_beside() {
   say "$beside_words: what it said"
   cat "$beside_log"
-  add_stage_line $(($(<"$beside_log.ended") - beside_began)) "$beside_words, beside others$1"
+  add_stage_line $(($(<"$beside_log.ended") - beside_began)) - "$beside_words, beside others$1"
   rm -f "$beside_log" "$beside_log.ended"
   beside_job=
 }
@@ -94,11 +95,13 @@ show_stages() {
     wait "$beside_job" || true
     tell_beside " (stopped)"
   fi
-  say "minutes, minutes of one core, stage"
+  say "minutes, minutes that the cores worked, stage"
   {
     printf '%s' "$stage_lines"
-    printf '%s\n' "$(($(date +%s) - first_began)) ${cores_worked:-0} in all"
-  } | awk '{ seconds = $1; core = $2; $1 = $2 = ""; printf "%10.1f %12.1f %s\n", seconds / 60, core / 60, $0 }'
+    printf '%s %s in all\n' $(($(date +%s) - first_began)) $(($(cores_worked) - first_busy))
+  } | awk '
+    function minutes(seconds) { return seconds == "-" ? "" : sprintf("%.1f", seconds / 60) }
+    { taken = minutes($1); worked = minutes($2); $1 = $2 = ""; printf "%10s %12s %s\n", taken, worked, $0 }'
 }
 
 fail() {

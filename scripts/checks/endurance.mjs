@@ -2,9 +2,10 @@
 // the GPU at the end is compared with that after the first ten rounds. The full run writes the table of
 // docs/endurance.md; tests/browser/endurance.mjs makes a short one.
 //
-//   node scripts/checks/endurance.mjs [--first 10] [chromium-cpu|firefox-cpu|chromium-webgpu ...]
+//   node scripts/checks/endurance.mjs [--first 10] [--only "a model"] [chromium-cpu|firefox-cpu|chromium-webgpu ...]
 //
-// --first compares with what is there after so many rounds. CHROMIUM and FIREFOX name the browsers.
+// --first compares with what is there after so many rounds; --only leaves the kinds of round whose names begin so.
+// CHROMIUM and FIREFOX name the browsers. The table is written only if nothing is left out.
 
 import { readdirSync, readFileSync } from "node:fs";
 import { readFile, writeFile } from "node:fs/promises";
@@ -151,7 +152,7 @@ export async function launch(puppeteer, name) {
 }
 
 async function main() {
-  const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { first: { type: "string", default: String(FIRST) } } });
+  const { values, positionals: wanted } = parseArgs({ allowPositionals: true, options: { first: { type: "string", default: String(FIRST) }, only: { type: "string", default: "" } } });
   const { default: puppeteer } = await import(createRequire(new URL("../../tests/browser/package.json", import.meta.url)).resolve("puppeteer-core"));
   const server = await serve({ root: `${ROOT}www`, isolate: true });
   const rows = [];
@@ -160,7 +161,8 @@ async function main() {
     if (wanted.length > 0 && !wanted.includes(`${name}-${device}`)) continue;
     const browser = await launch(puppeteer, name);
     const version = (await browser.version()).replace("Chrome/", "Chromium ").replace("firefox", "Firefox").replace(/[/]/g, " ").replace(/(\d+)\.[\d.]+/, "$1");
-    for await (const { work, count, memory } of endure(browser, server.url, { counts, device, first: Number(values.first), asksBrowser: true, settle: name === "firefox" ? 16_000 : 6000 })) {
+    const chosen = Object.fromEntries(Object.entries(counts).filter(([work]) => work.startsWith(values.only)));
+    for await (const { work, count, memory } of endure(browser, server.url, { counts: chosen, device, first: Number(values.first), asksBrowser: true, settle: name === "firefox" ? 16_000 : 6000 })) {
       for (const [what, [before, after]] of Object.entries(memory)) {
         const share = after / before - 1;
         if (share > MOST) grown++;
@@ -172,7 +174,7 @@ async function main() {
     await browser.close();
   }
   await server.close();
-  if (wanted.length === 0) await writeTable(rows);
+  if (wanted.length === 0 && !values.only) await writeTable(rows);
   process.exit(grown ? 1 : 0);
 }
 
