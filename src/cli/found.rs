@@ -64,15 +64,6 @@ fn no_pictures(place: &str) -> Error {
 }
 
 impl Found {
-    /// One file.
-    pub fn file(path: &Path) -> Self {
-        Self {
-            sources: vec![Source::Picture(path.to_owned())],
-            is_single: true,
-            ..Self::default()
-        }
-    }
-
     /// The files alone, for commands that keep them by their names.
     pub fn files(&self) -> Result<Vec<PathBuf>> {
         let file = |source: &Source| match source {

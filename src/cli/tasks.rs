@@ -10,10 +10,12 @@ use super::written::Written;
 use super::{report, vectors};
 use obscura::Result;
 use obscura::generate::{GenerationOptions, GenerationSettings};
+use obscura::image::RgbImage;
 use obscura::tasks::{Caption as Captioned, LabelScore, LabelSet, Model, Scores};
 use pollster::block_on;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::path::Path;
+use std::slice;
 
 /// Captions each picture: on standard output, or into files.
 pub fn caption(command: &Caption, common: &Common) -> Result<()> {
@@ -229,19 +231,19 @@ fn embed_tokens(command: &Embed, common: &Common) -> Result<()> {
     Ok(())
 }
 
-/// Scores texts against a picture.
+/// Scores texts against each picture.
 pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
-    let found = Found::file(&command.image);
+    let found = find(slice::from_ref(&command.image))?;
     let model = load(&command.model, common)?;
     each(&found, common, |path, image| {
         if command.attention {
-            let found = block_on(model.match_texts_with_attention(&image, &command.texts))?;
-            let matches = found.iter().map(|(found, attention)| {
+            let scored = block_on(model.match_texts_with_attention(&image, &command.texts))?;
+            let matches = scored.iter().map(|(found, attention)| {
                 let mut value = json!(found);
                 value["attention"] = json!(attention);
                 value
             });
-            let matches: Vec<serde_json::Value> = matches.collect();
+            let matches: Vec<Value> = matches.collect();
             let value = json!({ "image": path, "matches": matches });
             return report::print(common.json, &value, "");
         }
@@ -261,49 +263,100 @@ pub fn match_texts(command: &Match, common: &Common) -> Result<()> {
         report::print(
             common.json,
             &json!({ "image": path, "matches": matches }),
-            &lines.join("\n"),
+            &told(&found, path, lines),
         )
     })
 }
 
-/// Answers a question about one picture or a series of frames.
+/// Answers a question about one picture, a series of frames, or each picture of a folder or a pattern.
 pub fn answer(command: &Answer, common: &Common) -> Result<()> {
+    if let [word] = &command.images[..]
+        && !word.is_file()
+    {
+        let found = find(&command.images)?;
+        if !found.is_single {
+            let asked = Asked::new(command, common)?;
+            return each(&found, common, |path, image| {
+                let (value, lines) = asked.answer(&[image], json!(path))?;
+                report::print(common.json, &value, &told(&found, path, lines))
+            });
+        }
+    }
     let images = read_frames(&command.images, command.frames, common)?;
-    let model = load(&command.model, common)?;
     let image = match &command.images[..] {
         [only] => json!(only),
         frames => json!(frames),
     };
-    if command.answers.is_empty() {
-        let options = generation(&model, &command.generation.settings());
-        let answer =
-            block_on(model.answer(&images, &command.question, &options, async |_, _| Ok(())))?;
+    let (value, lines) = Asked::new(command, common)?.answer(&images, image)?;
+    report::print(common.json, &value, &lines.join("\n"))
+}
+
+/// A question, and the model that answers it.
+struct Asked<'c> {
+    command: &'c Answer,
+    model: Model,
+    options: GenerationOptions,
+    /// The answers to rank; none where one is written.
+    given: Vec<String>,
+}
+
+impl<'c> Asked<'c> {
+    fn new(command: &'c Answer, common: &Common) -> Result<Self> {
+        let model = load(&command.model, common)?;
+        let given = command.answers.iter().map(|answer| answer.trim());
+        Ok(Self {
+            command,
+            options: generation(&model, &command.generation.settings()),
+            given: given.map(str::to_string).collect(),
+            model,
+        })
+    }
+
+    /// What is found, as JSON about `image` and as lines.
+    fn answer(&self, images: &[RgbImage], image: Value) -> Result<(Value, Vec<String>)> {
+        match self.given[..] {
+            [] => self.write(images, image),
+            _ => self.rank(images, image),
+        }
+    }
+
+    fn write(&self, images: &[RgbImage], image: Value) -> Result<(Value, Vec<String>)> {
+        let (question, silent) = (&self.command.question, async |_: &str, _| Ok(()));
+        let answer = block_on(self.model.answer(images, question, &self.options, silent))?;
         let mut value = json!({
             "image": image, "text": answer.text, "tokens": answer.tokens, "score": answer.score,
         });
-        let mut texts = vec![answer.text.as_str()];
-        if options.num_return_sequences.is_some() {
+        let mut texts = vec![answer.text];
+        if self.options.num_return_sequences.is_some() {
             value["alternatives"] = json!(answer.alternatives);
-            texts.extend(answer.alternatives.iter().map(|one| one.text.as_str()));
+            texts.extend(answer.alternatives.into_iter().map(|one| one.text));
         }
-        return report::print(common.json, &value, &texts.join("\n"));
+        Ok((value, texts))
     }
-    let given: Vec<String> = command
-        .answers
-        .iter()
-        .map(|answer| answer.trim().to_string())
-        .collect();
-    let ranking = model.rank_answers(&images, &command.question, &given, command.candidates);
-    let ranked = block_on(ranking)?;
-    let lines: Vec<String> = ranked
-        .iter()
-        .map(|answer| format!("{:8.3} {}", answer.score, answer.text))
-        .collect();
-    report::print(
-        common.json,
-        &json!({ "image": image, "answers": ranked }),
-        &lines.join("\n"),
-    )
+
+    fn rank(&self, images: &[RgbImage], image: Value) -> Result<(Value, Vec<String>)> {
+        let (question, count) = (&self.command.question, self.command.candidates);
+        let ranking = self
+            .model
+            .rank_answers(images, question, &self.given, count);
+        let ranked = block_on(ranking)?;
+        let lines = ranked
+            .iter()
+            .map(|answer| format!("{:8.3} {}", answer.score, answer.text));
+        let lines = lines.collect();
+        Ok((json!({ "image": image, "answers": ranked }), lines))
+    }
+}
+
+/// Lines about a picture: as they are for a single one, behind its name or below it for several.
+fn told(found: &Found, path: &Path, lines: Vec<String>) -> String {
+    match &lines[..] {
+        [line] => labelled(found, path, line),
+        _ if found.is_single => lines.join("\n"),
+        _ => [vec![path.display().to_string()], lines]
+            .concat()
+            .join("\n"),
+    }
 }
 
 /// The text alone for a single picture, behind the picture's name for several.

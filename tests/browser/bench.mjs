@@ -15,8 +15,8 @@ import { check } from "../../scripts/benchmark/check.mjs";
 
 const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 const RUN = join(ROOT, "scripts/benchmark/run.mjs");
-const MODELS = { clip: "clip-quick", retrieval: "blip-retrieval", caption: "blip-caption", vqa: "blip-vqa" };
-const TIMES = ["clip-image", "clip-text", "clip-labels", "clip-classify", "blip-image", "blip-first-token", "blip-token", "blip-caption", "blip-beam", "blip-answer"];
+const MODELS = { clip: "clip-quick", siglip: "siglip2", retrieval: "blip-retrieval", caption: "blip-caption", vqa: "blip-vqa" };
+const TIMES = ["clip-image", "clip-text", "clip-labels", "clip-classify", "siglip-image", "siglip-text", "blip-image", "blip-first-token", "blip-token", "blip-caption", "blip-beam", "blip-answer"];
 const OPENINGS = ["clip-load", "blip-load", "blip-cold"];
 const TABLES = "# Tables\n\n<!-- scripts/bench writes from here -->\n<!-- to here -->\n\nThe end.\n";
 

@@ -525,3 +525,42 @@ fn what_caption_writes_is_read_as_given_captions() {
         .fails(0, &["is written"]);
     }
 }
+
+#[test]
+fn a_question_and_texts_are_about_each_picture_of_a_folder() {
+    let scratch = Scratch::new("each");
+    let folder = pictures(&scratch, 8); // one of them broken
+    let question = ["--question", "how many?", "--json"];
+    let answers = obscura([&["answer", &model("blip-vqa"), &folder], &question[..]].concat());
+    let matches = obscura([
+        "match",
+        &model("blip-retrieval"),
+        &folder,
+        "a hut",
+        "--json",
+    ]);
+    for (run, found) in [(answers, "text"), (matches, "matches")] {
+        assert_eq!(run.code, 1, "{}", run.stderr);
+        assert!(
+            run.stderr.contains("1 of 8 pictures could not be done"),
+            "{}",
+            run.stderr
+        );
+        let objects: Vec<Value> = run
+            .stdout
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(objects.len(), 7);
+        for object in &objects {
+            let alone = object["image"].as_str().expect("a path");
+            let command = match found {
+                "text" => obscura([&["answer", &model("blip-vqa"), alone], &question[..]].concat()),
+                _ => obscura(["match", &model("blip-retrieval"), alone, "a hut", "--json"]),
+            };
+            assert_eq!(&command.objects()[0], object);
+        }
+    }
+    let text = obscura(["match", &model("blip-retrieval"), &folder, "a hut"]);
+    assert!(text.stdout.contains("001.bmp: match "), "{}", text.stdout);
+}

@@ -288,7 +288,7 @@ fn number_of_frames(text: &str) -> std::result::Result<usize, String> {
 pub struct Match {
     /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
-    /// The picture
+    /// The picture; of a folder or a pattern each
     pub image: PathBuf,
     /// Texts that may describe it
     #[arg(required = true)]
@@ -302,7 +302,8 @@ pub struct Match {
 pub struct Answer {
     /// A .gguf file, a folder in Hugging Face layout, the URL of either, or a hub id; may be left out
     pub model: PathBuf,
-    /// One picture, or a video's frames in order
+    /// One picture; a folder or a pattern, each of whose pictures is asked about; or several files, a video's
+    /// frames in order
     #[arg(required = true)]
     pub images: Vec<PathBuf>,
     /// Of a single animated picture (GIF, WebP, PNG): so many frames, at equal distances, instead of
