@@ -70,7 +70,7 @@ impl Found {
             Source::Picture(path) => Ok(path.clone()),
             Source::Unreadable(_, message) => Err(Error::BadInput(message.clone())),
             Source::Video(path) => Err(Error::BadInput(format!(
-                "{} is a video: only caption, classify, embed and answer take its frames",
+                "{} is a video: only caption, classify, embed, match and answer take its frames",
                 path.display()
             ))),
         };
