@@ -49,7 +49,7 @@ pub trait Template: Clone + Debug + PartialEq + Eq + Hash + Send + Sync + 'stati
         for (index, buffer) in buffers.iter().enumerate() {
             let mut others = buffers[..index].iter();
             assert!(
-                !others.any(|other| is_same_memory(other, buffer)),
+                !others.any(|other| overlap(other, buffer)),
                 "WebGPU binds a buffer once"
             );
         }
@@ -107,10 +107,34 @@ fn uniform(sizes: &[usize]) -> Vec<u64> {
         .collect()
 }
 
-/// Whether two tensors lie in the same buffer at the same place.
+/// Whether two tensors are the same part of the same buffer.
 pub fn is_same_memory(one: &CubeTensor, other: &CubeTensor) -> bool {
+    is_same_buffer(one, other) && part(one) == part(other)
+}
+
+/// A tensor that is bound beside `others`: itself, or a copy if it shares only some of its memory with one of
+/// them, as views of a tensor's rows do. WebGPU refuses to bind both.
+pub fn bindable_beside(tensor: CubeTensor, others: &[&CubeTensor]) -> CubeTensor {
+    let in_part = |other: &&CubeTensor| overlap(other, &tensor) && !is_same_memory(other, &tensor);
+    match others.iter().any(in_part) {
+        true => tensor.copy(),
+        false => tensor,
+    }
+}
+
+fn overlap(one: &CubeTensor, other: &CubeTensor) -> bool {
+    let ([start, end], [other_start, other_end]) = (part(one), part(other));
+    is_same_buffer(one, other) && start < other_end && other_start < end
+}
+
+fn is_same_buffer(one: &CubeTensor, other: &CubeTensor) -> bool {
     one.handle.memory.descriptor() == other.handle.memory.descriptor()
-        && one.handle.offset_start == other.handle.offset_start
+}
+
+/// The bytes of the buffer that the tensor is bound with: the first one and the one behind the last.
+fn part(tensor: &CubeTensor) -> [u64; 2] {
+    let start = tensor.handle.offset_start.unwrap_or(0);
+    [start, start + tensor.handle.size_in_used()]
 }
 
 /// A fresh, contiguous float tensor beside `like`.

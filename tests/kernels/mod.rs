@@ -200,7 +200,8 @@ async fn check_linear_shape(
             compare("what rounding to bytes changes", &rounded, &expected, bound);
             expected = rounded;
         } else if rounds_to_shorts(placement, shape) {
-            let rounded = expect(&kernels::linear::naive::rounded_to_shorts(&input));
+            let shorts = kernels::linear::naive::rounded_to_shorts(&input, shape.columns);
+            let rounded = expect(&shorts);
             compare("what rounding changes", &rounded, &expected, 4e-5);
             expected = rounded;
         }
@@ -446,6 +447,17 @@ async fn check_attention_shape(
         &expected,
         2e-6,
     );
+    // Queries that are some rows of the tensor that keys and values are all rows of.
+    let fewer = rows.div_ceil(2);
+    let firsts = [Some(rows - fewer), (!causal).then_some(0)];
+    for first in firsts.into_iter().flatten() {
+        let some = Columns::new(joined.clone().narrow(1, first, fewer), 0, all);
+        let found = kernels::attention(some, columns(1), columns(2), heads, tokens, causal);
+        let of_entry = |entry: usize| &expected[(entry * rows + first) * all..][..fewer * all];
+        let expected: Vec<f32> = (0..batch).flat_map(of_entry).copied().collect();
+        let what = format!("{what}, {fewer} rows from {first} on");
+        compare(&what, &to_vec(found).await, &expected, 2e-6);
+    }
 }
 
 /// Layer norms of rows of any width, far from zero, too.

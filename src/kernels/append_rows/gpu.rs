@@ -1,7 +1,7 @@
 //! Appending rows in WGSL, an invocation for each vector of four numbers.
 
 use crate::kernels::AppendPlace;
-use crate::kernels::wgsl::{Template, is_same_memory};
+use crate::kernels::wgsl::{Template, bindable_beside, is_same_memory};
 use burn_wgpu::{CubeTensor, into_contiguous};
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -24,7 +24,7 @@ pub fn append_rows(
     let values = if shared {
         keys.clone()
     } else {
-        into_contiguous(values)
+        bindable_beside(into_contiguous(values), &[&keys])
     };
     let [batch, capacity] = [cache.meta.shape()[0], cache.meta.shape()[1]];
     let row = |tensor: &CubeTensor| [tensor.meta.shape()[1], tensor.meta.shape()[2]];

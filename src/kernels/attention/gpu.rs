@@ -4,7 +4,7 @@
 
 use crate::kernels::AttentionShape;
 use crate::kernels::adapter::{self, Adapter};
-use crate::kernels::wgsl::{Template, empty_like, is_same_memory};
+use crate::kernels::wgsl::{Template, bindable_beside, empty_like, is_same_memory};
 use burn_wgpu::CubeTensor;
 
 /// Queries up to which `row.wgsl` is used, a workgroup for each.
@@ -54,7 +54,10 @@ pub fn attention(
     values: CubeTensor,
     shape: AttentionShape,
 ) -> CubeTensor {
-    let operands = [queries, keys, values].map(with_plain_rows);
+    let [queries, keys, values] = [queries, keys, values].map(with_plain_rows);
+    let keys = bindable_beside(keys, &[&queries]);
+    let values = bindable_beside(values, &[&queries, &keys]);
+    let operands = [queries, keys, values];
     let AttentionShape { heads, width, .. } = shape;
     let [batch, rows] = [0, 1].map(|dimension| operands[0].meta.shape()[dimension]);
     let output = empty_like(&operands[0], [batch, rows, heads * width]);

@@ -3,9 +3,9 @@
 use crate::kernels::layout::BLOCK;
 use crate::kernels::{Activation, PackedShape, packed::decode};
 
-/// The input as the CPU rounds it for weights in quantized blocks: each block to the nearest
-/// of 65,535 multiples of a number.
-pub fn rounded_to_shorts(input: &[f32]) -> Vec<f32> {
+/// The input as the CPU rounds it for weights in quantized blocks: each row of so many values to the nearest of 65,535
+/// multiples of a number.
+pub fn rounded_to_shorts(input: &[f32], width: usize) -> Vec<f32> {
     let round = |values: &[f32]| {
         let largest = values
             .iter()
@@ -17,7 +17,7 @@ pub fn rounded_to_shorts(input: &[f32]) -> Vec<f32> {
             .map(|value| (value * factor).round_ties_even() * scale);
         rounded.collect::<Vec<f32>>()
     };
-    input.chunks(BLOCK).flat_map(round).collect()
+    input.chunks(width).flat_map(round).collect()
 }
 
 /// The input as the CPU rounds it to bytes, of which the largest is `levels`: each block to the nearest of

@@ -40,6 +40,9 @@ pub const LANES: usize = 8;
 #[cfg(not(target_arch = "x86_64"))]
 pub const LANES: usize = 4;
 
+/// Added to a number of up to 22 bits it leaves the nearest integer in the lowest bits.
+pub const ROUNDING: f32 = 12_582_912.0; // 1.5 * 2^23
+
 /// Defines `$name`, which runs `portable::$name::<FUSED>`, the same loop written once, through the
 /// best instruction set of the machine. `FUSED` says whether `a * b + c` is one instruction there.
 macro_rules! vectorised {

@@ -106,6 +106,13 @@ impl<const FUSED: bool> Shorts<FUSED> {
         unsafe { transmute::<int16x8_t, [i16; 2 * LANES]>(self.0) }
     }
 
+    /// The integers that [`ROUNDING`](super::ROUNDING) has left in the lowest bits.
+    #[inline(always)]
+    pub fn from_rounded(floats: [Lanes<FUSED>; 2]) -> Self {
+        let [low, high] = floats.map(|half| neon!(vmovn_s32(vreinterpretq_s32_f32(half.0))));
+        Self(neon!(vcombine_s16(low, high)))
+    }
+
     /// The pair in all lanes.
     #[inline(always)]
     pub fn splat(pair: [i16; 2]) -> Self {

@@ -131,6 +131,13 @@ impl<const FUSED: bool> Shorts<FUSED> {
         unsafe { transmute::<__m256i, [i16; 2 * LANES]>(self.0) }
     }
 
+    /// The integers that [`ROUNDING`](super::ROUNDING) has left in the lowest bits.
+    #[inline(always)]
+    pub fn from_rounded(floats: [Lanes<FUSED>; 2]) -> Self {
+        let halves = floats.map(|half| half.to_array().map(|value| value.to_bits() as i16));
+        Self::load(bytemuck::cast_ref(&halves))
+    }
+
     /// The pair in all lanes.
     #[inline(always)]
     pub fn splat(pair: [i16; 2]) -> Self {

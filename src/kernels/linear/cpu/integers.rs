@@ -5,7 +5,7 @@
 
 use super::columns::StoredColumns;
 use super::job::Job;
-use super::rounding::round_block;
+use super::rounding::round_row;
 use crate::kernels::PackedFormat;
 use crate::kernels::layout::{BLOCK, SHORTS_IN_BLOCK, unpack_bytes, unpack_nibbles};
 use crate::kernels::simd::{Ints, LANES, Lanes, Output, Shorts, for_each, vectorised};
@@ -26,8 +26,7 @@ const PAIRS: usize = BLOCK / 2;
 #[derive(Clone, Copy, Default)]
 #[repr(align(16))]
 struct Inputs {
-    pairs: [[[i16; 2]; TILE_ROWS]; PAIRS],
-    scales: [f32; TILE_ROWS],
+    pairs: [[[i16; 2]; PAIRS]; TILE_ROWS],
 }
 
 /// A block of some columns of weights.
@@ -38,8 +37,8 @@ struct Weights {
     scales: [[f32; LANES]; VECTORS],
 }
 
-/// What a tile gives.
-type Sums = [[[f32; LANES]; VECTORS]; TILE_ROWS];
+/// Sums of some rows of a panel, in the order of the output.
+type Values = [[f32; PANEL]];
 
 /// What one thread works on, panel after panel.
 struct Scratch {
@@ -53,14 +52,14 @@ struct Scratch {
 pub fn many_rows(job: &Job, input: &[f32], output: &Output) -> bool {
     let blocks = job.shape.blocks_per_row();
     let mut inputs = vec![Inputs::default(); job.rows.div_ceil(TILE_ROWS) * blocks];
-    let mut is_finite = true;
-    pack(input, blocks, &mut inputs, &mut is_finite);
-    if !is_finite {
+    let mut scales = vec![0.0; job.rows];
+    pack(input, blocks, &mut inputs, &mut scales);
+    if !scales.iter().all(|scale| scale.is_finite()) {
         return false;
     }
     let start = || Scratch {
         weights: vec![Weights::default(); TILES * blocks],
-        values: vec![[0.0; PANEL]; job.rows.next_multiple_of(TILE_ROWS)],
+        values: vec![[0.0; PANEL]; job.rows],
     };
     for_each(job.shape.rows.div_ceil(PANEL), start, |scratch, panel| {
         let first = panel * PANEL;
@@ -70,14 +69,13 @@ pub fn many_rows(job: &Job, input: &[f32], output: &Output) -> bool {
         }
         let tiles = (job.shape.rows - first).div_ceil(TILE_COLUMNS).min(TILES);
         let rows = inputs.chunks_exact(blocks);
-        for (inputs, values) in rows.zip(scratch.values.chunks_exact_mut(TILE_ROWS)) {
+        let values = scratch.values.chunks_mut(TILE_ROWS);
+        for ((inputs, values), scales) in rows.zip(values).zip(scales.chunks(TILE_ROWS)) {
             let weights = scratch.weights.chunks_exact(blocks).take(tiles);
             for (tile, weights) in weights.enumerate() {
-                let mut sums = Sums::default();
-                multiply_tile(inputs, weights, &mut sums);
-                for (values, sums) in values.iter_mut().zip(&sums) {
-                    values[tile * TILE_COLUMNS..][..TILE_COLUMNS]
-                        .copy_from_slice(sums.as_flattened());
+                match values.len() {
+                    TILE_ROWS => multiply_tile(inputs, scales, weights, tile, values),
+                    _ => multiply_rest(inputs, scales, weights, tile, values),
                 }
             }
         }
@@ -86,36 +84,32 @@ pub fn many_rows(job: &Job, input: &[f32], output: &Output) -> bool {
     true
 }
 
-vectorised!(pack(input: &[f32], blocks: usize, inputs: &mut [Inputs], is_finite: &mut bool));
+vectorised!(pack(input: &[f32], blocks: usize, inputs: &mut [Inputs], scales: &mut [f32]));
 vectorised!(unpack_panel_of_bytes(job: &Job, first: usize, weights: &mut [Weights]));
 vectorised!(unpack_panel_of_nibbles(job: &Job, first: usize, weights: &mut [Weights]));
 // A function of its own: the compilers keep everything in registers only where nothing is around.
-vectorised!(multiply_tile(inputs: &[Inputs], weights: &[Weights], sums: &mut Sums));
-vectorised!(write_panel(job: &Job, first: usize, values: &mut [[f32; PANEL]], output: &Output));
+vectorised!(multiply_tile(inputs: &[Inputs], scales: &[f32], weights: &[Weights], tile: usize, values: &mut Values));
+vectorised!(multiply_rest(inputs: &[Inputs], scales: &[f32], weights: &[Weights], tile: usize, values: &mut Values));
+vectorised!(write_panel(job: &Job, first: usize, values: &mut Values, output: &Output));
 
 mod portable {
     use super::*;
 
-    /// `[rows, depth]` as integers: `[rows / TILE_ROWS, blocks]`. Clears `is_finite` where some value is
-    /// not.
+    /// `[rows, depth]` as integers: `[rows / TILE_ROWS, blocks]`, with a scale for each row, which is not finite where some
+    /// value is not.
     #[inline(always)]
     pub fn pack<const FUSED: bool>(
         input: &[f32],
         blocks: usize,
         inputs: &mut [Inputs],
-        is_finite: &mut bool,
+        scales: &mut [f32],
     ) {
         let (rows, _) = input.as_chunks::<BLOCK>();
-        for (row, values) in rows.chunks_exact(blocks).enumerate() {
+        for (row, (values, scale)) in rows.chunks_exact(blocks).zip(scales).enumerate() {
             let inputs = &mut inputs[row / TILE_ROWS * blocks..][..blocks];
-            let row = row % TILE_ROWS;
-            for (values, inputs) in values.iter().zip(inputs) {
-                let (shorts, scale) = round_block::<FUSED>(values);
-                *is_finite &= scale.is_finite();
-                inputs.scales[row] = scale;
-                let pairs = inputs.pairs.iter_mut().zip(shorts.as_chunks().0);
-                pairs.for_each(|(pairs, pair)| pairs[row] = *pair);
-            }
+            *scale = round_row::<FUSED>(values, |block, shorts| {
+                inputs[block].pairs[row % TILE_ROWS] = bytemuck::cast(shorts);
+            });
         }
     }
 
@@ -168,30 +162,65 @@ mod portable {
         }
     }
 
-    /// `inputs · weightsᵀ`. Loops, not `map`: the closures of `map` became calls, which took twice as long.
+    /// `inputs · weightsᵀ`, the sums of tile `tile` of the panel.
     #[inline(always)]
     pub fn multiply_tile<const FUSED: bool>(
         inputs: &[Inputs],
+        scales: &[f32],
         weights: &[Weights],
-        sums: &mut Sums,
+        tile: usize,
+        values: &mut Values,
     ) {
+        multiply::<FUSED, TILE_ROWS>(inputs, scales, weights, tile, values);
+    }
+
+    /// The same of fewer rows, the last ones.
+    #[inline(always)]
+    pub fn multiply_rest<const FUSED: bool>(
+        inputs: &[Inputs],
+        scales: &[f32],
+        weights: &[Weights],
+        tile: usize,
+        values: &mut Values,
+    ) {
+        match values.len() {
+            1 => multiply::<FUSED, 1>(inputs, scales, weights, tile, values),
+            2 => multiply::<FUSED, 2>(inputs, scales, weights, tile, values),
+            _ => multiply::<FUSED, 3>(inputs, scales, weights, tile, values),
+        }
+    }
+
+    /// Loops, not `map`: the closures of `map` became calls, which took twice as long.
+    #[inline(always)]
+    fn multiply<const FUSED: bool, const ROWS: usize>(
+        inputs: &[Inputs],
+        scales: &[f32],
+        weights: &[Weights],
+        tile: usize,
+        values: &mut Values,
+    ) {
+        let mut sums = [[Lanes::<FUSED>::splat(0.0); VECTORS]; ROWS];
         for (inputs, weights) in inputs.iter().zip(weights) {
-            let mut totals = [[Ints::<FUSED>::ZERO; VECTORS]; TILE_ROWS];
-            for (inputs, weights) in inputs.pairs.iter().zip(&weights.pairs) {
-                for (pair, totals) in inputs.iter().zip(&mut totals) {
-                    let pair = Shorts::splat(*pair);
+            let mut totals = [[Ints::<FUSED>::ZERO; VECTORS]; ROWS];
+            for (pair, weights) in weights.pairs.iter().enumerate() {
+                for (pairs, totals) in inputs.pairs.iter().zip(&mut totals) {
+                    let pair = Shorts::splat(pairs[pair]);
                     for (weights, total) in weights.iter().zip(totals) {
                         *total = total.add(Shorts::load(weights).dot(pair));
                     }
                 }
             }
-            for ((totals, sums), scale) in totals.iter().zip(&mut *sums).zip(&inputs.scales) {
-                let scale = Lanes::splat(*scale);
+            for (totals, sums) in totals.iter().zip(&mut sums) {
                 for ((total, sum), scales) in totals.iter().zip(sums).zip(&weights.scales) {
-                    let scale = Lanes::load(scales).mul(scale);
-                    let total = total.to_floats().multiply_add(scale, Lanes::load(sum));
-                    *sum = total.to_array();
+                    *sum = total.to_floats().multiply_add(Lanes::load(scales), *sum);
                 }
+            }
+        }
+        for ((values, sums), scale) in values.iter_mut().zip(sums).zip(scales) {
+            let scale = Lanes::splat(*scale);
+            let vectors = values.as_chunks_mut().0;
+            for (values, sum) in vectors[tile * VECTORS..].iter_mut().zip(sums) {
+                *values = sum.mul(scale).to_array();
             }
         }
     }
@@ -200,9 +229,9 @@ mod portable {
     pub fn write_panel<const FUSED: bool>(
         job: &Job,
         first: usize,
-        values: &mut [[f32; PANEL]],
+        values: &mut Values,
         output: &Output,
     ) {
-        job.write_panel(first, &mut values[..job.rows], output);
+        job.write_panel(first, values, output);
     }
 }

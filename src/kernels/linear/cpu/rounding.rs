@@ -1,33 +1,41 @@
 //! The input as integers of 16 bits, for weights in quantized blocks; [`super::bytes`] has those of 8.
 //!
-//! Each block of the input has a scale of its own, as each of the weights has: its products with weights
-//! of up to 8 bits then add up exactly in 32 bits, and only their sum becomes a float. What rounding
-//! loses is a 250th of what the weights have lost by theirs to 8 bits (docs/parity.md).
+//! Each row of the input has a scale of its own, and each block of the weights: their products, with weights of up to 8
+//! bits, add up exactly in 32 bits, and only the sum of a block becomes a float. What rounding loses is little beside what
+//! the weights have lost by theirs to 8 bits (docs/parity.md), even where a row's largest value is a hundred times its usual
+//! one.
 
-use crate::kernels::layout::BLOCK;
-use crate::kernels::simd::{LANES, Lanes};
+use crate::kernels::layout::{BLOCK, SHORTS_IN_BLOCK};
+use crate::kernels::simd::{LANES, Lanes, ROUNDING, Shorts};
 
-/// Added to a number of up to 22 bits it leaves the nearest integer in the lowest bits.
-pub const ROUNDING: f32 = 12_582_912.0; // 1.5 * 2^23
-
-/// The nearest integers to a block's values divided by the scale, which comes with them: it is not finite
-/// if a value is not.
+/// Calls `put(block, integers)` with the nearest integers to a row's values divided by a scale, which it gives: it is not
+/// finite if a value is not.
 #[inline(always)]
-pub fn round_block<const FUSED: bool>(values: &[f32; BLOCK]) -> ([i16; BLOCK], f32) {
+pub fn round_row<const FUSED: bool>(
+    row: &[[f32; BLOCK]],
+    mut put: impl FnMut(usize, [[i16; 2 * LANES]; SHORTS_IN_BLOCK]),
+) -> f32 {
     const LARGEST: f32 = i16::MAX as f32;
-    let largest = Lanes::<FUSED>::largest(values);
+    let mut largest = 0.0;
+    for block in row {
+        let found = Lanes::<FUSED>::largest(block);
+        largest = if found <= largest { largest } else { found };
+    }
     let factor = if largest > 0.0 {
         LARGEST / largest
     } else {
         0.0
     };
     let (factor, rounding) = (Lanes::<FUSED>::splat(factor), Lanes::splat(ROUNDING));
-    let mut shorts = [0; BLOCK];
-    let vectors = values.as_chunks::<LANES>().0.iter();
-    for (values, shorts) in vectors.zip(shorts.as_chunks_mut::<LANES>().0) {
-        // Not fused, so that all machines round alike.
-        let rounded = Lanes::load(values).mul(factor).add(rounding);
-        *shorts = rounded.to_array().map(|value| value.to_bits() as i16);
+    // Not fused, so that all machines round alike.
+    let round = |values: &[f32; LANES]| Lanes::load(values).mul(factor).add(rounding);
+    for (index, block) in row.iter().enumerate() {
+        let mut shorts = [[0; 2 * LANES]; SHORTS_IN_BLOCK];
+        let pairs = block.as_chunks::<LANES>().0.as_chunks::<2>().0.iter();
+        for ([low, high], shorts) in pairs.zip(&mut shorts) {
+            *shorts = Shorts::from_rounded([round(low), round(high)]).to_array();
+        }
+        put(index, shorts);
     }
-    (shorts, largest / LARGEST)
+    largest / LARGEST
 }

@@ -1,9 +1,8 @@
 //! The input as bytes, each block of it by a scale of its own.
 
-use super::super::rounding::ROUNDING;
 use crate::kernels::layout::BLOCK;
 use crate::kernels::simd::bytes::Levels;
-use crate::kernels::simd::{LANES, Lanes};
+use crate::kernels::simd::{LANES, Lanes, ROUNDING};
 
 /// The nearest of so many evenly spaced numbers to a block's values, from the least to the largest of them,
 /// as bytes; with the space between two, and what the byte 0 stands for. They are not finite if a value is
