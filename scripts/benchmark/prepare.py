@@ -45,7 +45,15 @@ def write_models(folder):
             continue
         print(f"writing {checkpoint.name}", flush=True)
         checkpoints.save(checkpoint, folder / checkpoint.name)
+        if checkpoint.name == FOLDERS["siglip"]:
+            fill_up_in_front(folder / checkpoint.name / "tokenizer_config.json")
         (folder / checkpoint.name / "complete").touch()
+
+
+def fill_up_in_front(path):
+    """Names the side where texts are filled up: transformers knows it of Siglip2Tokenizer, transformers.js has no such class."""
+    config = json.loads(path.read_text())
+    path.write_text(json.dumps({**config, "padding_side": "left"}, indent=2))
 
 
 def unit(vector):

@@ -31,7 +31,7 @@ mod tile;
 
 pub use machine::{Ints, Lanes, Shorts};
 pub use output::Output;
-pub use tile::{Step, TILE_COLUMNS, TILE_ROWS, TileSums, add_tile};
+pub use tile::{Step, TILE_COLUMNS, TILE_ROWS, TileSums, add_tile, add_tile_apart};
 
 /// Floats of a [`Lanes`].
 #[cfg(target_arch = "x86_64")]

@@ -25,22 +25,49 @@ vectorised!(pub add_tile(
     sums: &mut TileSums
 ));
 
+// The same with columns that are not laid side by side, as long as the rows.
+vectorised!(pub add_tile_apart(
+    rows: &[Step<TILE_ROWS>],
+    columns: [&[[f32; LANES]]; TILE_COLUMNS],
+    sums: &mut TileSums
+));
+
 mod portable {
     use super::*;
 
-    /// `sums += rows · columnsᵀ`, held in registers all along.
     #[inline(always)]
     pub fn add_tile<const FUSED: bool>(
         rows: &[Step<TILE_ROWS>],
         columns: &[Step<TILE_COLUMNS>],
         sums: &mut TileSums,
     ) {
+        let columns = &columns[..rows.len()];
+        add::<FUSED>(rows, |step, column| &columns[step][column], sums);
+    }
+
+    #[inline(always)]
+    pub fn add_tile_apart<const FUSED: bool>(
+        rows: &[Step<TILE_ROWS>],
+        columns: [&[[f32; LANES]]; TILE_COLUMNS],
+        sums: &mut TileSums,
+    ) {
+        let columns = columns.map(|column| &column[..rows.len()]);
+        add::<FUSED>(rows, |step, column| &columns[column][step], sums);
+    }
+
+    /// `sums += rows · columnsᵀ`, held in registers all along.
+    #[inline(always)]
+    fn add<'a, const FUSED: bool>(
+        rows: &[Step<TILE_ROWS>],
+        column: impl Fn(usize, usize) -> &'a [f32; LANES],
+        sums: &mut TileSums,
+    ) {
         let mut registers = [[Lanes::<FUSED>::splat(0.0); TILE_COLUMNS]; TILE_ROWS];
-        for (rows, columns) in rows.iter().zip(columns) {
+        for (step, rows) in rows.iter().enumerate() {
             for (row, registers) in rows.iter().zip(&mut registers) {
                 let row = Lanes::load(row);
-                for (column, register) in columns.iter().zip(registers) {
-                    *register = row.multiply_add(Lanes::load(column), *register);
+                for (index, register) in registers.iter_mut().enumerate() {
+                    *register = row.multiply_add(Lanes::load(column(step, index)), *register);
                 }
             }
         }

@@ -53,7 +53,7 @@ impl<'a, const BYTES: usize> StoredColumns<'a, BYTES> {
 /// Reads bytes from the first to the last, as processors fetch memory ahead. Unpacking reads a little
 /// of several rows in turn, which they do not.
 #[inline(always)]
-fn fetch(bytes: &[u8]) {
+pub fn fetch(bytes: &[u8]) {
     const LINE: usize = 64;
     let lines = bytes.iter().step_by(LINE);
     black_box(lines.fold(0, |all, byte| all ^ byte));

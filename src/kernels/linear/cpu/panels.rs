@@ -1,9 +1,12 @@
-//! Many rows: weights are decoded a panel at a time and multiplied by a register tile.
+//! Many rows: weights are decoded a panel at a time and multiplied by a register tile; floats as they are stored.
 
+use super::columns::fetch;
 use super::job::Job;
+use crate::kernels::PackedFormat;
 use crate::kernels::layout::{decode_vectors, for_each_vector};
 use crate::kernels::simd::{
-    LANES, Output, Step, TILE_COLUMNS, TILE_ROWS, TileSums, add_tile, for_each, vectorised,
+    LANES, Output, Step, TILE_COLUMNS, TILE_ROWS, TileSums, add_tile, add_tile_apart, for_each,
+    vectorised,
 };
 
 /// Depth of a strip: the strips of a panel stay in the first-level cache.
@@ -39,15 +42,27 @@ struct Scratch {
 /// Computes the layer for any number of rows.
 pub fn many_rows(job: &Job, input: &[f32], output: &Output) {
     let strips = pack(input, job.shape.columns);
+    let stored = stored_floats(job);
+    let decoded = if stored.is_some() {
+        0
+    } else {
+        job.shape.columns.div_ceil(DEPTH)
+    };
     let start = || Scratch {
-        weights: vec![[Strip::ZERO; TILES]; job.shape.columns.div_ceil(DEPTH)],
+        weights: vec![[Strip::ZERO; TILES]; decoded],
         sums: vec![[[[0.0; TILE_COLUMNS]; TILE_ROWS]; TILES]; job.rows.div_ceil(TILE_ROWS)],
         values: vec![[0.0; PANEL]; job.rows],
     };
     for_each(job.shape.rows.div_ceil(PANEL), start, |scratch, panel| {
         let first = panel * PANEL;
-        decode_panel(job, first, &mut scratch.weights);
-        multiply_panel(job, &strips, first, scratch);
+        scratch.sums.fill([[[0.0; TILE_COLUMNS]; TILE_ROWS]; TILES]);
+        match stored {
+            Some(stored) => multiply_stored(job, stored, &strips, first, &mut scratch.sums),
+            None => {
+                decode_panel(job, first, &mut scratch.weights);
+                multiply_panel(job, &strips, first, scratch);
+            }
+        }
         write_panel(job, first, scratch, output);
     });
 }
@@ -72,13 +87,48 @@ fn multiply_panel(job: &Job, strips: &[Strip<TILE_ROWS>], first: usize, scratch:
     let depth = job.shape.columns;
     let tiles = job.rows.div_ceil(TILE_ROWS);
     let used = (job.shape.rows - first).div_ceil(TILE_COLUMNS);
-    scratch.sums.fill([[[0.0; TILE_COLUMNS]; TILE_ROWS]; TILES]);
     let parts = strips.chunks_exact(tiles).zip(&scratch.weights).enumerate();
     for (part, (strips, weights)) in parts {
         let steps = DEPTH.min(depth - part * DEPTH).div_ceil(LANES);
         for (rows, sums) in strips.iter().zip(&mut scratch.sums) {
             for (columns, sums) in weights.iter().zip(sums).take(used) {
                 add_tile(&rows.0[..steps], &columns.0[..steps], sums);
+            }
+        }
+    }
+}
+
+/// The weights as vectors, row after row, if they are floats that fill whole ones.
+fn stored_floats<'a>(job: &Job<'a>) -> Option<&'a [[f32; LANES]]> {
+    let fits = job.shape.format == PackedFormat::F32 && job.shape.columns.is_multiple_of(LANES);
+    fits.then(|| bytemuck::cast_slice::<u32, f32>(job.words).as_chunks().0)
+}
+
+/// As [`multiply_panel`], with weights where they are.
+fn multiply_stored(
+    job: &Job,
+    stored: &[[f32; LANES]],
+    strips: &[Strip<TILE_ROWS>],
+    first: usize,
+    sums: &mut [Sums],
+) {
+    let per_row = job.shape.columns / LANES;
+    let last = job.shape.rows - 1;
+    let used = (job.shape.rows - first).div_ceil(TILE_COLUMNS).min(TILES);
+    let panel = first * per_row..(first + PANEL).min(job.shape.rows) * per_row;
+    fetch(bytemuck::cast_slice(&stored[panel]));
+    let strips = strips.chunks_exact(job.rows.div_ceil(TILE_ROWS));
+    for (part, strips) in strips.enumerate() {
+        let start = part * STEPS;
+        let steps = STEPS.min(per_row - start);
+        for (rows, sums) in strips.iter().zip(&mut *sums) {
+            for (tile, sums) in sums[..used].iter_mut().enumerate() {
+                // Behind the last column that one again, whose sums nobody reads.
+                let columns = std::array::from_fn(|column| {
+                    let column = (first + tile * TILE_COLUMNS + column).min(last);
+                    &stored[column * per_row + start..][..steps]
+                });
+                add_tile_apart(&rows.0[..steps], columns, sums);
             }
         }
     }
