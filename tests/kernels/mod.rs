@@ -63,7 +63,7 @@ const SHAPES: [(usize, usize, usize); 34] = [
 /// that a sum which cancels out does not decide about the whole.
 #[cfg(not(target_arch = "wasm32"))]
 const EDGES: [&[usize]; 3] = [
-    &[1, 2, 3, 4, 7, 8, 31, 33],
+    &[1, 2, 3, 4, 6, 7, 8, 31, 33],
     &[1, 2, 31, 32, 64, 383, 384, 416, 768],
     &[15, 16, 17, 31, 33, 63, 64, 65],
 ];

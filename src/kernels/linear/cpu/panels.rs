@@ -1,4 +1,5 @@
-//! Many rows: weights are decoded a panel at a time and multiplied by a register tile; floats as they are stored.
+//! Many rows: weights are decoded a panel at a time and multiplied by a register tile; of some rows, floats as they are
+//! stored.
 
 use super::columns::fetch;
 use super::job::Job;
@@ -25,6 +26,9 @@ struct Strip<const N: usize>([Step<N>; STEPS]);
 impl<const N: usize> Strip<N> {
     const ZERO: Self = Self([[[0.0; LANES]; N]; STEPS]);
 }
+
+/// Rows up to which weights in floats are read where they are: then a tile takes a fourteenth longer, and nothing is copied.
+const STORED_ROWS: usize = 32;
 
 /// Sums of a panel, by tiles.
 type Sums = [TileSums; TILES];
@@ -98,9 +102,11 @@ fn multiply_panel(job: &Job, strips: &[Strip<TILE_ROWS>], first: usize, scratch:
     }
 }
 
-/// The weights as vectors, row after row, if they are floats that fill whole ones.
+/// The weights as vectors, row after row, if they are floats that fill whole ones and laying them side by side would
+/// take longer than it saves.
 fn stored_floats<'a>(job: &Job<'a>) -> Option<&'a [[f32; LANES]]> {
-    let fits = job.shape.format == PackedFormat::F32 && job.shape.columns.is_multiple_of(LANES);
+    let is_float = job.shape.format == PackedFormat::F32;
+    let fits = is_float && job.shape.columns.is_multiple_of(LANES) && job.rows <= STORED_ROWS;
     fits.then(|| bytemuck::cast_slice::<u32, f32>(job.words).as_chunks().0)
 }
 
