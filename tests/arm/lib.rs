@@ -86,7 +86,7 @@ mod tests {
         };
         let rounded = match way {
             Way::Floats => input,
-            Way::Shorts => naive::rounded_to_shorts(&input),
+            Way::Shorts => naive::rounded_to_shorts(&input, shape.columns),
             Way::Bytes(levels) => naive::rounded_to_bytes(&input, levels),
         };
         let right = naive::packed_linear(&rounded, &words, Some(&bias), shape, Activation::None);
