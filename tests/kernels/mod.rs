@@ -248,7 +248,11 @@ fn rounds_to_bytes(
 #[cfg(not(target_arch = "wasm32"))]
 pub async fn check_linear_without_numbers(placement: &Placement) {
     for format in [PackedFormat::Q8, PackedFormat::Q4] {
-        for wrong in [f32::NAN, f32::INFINITY] {
+        // In the first block of a row and in the last one.
+        for (wrong, place) in [f32::NAN, f32::INFINITY]
+            .map(|wrong| [(wrong, 3), (wrong, 40)])
+            .concat()
+        {
             let shape = PackedShape {
                 rows: 5,
                 columns: 64,
@@ -260,12 +264,13 @@ pub async fn check_linear_without_numbers(placement: &Placement) {
             for rows in [1, 3, 6, 9] {
                 let mut input = noise(rows * 64, 2);
                 let last = rows - 1;
-                input[last * 64 + 40] = wrong;
+                input[last * 64 + place] = wrong;
                 let input = tensor(input, [rows, 64], placement);
                 let found = kernels::linear(input, &matrix, None, Activation::None, None);
                 for (row, values) in to_vec(found).await.chunks(5).enumerate() {
                     let finite = values.iter().all(|value| value.is_finite());
-                    let what = format!("{format:?}, {wrong}, row {row} of {rows}: {values:?}");
+                    let what =
+                        format!("{format:?}, {wrong} at {place}, row {row} of {rows}: {values:?}");
                     assert_eq!(finite, row != last, "{what}");
                 }
             }

@@ -16,11 +16,11 @@ pub fn round_row<const FUSED: bool>(
     mut put: impl FnMut(usize, [[i16; 2 * LANES]; SHORTS_IN_BLOCK]),
 ) -> f32 {
     const LARGEST: f32 = i16::MAX as f32;
-    let mut largest = 0.0;
-    for block in row {
-        let found = Lanes::<FUSED>::largest(block);
-        largest = if found <= largest { largest } else { found };
-    }
+    // By their bits, among which those of no number are the largest, so that none gets lost.
+    let largest = row
+        .iter()
+        .map(|block| Lanes::<FUSED>::largest(block).to_bits());
+    let largest = f32::from_bits(largest.fold(0, u32::max));
     let factor = if largest > 0.0 {
         LARGEST / largest
     } else {
